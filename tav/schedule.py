@@ -1,0 +1,153 @@
+"""How much noise at which timestep, and the steps that add and remove it (lesson 03).
+
+Shapes: b rows of latents x (b, c, h, w). A timestep t is an int, or a LongTensor (b,) with one for each
+row. Abar_t, `alphas_cumprod[t]`, is the share of the picture's variance left at t: with x_0 the clean
+latents, e unit noise and Abar = Abar_t,
+
+    x_t = sqrt(Abar) x_0 + sqrt(1 - Abar) e        DDPM (Ho et al. 2020), equation 4
+    v_t = sqrt(Abar) e - sqrt(1 - Abar) x_0        Salimans & Ho 2022, appendix D
+
+and the UNet predicts e or v. The paper of the steps is DDIM (Song et al. 2021), whose alpha is DDPM's
+Abar. Everything is computed, and returned, in fp32 whatever the dtype of the latents.
+"""
+
+import torch
+from torch import Tensor
+
+
+class Schedule:
+    """Stable Diffusion's noise schedule; the arguments are the keys of `scheduler_config.json`.
+
+    `prediction_type`: "epsilon" (SD 1, SD 2 base) or "v_prediction" (SD 2 at 768). `steps_offset` shifts
+    the grid of sampling steps up by one. `set_alpha_to_one` false: the last DDIM step ends at the noise
+    level of timestep 0, Abar_0 = 0.99915, not at 1; training never saw less noise than that.
+    """
+
+    def __init__(
+        self,
+        num_train_timesteps: int = 1000,
+        beta_start: float = 0.00085,
+        beta_end: float = 0.012,
+        beta_schedule: str = "scaled_linear",
+        prediction_type: str = "epsilon",
+        steps_offset: int = 1,
+        set_alpha_to_one: bool = False,
+    ):
+        if beta_schedule not in ("scaled_linear", "linear"):
+            raise ValueError(f"unknown beta_schedule {beta_schedule!r}; known: scaled_linear, linear")
+        if prediction_type not in ("epsilon", "v_prediction"):
+            raise ValueError(f"unknown prediction_type {prediction_type!r}; known: epsilon, v_prediction")
+        power = 0.5 if beta_schedule == "scaled_linear" else 1.0  # scaled: linear in sqrt(beta)
+        roots = torch.linspace(beta_start**power, beta_end**power, num_train_timesteps, dtype=torch.float32)
+        self.betas = roots ** (1 / power)
+        self.alphas_cumprod = torch.cumprod(1 - self.betas, dim=0)  # Abar_t = prod_{s <= t} (1 - beta_s)
+        self.final_alpha_cumprod = torch.tensor(1.0) if set_alpha_to_one else self.alphas_cumprod[0]
+        self.num_train_timesteps = num_train_timesteps
+        self.prediction_type = prediction_type
+        self.steps_offset = steps_offset
+
+    def timesteps(self, steps: int) -> list[int]:
+        """The DDIM grid, descending ("leading" in diffusers): 50 steps visit 981, 961, ..., 21, 1.
+
+        Neighbours are N // steps apart, N = `num_train_timesteps`; the step after the last, -19, stands for
+        the end of the schedule. Raises ValueError unless 1 <= steps and all of the grid lies below N.
+        """
+        if not 1 <= steps <= self.num_train_timesteps:
+            raise ValueError(f"{steps} steps: must be between 1 and {self.num_train_timesteps}")
+        stride = self.num_train_timesteps // steps
+        grid = [i * stride + self.steps_offset for i in range(steps)]
+        if grid[-1] >= self.num_train_timesteps:
+            raise ValueError(f"{steps} steps would begin at t = {grid[-1]}, above the schedule's last")
+        return grid[::-1]
+
+    def add_noise(self, x0: Tensor, noise: Tensor, t: int | Tensor) -> Tensor:
+        """x_t from clean latents and unit noise (b, c, h, w): DDPM, equation 4."""
+        a = self._alpha(t, x0)
+        return a.sqrt() * x0 + (1 - a).sqrt() * noise
+
+    def target(self, x0: Tensor, noise: Tensor, t: int | Tensor) -> Tensor:
+        """What the UNet should answer to x_t: the noise itself, or v."""
+        if self.prediction_type == "epsilon":
+            return noise.float()
+        a = self._alpha(t, x0)
+        return a.sqrt() * noise - (1 - a).sqrt() * x0
+
+    def to_x0_and_noise(self, prediction: Tensor, x: Tensor, t: int | Tensor) -> tuple[Tensor, Tensor]:
+        """The clean latents and the noise that the UNet's answer to x_t implies."""
+        return self._split(prediction, x, self._alpha(t, x), self._alpha(t, x))
+
+    def ddim_step(
+        self,
+        prediction: Tensor,
+        x: Tensor,
+        t: int | Tensor,
+        previous: int | Tensor,
+        eta: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """From x_t down to level `previous` (t minus the stride; below 0 is the end): DDIM, equation 12.
+
+        With eta 0 nothing is random; eta 1 adds as much noise as DDPM, drawn on the generator's own device.
+        """
+        x0, noise = self.to_x0_and_noise(prediction, x, t)
+        a, a_prev = self._alpha(t, x), self._alpha(previous, x)
+        sigma = eta * ((1 - a_prev) / (1 - a)).sqrt() * (1 - a / a_prev).sqrt()  # equation 16
+        x = a_prev.sqrt() * x0 + (1 - a_prev - sigma**2).sqrt() * noise
+        return x if eta == 0 else x + sigma * draw(x, generator)
+
+    def ddim_invert_step(
+        self, prediction: Tensor, x: Tensor, t: int | Tensor, previous: int | Tensor
+    ) -> Tensor:
+        """From level `previous` up to t: undoes `ddim_step`, given the same prediction.
+
+        The UNet cannot be asked about x_t, which is not known yet; as in the published Tune-A-Video the
+        caller asks it about x, which still sits at `previous`, but tells it t. What is assumed is that its
+        answer would be the same at x_t, so the error falls with the number of steps. For epsilon this is
+        the published formula. For v it is what the same reasoning gives; see `_split`.
+        """
+        a, a_prev = self._alpha(t, x), self._alpha(previous, x)
+        x0, noise = self._split(prediction, x, a, a_prev)
+        return a.sqrt() * x0 + (1 - a).sqrt() * noise
+
+    def ddpm_step(
+        self, prediction: Tensor, x: Tensor, t: int | Tensor, previous: int | Tensor, noise: Tensor
+    ) -> Tensor:
+        """From x_t down to `previous` with fresh unit noise: DDPM, equations 6 and 7, for any stride.
+
+        The variance is the smaller of the paper's two, that of the true posterior ("fixed_small"). Below 0
+        Abar is 1 here, so the last step returns x_0 and adds no noise.
+        """
+        x0, _ = self.to_x0_and_noise(prediction, x, t)
+        a, a_prev = self._alpha(t, x), self._alpha(previous, x, final=torch.tensor(1.0))
+        beta = 1 - a / a_prev  # the betas between the two, as one
+        mean = (a_prev.sqrt() * beta * x0 + (1 - beta).sqrt() * (1 - a_prev) * x) / (1 - a)  # equation 7
+        variance = (1 - a_prev) / (1 - a) * beta
+        return mean + variance.sqrt() * noise
+
+    def _split(self, prediction: Tensor, x: Tensor, a: Tensor, a_x: Tensor) -> tuple[Tensor, Tensor]:
+        """x_0 and e, from a prediction made for level `a` and latents x that sit at level `a_x`.
+
+        Two equations in two unknowns. The first is always x = sqrt(a_x) x_0 + sqrt(1 - a_x) e. The second
+        is e = prediction, or v = sqrt(a) e - sqrt(1 - a) x_0 = prediction. When a_x = a, as on the way
+        down, c = 1 and the solution for v is the familiar one. On the way up, a_x is the level before, and
+        putting either level in both equations is wrong: `a` in both makes the step x_t = x, whatever the
+        number of steps; `a_x` in both no longer undoes `ddim_step` (tests/test_schedule.py measures this).
+        """
+        if self.prediction_type == "epsilon":
+            return (x - (1 - a_x).sqrt() * prediction) / a_x.sqrt(), prediction.float()
+        c = (a * a_x).sqrt() + ((1 - a) * (1 - a_x)).sqrt()
+        x0 = (a.sqrt() * x - (1 - a_x).sqrt() * prediction) / c
+        noise = ((1 - a).sqrt() * x + a_x.sqrt() * prediction) / c
+        return x0, noise
+
+    def _alpha(self, t: int | Tensor, x: Tensor, final: Tensor | None = None) -> Tensor:
+        """Abar_t as (b or 1, 1, 1, 1) on the device of x; for t below 0, `final`."""
+        final = self.final_alpha_cumprod if final is None else final
+        t = torch.as_tensor(t, device=x.device).reshape(-1, 1, 1, 1)
+        return torch.where(t < 0, final.to(x.device), self.alphas_cumprod.to(x.device)[t.clamp(min=0)])
+
+
+def draw(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Unit noise in fp32 shaped as `like`, drawn on the generator's own device."""
+    device = generator.device if generator is not None else like.device
+    return torch.randn(like.shape, generator=generator, device=device).to(like.device)

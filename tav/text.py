@@ -1,0 +1,214 @@
+"""Prompt -> token ids -> the text states that the UNet attends to (lesson 02).
+
+Shapes: b prompts, l token positions (77 in Stable Diffusion), d width of a text state. Tokenizer and
+text tower are CLIP's (Radford et al. 2021); parameter names are those of transformers' `CLIPTextModel`
+as Stable Diffusion's folders publish it.
+"""
+
+import json
+import warnings
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from tokenizers import Regex, models, normalizers, pre_tokenizers
+from tokenizers import Tokenizer as BPETokenizer
+from torch import Tensor, nn
+
+START, END = "<|startoftext|>", "<|endoftext|>"
+LENGTH = 77  # CLIP's context length, where a folder names none
+
+# What counts as a word for CLIP: a special token, an English ending, a run of letters, one digit, or a
+# run of anything else but blanks. Source: `SimpleTokenizer` of openai/CLIP.
+WORD = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+
+
+class Tokenizer:
+    """CLIP's byte-level byte-pair encoding: start token, the prompt's pieces, end token, padding.
+
+    `vocab` maps pieces to ids, `merges` lists the pairs to join, most frequent first. `length` is what
+    every row is padded or cut to. `pad` is the padding token: Stable Diffusion 1 pads with the end token,
+    2 with "!". A special token, `pad` among them, keeps its own id wherever a prompt contains it, as in
+    transformers: with SD 2, "wow!" ends in the padding id.
+    """
+
+    def __init__(
+        self, vocab: dict[str, int], merges: list[tuple[str, str]], length: int = LENGTH, pad: str = END
+    ):
+        if missing := {START, END, pad} - vocab.keys():
+            raise ValueError(f"the vocabulary lacks {', '.join(sorted(missing))}")
+        bpe = BPETokenizer(models.BPE(vocab, merges, unk_token=END, end_of_word_suffix="</w>"))
+        bpe.normalizer = normalizers.Sequence(
+            [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
+        )
+        words = pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True)  # removed: what is no word
+        in_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        bpe.pre_tokenizer = pre_tokenizers.Sequence([words, in_bytes])
+        bpe.add_special_tokens([START, END, pad])
+        self.bpe, self.length = bpe, length
+        self.start, self.end, self.pad = vocab[START], vocab[END], vocab[pad]
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Tokenizer":
+        """The tokenizer of a `tokenizer/` folder: vocab.json and merges.txt, plus two files of settings.
+
+        SD 2.1's two files name different padding tokens; special_tokens_map.json is the one that counts.
+        Without either, padding is the end token and the length 77. Raises FileNotFoundError.
+        """
+        folder = Path(folder)
+        vocab = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
+        lines = (folder / "merges.txt").read_text(encoding="utf-8").split("\n")
+        merges = [tuple(line.split()) for line in lines if line and not line.startswith("#version")]
+        settings = {}
+        for name in ("tokenizer_config.json", "special_tokens_map.json"):  # the later one wins
+            if (folder / name).exists():
+                settings |= json.loads((folder / name).read_text(encoding="utf-8"))
+        pad = settings.get("pad_token") or END
+        pad = pad["content"] if isinstance(pad, dict) else pad
+        return cls(vocab, merges, settings.get("model_max_length") or LENGTH, pad)
+
+    def __call__(self, prompts: str | list[str]) -> Tensor:
+        """Token ids (b, l), long. Warns with the words that did not fit when a prompt is too long."""
+        prompts = [prompts] if isinstance(prompts, str) else prompts
+        rows = list(map(self._fit, prompts))
+        return torch.tensor([row + [self.pad] * (self.length - len(row)) for row in rows])
+
+    def pieces(self, prompt: str) -> list[str]:
+        """What each position of the row stands for, padding left out: start, "a</w>", "cat</w>", ..., end.
+
+        Pieces are spelled in CLIP's byte symbols: an accented letter is two of them.
+        """
+        return [self.bpe.id_to_token(i) for i in self._fit(prompt)]
+
+    def _fit(self, prompt: str) -> list[int]:
+        """Start, the prompt's ids cut to length - 2, end."""
+        encoding, room = self.bpe.encode(prompt, add_special_tokens=False), self.length - 2
+        if len(encoding.ids) > room:
+            first = encoding.word_ids.index(encoding.word_ids[room])  # a word cut in the middle counts as cut
+            cut = " ".join(prompt[encoding.offsets[first][0] :].split())
+            message = (
+                f'the prompt has {len(encoding.ids)} tokens and the text encoder reads {room}; cut: "{cut}"'
+            )
+            warnings.warn(message, stacklevel=3)
+        return [self.start, *encoding.ids[:room], self.end]
+
+
+def quick_gelu(x: Tensor) -> Tensor:
+    """x * sigmoid(1.702 x): the approximation that OpenAI trained CLIP with. OpenCLIP has the exact gelu."""
+    return x * torch.sigmoid(1.702 * x)
+
+
+class CLIPAttention(nn.Module):
+    """Multi-head self-attention of x (b, l, d); if `causal`, no token sees a later one."""
+
+    def __init__(self, dim: int, heads: int, causal: bool):
+        super().__init__()
+        self.heads, self.causal = heads, causal
+        self.q_proj = nn.Linear(dim, dim)
+        self.k_proj = nn.Linear(dim, dim)
+        self.v_proj = nn.Linear(dim, dim)
+        self.out_proj = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        projections = (self.q_proj, self.k_proj, self.v_proj)
+        q, k, v = (p(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for p in projections)  # b heads l e
+        x = F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
+        return self.out_proj(x.transpose(1, 2).flatten(-2))  # b l d
+
+
+class CLIPMLP(nn.Module):
+    """Two linear layers with `act` ("quick_gelu" or "gelu") between."""
+
+    def __init__(self, dim: int, hidden: int, act: str):
+        super().__init__()
+        self.act = {"quick_gelu": quick_gelu, "gelu": F.gelu}[act]
+        self.fc1 = nn.Linear(dim, hidden)
+        self.fc2 = nn.Linear(hidden, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(self.act(self.fc1(x)))
+
+
+class CLIPLayer(nn.Module):
+    """Attention and MLP, each behind a LayerNorm and a residual."""
+
+    def __init__(self, dim: int, hidden: int, heads: int, act: str, eps: float, causal: bool):
+        super().__init__()
+        self.layer_norm1 = nn.LayerNorm(dim, eps)
+        self.self_attn = CLIPAttention(dim, heads, causal)
+        self.layer_norm2 = nn.LayerNorm(dim, eps)
+        self.mlp = CLIPMLP(dim, hidden, act)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.self_attn(self.layer_norm1(x))
+        return x + self.mlp(self.layer_norm2(x))
+
+
+class CLIPEncoder(nn.Module):
+    """A stack of layers, (b, l, d) -> (b, l, d): causal in the text tower, not in the image tower."""
+
+    def __init__(self, layers: int, dim: int, hidden: int, heads: int, act: str, eps: float, causal: bool):
+        super().__init__()
+        self.layers = nn.ModuleList([CLIPLayer(dim, hidden, heads, act, eps, causal) for _ in range(layers)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class CLIPTextEmbeddings(nn.Module):
+    """Token ids (b, l) -> token plus position vectors (b, l, d)."""
+
+    def __init__(self, vocab_size: int, dim: int, positions: int):
+        super().__init__()
+        self.token_embedding = nn.Embedding(vocab_size, dim)
+        self.position_embedding = nn.Embedding(positions, dim)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.token_embedding(ids) + self.position_embedding.weight[: ids.shape[1]]
+
+
+class CLIPTextTransformer(nn.Module):
+    """Embeddings, encoder and the last LayerNorm: what checkpoints call `text_model`."""
+
+    def __init__(self, embeddings: CLIPTextEmbeddings, encoder: CLIPEncoder, final_layer_norm: nn.LayerNorm):
+        super().__init__()
+        self.embeddings = embeddings
+        self.encoder = encoder
+        self.final_layer_norm = final_layer_norm
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.final_layer_norm(self.encoder(self.embeddings(ids)))
+
+
+class CLIPTextModel(nn.Module):
+    """CLIP's text tower. Token ids (b, l) -> states (b, l, d), after the final LayerNorm.
+
+    Stable Diffusion 1 runs OpenAI's ViT-L/14 tower: 12 layers, d = 768, `quick_gelu`. Stable Diffusion 2
+    runs OpenCLIP's ViT-H/14 tower (d = 1024, `gelu`), and was trained on the states *before* its last
+    layer, passed through the final LayerNorm. That tower has 24 layers; the published folder leaves the
+    24th out, so that running all of its 23 gives the penultimate states and no code needs to know.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        hidden_size: int,
+        intermediate_size: int,
+        num_hidden_layers: int,
+        num_attention_heads: int,
+        max_position_embeddings: int = LENGTH,
+        hidden_act: str = "quick_gelu",
+        layer_norm_eps: float = 1e-5,
+    ):
+        super().__init__()
+        act, eps = hidden_act, layer_norm_eps
+        embeddings = CLIPTextEmbeddings(vocab_size, hidden_size, max_position_embeddings)
+        encoder = CLIPEncoder(
+            num_hidden_layers, hidden_size, intermediate_size, num_attention_heads, act, eps, causal=True
+        )
+        self.text_model = CLIPTextTransformer(embeddings, encoder, nn.LayerNorm(hidden_size, eps))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.text_model(ids)

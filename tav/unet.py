@@ -1,0 +1,223 @@
+"""The UNet of Stable Diffusion 1.x and 2.x: noisy latents, time and text in, noise out (lesson 04).
+
+Shapes: b prompts, f frames, c channels, h w latent height and width, n = h*w tokens, l text tokens,
+d token width. Frames travel folded into the batch, (b*f, c, h, w); an image is a video of one frame.
+`frames` is passed down to the only layers that look beyond one frame: the GroupNorms of the ResNet
+blocks, and the transformer blocks once `inflate` has been at them.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .layers import (
+    Attention,
+    Downsample2D,
+    FeedForward,
+    ResnetBlock2D,
+    TimestepEmbedding,
+    Upsample2D,
+    group_norm,
+    timestep_embedding,
+)
+
+EPS = 1e-5  # ResNet blocks and output norm; the transformer's GroupNorm has 1e-6
+
+
+class BasicTransformerBlock(nn.Module):
+    """Self-attention, attention to the text, feed-forward, each behind a LayerNorm and a residual.
+
+    x is (b*f, n, d), text is (b, l, context_dim). `inflate` turns it into `VideoTransformerBlock`.
+    """
+
+    def __init__(self, dim: int, heads: int, context_dim: int):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim)
+        self.attn1 = Attention(dim, heads)
+        self.norm2 = nn.LayerNorm(dim)
+        self.attn2 = Attention(dim, heads, context_dim)
+        self.norm3 = nn.LayerNorm(dim)
+        self.ff = FeedForward(dim)
+
+    def forward(self, x: Tensor, text: Tensor, frames: int = 1) -> Tensor:
+        x = x + self.attn1(self.norm1(x))
+        x = x + self.cross_attention(self.norm2(x), text)
+        return x + self.ff(self.norm3(x))
+
+    def cross_attention(self, x: Tensor, text: Tensor) -> Tensor:
+        """Every token of every frame asks the one prompt: keys and values are made once, not per frame."""
+        return self.attn2(x.reshape(len(text), -1, x.shape[-1]), text).view_as(x)  # b f*n d, and back
+
+
+class Transformer2DModel(nn.Module):
+    """Feature map (b*f, c, h, w) -> tokens -> one transformer block -> feature map, with a residual.
+
+    Stable Diffusion 1 projects in and out with 1x1 convolutions, 2 with linear layers
+    (`use_linear_projection`): the same arithmetic, other weight shapes.
+    """
+
+    def __init__(self, channels: int, heads: int, context_dim: int, groups: int, linear: bool):
+        super().__init__()
+        self.norm = nn.GroupNorm(groups, channels, eps=1e-6)
+        self.proj_in = nn.Linear(channels, channels) if linear else nn.Conv2d(channels, channels, 1)
+        self.transformer_blocks = nn.ModuleList([BasicTransformerBlock(channels, heads, context_dim)])
+        self.proj_out = nn.Linear(channels, channels) if linear else nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor, text: Tensor, frames: int = 1) -> Tensor:
+        tokens = self.norm(x).permute(0, 2, 3, 1).flatten(1, 2)  # bf n c
+        tokens = project(self.proj_in, tokens)
+        for block in self.transformer_blocks:
+            tokens = block(tokens, text, frames)
+        tokens = project(self.proj_out, tokens)
+        return x + tokens.unflatten(1, x.shape[2:]).permute(0, 3, 1, 2)
+
+
+def project(layer: nn.Module, tokens: Tensor) -> Tensor:
+    """Apply a linear layer, or a 1x1 convolution as the linear layer it is, to tokens (b, n, c)."""
+    return F.linear(tokens, layer.weight.flatten(1), layer.bias)
+
+
+class DownBlock(nn.Module):
+    """ResNet blocks, each with a transformer behind it if `heads`, then half the resolution.
+
+    Returns its last feature map and every one on the way: the skips that the way up concatenates.
+    """
+
+    def __init__(self, in_channels: int, channels: int, layers: int, down: bool, heads: int | None, net: "Shared"):
+        super().__init__()
+        widths = [in_channels] + [channels] * (layers - 1)
+        self.resnets = nn.ModuleList([net.resnet(c, channels) for c in widths])
+        self.attentions = nn.ModuleList([net.transformer(channels, heads) for _ in widths if heads])
+        self.downsamplers = nn.ModuleList([Downsample2D(channels, padding=1)] if down else [])
+
+    def forward(self, x: Tensor, time: Tensor, text: Tensor, frames: int) -> tuple[Tensor, list[Tensor]]:
+        skips = []
+        for i, resnet in enumerate(self.resnets):
+            x = resnet(x, time, frames)
+            if self.attentions:
+                x = self.attentions[i](x, text, frames)
+            skips.append(x)
+        for downsample in self.downsamplers:
+            x = downsample(x)
+            skips.append(x)
+        return x, skips
+
+
+class MidBlock(nn.Module):
+    """ResNet block, transformer, ResNet block, at the lowest resolution."""
+
+    def __init__(self, channels: int, heads: int, net: "Shared"):
+        super().__init__()
+        self.resnets = nn.ModuleList([net.resnet(channels, channels) for _ in range(2)])
+        self.attentions = nn.ModuleList([net.transformer(channels, heads)])
+
+    def forward(self, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
+        x = self.resnets[0](x, time, frames)
+        x = self.attentions[0](x, text, frames)
+        return self.resnets[1](x, time, frames)
+
+
+class UpBlock(nn.Module):
+    """ResNet blocks that each take one skip from the way down, then twice the resolution."""
+
+    def __init__(
+        self, in_channels: int, channels: int, skip_channels: list[int], up: bool, heads: int | None, net: "Shared"
+    ):
+        super().__init__()
+        widths = [in_channels] + [channels] * (len(skip_channels) - 1)
+        self.resnets = nn.ModuleList([net.resnet(c + s, channels) for c, s in zip(widths, skip_channels)])
+        self.attentions = nn.ModuleList([net.transformer(channels, heads) for _ in widths if heads])
+        self.upsamplers = nn.ModuleList([Upsample2D(channels)] if up else [])
+
+    def forward(self, x: Tensor, skips: list[Tensor], time: Tensor, text: Tensor, frames: int) -> Tensor:
+        """Takes its skips off the end of the list."""
+        for i, resnet in enumerate(self.resnets):
+            x = resnet(torch.cat([x, skips.pop()], dim=1), time, frames)
+            if self.attentions:
+                x = self.attentions[i](x, text, frames)
+        for upsample in self.upsamplers:
+            x = upsample(x)
+        return x
+
+
+@dataclass
+class Shared:
+    """The sizes that every block of one UNet has in common."""
+
+    groups: int
+    time_dim: int
+    context_dim: int
+    linear: bool
+
+    def resnet(self, in_channels: int, channels: int) -> ResnetBlock2D:
+        return ResnetBlock2D(in_channels, channels, self.groups, EPS, self.time_dim)
+
+    def transformer(self, channels: int, heads: int) -> Transformer2DModel:
+        return Transformer2DModel(channels, heads, self.context_dim, self.groups, self.linear)
+
+
+class UNet2DConditionModel(nn.Module):
+    """Predicts the noise (or v) in latents. Source: diffusers' class of that name, SD 1.x and 2.x.
+
+    `heads` gives the number of attention heads of each resolution, high to low, and `attentive`
+    whether a resolution has transformers at all (in Stable Diffusion all but the lowest). The middle
+    block always has one.
+    """
+
+    def __init__(
+        self,
+        block_out_channels: list[int],
+        layers_per_block: int,
+        heads: list[int],
+        attentive: list[bool],
+        cross_attention_dim: int,
+        linear_projection: bool = False,
+        norm_num_groups: int = 32,
+        in_channels: int = 4,
+        out_channels: int = 4,
+    ):
+        super().__init__()
+        channels, levels = list(block_out_channels), len(block_out_channels)
+        time_dim = 4 * channels[0]
+        net = Shared(norm_num_groups, time_dim, cross_attention_dim, linear_projection)
+        level_heads = [h if a else None for h, a in zip(heads, attentive)]
+        self.time_embedding = TimestepEmbedding(channels[0], time_dim)
+        self.conv_in = nn.Conv2d(in_channels, channels[0], 3, padding=1)
+
+        self.down_blocks = nn.ModuleList()
+        skips, width = [channels[0]], channels[0]
+        for i, c in enumerate(channels):
+            down = i < levels - 1
+            self.down_blocks.append(DownBlock(width, c, layers_per_block, down, level_heads[i], net))
+            skips += [c] * (layers_per_block + down)
+            width = c
+
+        self.mid_block = MidBlock(width, heads[-1], net)
+
+        self.up_blocks = nn.ModuleList()
+        for i, c in reversed(list(enumerate(channels))):
+            taken = [skips.pop() for _ in range(layers_per_block + 1)]
+            self.up_blocks.append(UpBlock(width, c, taken, i > 0, level_heads[i], net))
+            width = c
+
+        self.conv_norm_out = nn.GroupNorm(norm_num_groups, width, EPS)
+        self.conv_out = nn.Conv2d(width, out_channels, 3, padding=1)
+
+    def forward(self, x: Tensor, t: Tensor, text: Tensor, frames: int = 1) -> Tensor:
+        """Latents x (b*f, c, h, w), timesteps t (b,), text states (b, l, d) -> prediction, shaped as x.
+
+        `frames` is f; only an inflated UNet has attention that looks across them.
+        """
+        time = timestep_embedding(t, self.conv_in.out_channels).to(x.dtype)
+        time = self.time_embedding(time).repeat_interleave(frames, dim=0)  # bf time_dim
+        x = self.conv_in(x.contiguous(memory_format=torch.channels_last))
+        skips = [x]
+        for block in self.down_blocks:
+            x, outputs = block(x, time, text, frames)
+            skips += outputs
+        x = self.mid_block(x, time, text, frames)
+        for block in self.up_blocks:
+            x = block(x, skips, time, text, frames)
+        return self.conv_out(F.silu(group_norm(self.conv_norm_out, x, frames)))

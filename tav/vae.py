@@ -1,0 +1,166 @@
+"""Frames <-> latents: the autoencoder of latent diffusion (lesson 01).
+
+Shapes: b pictures, c channels, H W pixels, h w = H/8 W/8 latent height and width (8 = 2 to the number
+of resolutions less one), z latent channels. Every GroupNorm here has eps 1e-6, not the UNet's 1e-5.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .layers import Attention, Downsample2D, ResnetBlock2D, Upsample2D
+
+EPS = 1e-6  # latent diffusion's `Normalize`
+
+
+@dataclass
+class Posterior:
+    """The encoder's answer: an independent Gaussian for each latent value, already in scaled units."""
+
+    mean: Tensor  # b z h w
+    std: Tensor  # b z h w
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        """mean + std * noise, (b, z, h, w); the noise is drawn on the generator's own device."""
+        device = generator.device if generator is not None else self.mean.device
+        noise = torch.randn(self.mean.shape, generator=generator, device=device, dtype=torch.float32)
+        return self.mean + self.std * noise.to(self.mean)
+
+
+class SpatialAttention(Attention):
+    """Self-attention of one head over the h*w places of a feature map (b, c, h, w), with its residual."""
+
+    def __init__(self, channels: int, groups: int):
+        super().__init__(channels, heads=1, bias=True)
+        self.group_norm = nn.GroupNorm(groups, channels, EPS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.group_norm(x).flatten(2).transpose(1, 2)  # b n c
+        return x + super().forward(tokens).transpose(1, 2).unflatten(2, x.shape[2:])
+
+
+class MidBlock(nn.Module):
+    """ResNet block, attention, ResNet block, at the lowest resolution."""
+
+    def __init__(self, channels: int, groups: int):
+        super().__init__()
+        self.resnets = nn.ModuleList([ResnetBlock2D(channels, channels, groups, EPS) for _ in range(2)])
+        self.attentions = nn.ModuleList([SpatialAttention(channels, groups)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.resnets[1](self.attentions[0](self.resnets[0](x)))
+
+
+class Stage(nn.Module):
+    """ResNet blocks at one resolution, then a change of resolution (`down`, `up`, or None)."""
+
+    def __init__(self, in_channels: int, out_channels: int, layers: int, groups: int, change: str | None):
+        super().__init__()
+        widths = [in_channels] + [out_channels] * (layers - 1)
+        self.resnets = nn.ModuleList([ResnetBlock2D(c, out_channels, groups, EPS) for c in widths])
+        if change == "down":
+            self.downsamplers = nn.ModuleList([Downsample2D(out_channels, padding=0)])
+        if change == "up":
+            self.upsamplers = nn.ModuleList([Upsample2D(out_channels)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.children():  # resnets, then the resampler if there is one
+            for block in layer:
+                x = block(x)
+        return x
+
+
+class Encoder(nn.Module):
+    """Pictures (b, 3, H, W) -> mean and log-variance stacked (b, 2z, h, w)."""
+
+    def __init__(self, in_channels: int, channels: list[int], layers: int, latent_channels: int, groups: int):
+        super().__init__()
+        self.conv_in = nn.Conv2d(in_channels, channels[0], 3, padding=1)
+        pairs = list(zip([channels[0], *channels], channels))
+        changes = ["down"] * (len(channels) - 1) + [None]
+        self.down_blocks = nn.ModuleList([Stage(i, o, layers, groups, s) for (i, o), s in zip(pairs, changes)])
+        self.mid_block = MidBlock(channels[-1], groups)
+        self.conv_norm_out = nn.GroupNorm(groups, channels[-1], EPS)
+        self.conv_out = nn.Conv2d(channels[-1], 2 * latent_channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv_in(x)
+        for block in self.down_blocks:
+            x = block(x)
+        return self.conv_out(F.silu(self.conv_norm_out(self.mid_block(x))))
+
+
+class Decoder(nn.Module):
+    """Latents (b, z, h, w) -> pictures (b, 3, H, W). One ResNet block more a stage than the encoder."""
+
+    def __init__(self, out_channels: int, channels: list[int], layers: int, latent_channels: int, groups: int):
+        super().__init__()
+        channels = channels[::-1]
+        self.conv_in = nn.Conv2d(latent_channels, channels[0], 3, padding=1)
+        self.mid_block = MidBlock(channels[0], groups)
+        pairs = list(zip([channels[0], *channels], channels))
+        changes = ["up"] * (len(channels) - 1) + [None]
+        self.up_blocks = nn.ModuleList([Stage(i, o, layers + 1, groups, s) for (i, o), s in zip(pairs, changes)])
+        self.conv_norm_out = nn.GroupNorm(groups, channels[-1], EPS)
+        self.conv_out = nn.Conv2d(channels[-1], out_channels, 3, padding=1)
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = self.mid_block(self.conv_in(z))
+        for block in self.up_blocks:
+            x = block(x)
+        return self.conv_out(F.silu(self.conv_norm_out(x)))
+
+
+class AutoencoderKL(nn.Module):
+    """The VAE of Stable Diffusion (Rombach et al. 2022, section 3.1; diffusers' `AutoencoderKL`).
+
+    `scaling_factor` brings latents to unit variance, which the noise schedule assumes: 0.18215 is one
+    over the standard deviation of latents that latent diffusion measured on its training pictures.
+    """
+
+    def __init__(
+        self,
+        block_out_channels: list[int],
+        layers_per_block: int,
+        latent_channels: int = 4,
+        norm_num_groups: int = 32,
+        scaling_factor: float = 0.18215,
+        in_channels: int = 3,
+        out_channels: int = 3,
+    ):
+        super().__init__()
+        shared = (list(block_out_channels), layers_per_block, latent_channels, norm_num_groups)
+        self.encoder = Encoder(in_channels, *shared)
+        self.decoder = Decoder(out_channels, *shared)
+        self.quant_conv = nn.Conv2d(2 * latent_channels, 2 * latent_channels, 1)
+        self.post_quant_conv = nn.Conv2d(latent_channels, latent_channels, 1)
+        self.scaling_factor = scaling_factor
+        self.factor = 2 ** (len(block_out_channels) - 1)  # pixels per latent, along each side
+
+    def encode(self, frames: Tensor) -> Posterior:
+        """Frames (b, 3, H, W) in [-1, 1] -> the posterior of their scaled latents (b, z, h, w)."""
+        mean, logvar = self.quant_conv(self.encoder(frames)).chunk(2, dim=1)
+        std = torch.exp(0.5 * logvar.clamp(-30.0, 20.0))  # the clamp is latent diffusion's
+        return Posterior(mean * self.scaling_factor, std * self.scaling_factor)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Scaled latents (b, z, h, w) -> frames (b, 3, H, W), about [-1, 1] and not clamped."""
+        return self.decoder(self.post_quant_conv(latents / self.scaling_factor))
+
+
+@torch.no_grad()
+def encode(vae: AutoencoderKL, frames: Tensor) -> Posterior:
+    """Frames (f, 3, H, W) in [-1, 1] -> the posterior of their latents (f, c, h, w) in fp32, frame by frame."""
+    weight = vae.quant_conv.weight
+    parts = [vae.encode(frame[None].to(weight)) for frame in frames]
+    return Posterior(torch.cat([p.mean for p in parts]).float(), torch.cat([p.std for p in parts]).float())
+
+
+@torch.no_grad()
+def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
+    """Latents (f, c, h, w) -> frames (f, 3, H, W) in [-1, 1], fp32 on the CPU, frame by frame."""
+    weight = vae.post_quant_conv.weight
+    frames = [vae.decode(latent[None].to(weight)).float().cpu() for latent in latents]
+    return torch.cat(frames).clamp(-1, 1)

@@ -1,0 +1,90 @@
+"""VAE: latents and pictures equal diffusers', and the traps of epsilon, padding and scale."""
+
+import golden
+import pytest
+import torch
+from torch import nn
+
+from tav.layers import Downsample2D
+from tav.vae import AutoencoderKL, Posterior
+
+WEIGHTS, INPUTS, EXPECTED = golden.read("vae")
+
+
+@pytest.fixture
+def vae():
+    model = AutoencoderKL(**golden.sizes("vae"))
+    model.load_state_dict(WEIGHTS)  # strict
+    return model.eval().requires_grad_(False)
+
+
+def worst(got: torch.Tensor, name: str) -> float:
+    return (got - EXPECTED[name]).abs().max().item()
+
+
+def test_encode_equals_diffusers(vae):
+    posterior = vae.encode(INPUTS["frames"])
+    assert worst(posterior.mean, "mean") <= 1e-5
+    assert worst(posterior.std, "std") <= 1e-5
+
+
+def test_decode_equals_diffusers(vae):
+    assert worst(vae.decode(INPUTS["latents"]), "decoded") <= 1e-5
+
+
+def test_attention_equals_diffusers(vae):
+    assert worst(vae.encoder.mid_block.attentions[0](INPUTS["features"]), "attention") <= 1e-5
+
+
+def test_channels_last_changes_nothing(vae):
+    vae = vae.to(memory_format=torch.channels_last)
+    frames = INPUTS["frames"].contiguous(memory_format=torch.channels_last)
+    assert worst(vae.encode(frames).mean, "mean") <= 1e-5
+    assert worst(vae.decode(INPUTS["latents"]), "decoded") <= 1e-5
+
+
+def test_every_norm_has_eps_1e6_and_1e5_would_show(vae):
+    norms = [m for m in vae.modules() if isinstance(m, nn.GroupNorm)]
+    encoder, decoder = 2 * 3 * 2, 2 * 3 * 3  # two in each ResNet block; three stages of 2, and of 3
+    assert len(norms) == encoder + decoder + 2 * (2 * 2 + 1 + 1)  # and the middles, their attention, the ends
+    assert {norm.eps for norm in norms} == {1e-6}
+    for norm in norms:
+        norm.eps = 1e-5
+    assert worst(vae.encode(INPUTS["frames"]).mean, "mean") > 1e-4
+
+
+def test_downsampling_pads_right_and_bottom():
+    """Under a kernel of ones, a picture of ones shows how many pixels each window holds."""
+    down = Downsample2D(1, padding=0)
+    nn.init.ones_(down.conv.weight)
+    nn.init.zeros_(down.conv.bias)
+    assert down(torch.ones(1, 1, 4, 4))[0, 0].tolist() == [[9, 6], [6, 4]]
+
+
+def test_the_vae_downsamples_that_way(vae):
+    paddings = [d.conv.padding for block in vae.encoder.down_blocks[:-1] for d in block.downsamplers]
+    assert paddings == [(0, 0), (0, 0)]
+
+
+def test_latents_are_scaled_and_decode_undoes_it(vae):
+    scaled, decoded = vae.encode(INPUTS["frames"]), vae.decode(INPUTS["latents"])
+    vae.scaling_factor = 1.0
+    plain = vae.encode(INPUTS["frames"])
+    assert torch.allclose(scaled.mean, 0.18215 * plain.mean, atol=1e-6)
+    assert torch.allclose(scaled.std, 0.18215 * plain.std, atol=1e-6)
+    assert torch.allclose(decoded, vae.decode(INPUTS["latents"] / 0.18215), atol=1e-5)
+
+
+def test_samples_have_the_posteriors_mean_and_std():
+    posterior = Posterior(torch.full((1, 4, 100, 100), 3.0), torch.full((1, 4, 100, 100), 0.5))
+    sample = posterior.sample(torch.Generator().manual_seed(0))
+    assert sample.mean().item() == pytest.approx(3.0, abs=0.02)
+    assert sample.std().item() == pytest.approx(0.5, abs=0.02)
+    assert torch.equal(sample, posterior.sample(torch.Generator().manual_seed(0)))
+    assert not torch.equal(sample, posterior.sample(torch.Generator().manual_seed(1)))
+
+
+def test_sizes(vae):
+    assert vae.factor == 4
+    assert vae.encode(torch.zeros(1, 3, 16, 24)).mean.shape == (1, 4, 4, 6)
+    assert vae.decode(torch.zeros(1, 4, 4, 6)).shape == (1, 3, 16, 24)
