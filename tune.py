@@ -17,7 +17,12 @@ from tav.video import read_clip
 from tav.weights import load, resolve
 
 MINI = Path(__file__).parent / "weights" / "mini"
-PUBLISHED = {"frames": 24, "stride": 2, "steps": 500, "lr": 3e-5}  # Tune-A-Video's settings for Stable Diffusion
+PUBLISHED = {
+    "frames": 24,
+    "stride": 2,
+    "steps": 500,
+    "lr": 3e-5,
+}  # Tune-A-Video's settings for Stable Diffusion
 SAVE_EVERY = 60.0  # seconds
 
 
@@ -60,7 +65,12 @@ def main() -> None:
     if source is None:  # a new run, or one that was cut before it had begun
         settings = PUBLISHED | {"size": model.size} | model.defaults.get("tune", {}) | settings
         source = prepare(model, settings)
-        settings |= {"weights_hash": model.hash, "tav": tav.__version__, "torch": torch.__version__, "seconds": 0.0}
+        settings |= {
+            "weights_hash": model.hash,
+            "tav": tav.__version__,
+            "torch": torch.__version__,
+            "seconds": 0.0,
+        }
         folder.create(again=resume)
     elif model.hash != settings["weights_hash"]:
         raise UserError(f"{settings['weights']}: not the weights this run was tuned on; pass those to --weights")

@@ -1,20 +1,30 @@
 """`config.json` -> constructor arguments (lesson 06).
 
-Real configs are of many ages. A key that an old file lacks has the default of its day; a key that newer
-files add is fine while it says what Stable Diffusion 1 and 2 do anyway; any other value is refused by
-name, because a model built otherwise would load and draw nonsense.
+Real configs are of many ages. A key that an old file lacks has its library's default; a key that newer
+files add is fine while it is off, or says what Stable Diffusion 1 and 2 do anyway; any other value is
+refused by name, because a model built otherwise would load and draw nonsense.
 """
 
 from .errors import UserError
 
-# Keys that change nothing here: provenance, training-time switches, and `upcast_attention` (SD 2.1), since
-# scaled_dot_product_attention keeps its softmax in fp32 in any dtype.
-SILENT = {"sample_size", "upcast_attention", "force_upcast", "dropout", "attention_dropout", "architectures",
-          "initializer_factor", "initializer_range", "model_type", "torch_dtype", "dtype", "transformers_version",
-          "use_cache", "bos_token_id", "eos_token_id", "pad_token_id", "projection_dim", "norm_eps",
-          "skip_prk_steps", "clip_sample", "clip_sample_range", "timestep_spacing", "thresholding",
-          "dynamic_thresholding_ratio", "sample_max_value", "rescale_betas_zero_snr", "variance_type",
-          "latents_mean", "latents_std"}  # fmt: skip
+# What builds a part: each key that counts, with the default of diffusers' or transformers' class.
+UNET = {
+    "block_out_channels": [320, 640, 1280, 1280], "layers_per_block": 2, "cross_attention_dim": 1280,
+    "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"], "use_linear_projection": False,
+    "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3, "norm_num_groups": 32, "in_channels": 4,
+    "out_channels": 4,
+}  # fmt: skip
+VAE = {
+    "block_out_channels": [64], "layers_per_block": 1, "down_block_types": ["DownEncoderBlock2D"],
+    "up_block_types": ["UpDecoderBlock2D"], "latent_channels": 4, "norm_num_groups": 32, "scaling_factor": 0.18215,
+    "in_channels": 3, "out_channels": 3,
+}  # fmt: skip
+TEXT_ENCODER = {
+    "vocab_size": 49408, "hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 12,
+    "num_attention_heads": 8, "max_position_embeddings": 77, "hidden_act": "quick_gelu",
+}  # fmt: skip
+SCHEDULER = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "prediction_type", "steps_offset",
+             "set_alpha_to_one")  # fmt: skip
 
 # What Stable Diffusion 1 and 2 are. A config may repeat it, but not contradict it.
 FIXED = {
@@ -25,68 +35,73 @@ FIXED = {
     "layer_norm_eps": 1e-5, "use_quant_conv": True, "use_post_quant_conv": True, "mid_block_add_attention": True,
 }  # fmt: skip
 
+# Keys that change nothing here: provenance, training-time switches, sizes of what SD does not use, and
+# `upcast_attention` (SD 2.1), since scaled_dot_product_attention keeps its softmax in fp32 in any dtype.
+SILENT = {
+    "architectures", "model_type", "torch_dtype", "dtype", "transformers_version", "initializer_factor",
+    "initializer_range", "dropout", "attention_dropout", "use_cache", "bos_token_id", "eos_token_id", "pad_token_id",
+    "projection_dim", "addition_embed_type_num_heads", "sample_size", "force_upcast", "upcast_attention",
+}  # fmt: skip
 
-def checked(config: dict, own: set[str], what: str) -> dict:
-    """The keys of `config` that are in `own`; UserError, by name, if another key asks for something else."""
+
+def read(config: dict, own: dict, part: str) -> dict:
+    """The keys of `own`, from the config or by default; UserError, by name, if another asks for something else."""
     for key, value in config.items():
-        if key in own or key in SILENT or key.startswith("_") or value is None or value is False:
-            continue
-        if key not in FIXED or value != FIXED[key]:
-            raise UserError(f"{what} config.json: {key} = {value!r} is not Stable Diffusion 1 or 2; nothing was loaded")
-    return {key: config[key] for key in own if key in config}
+        if key in SILENT or key.startswith("_"):
+            fine = True
+        elif key in FIXED:
+            fine = value == FIXED[key]
+        elif key in own:
+            fine = value is None or type(value) is type(own[key])
+        else:
+            fine = value is None or value is False
+        if not fine:
+            raise UserError(f"{part}/config.json: {key} = {value!r} is not Stable Diffusion 1 or 2; nothing was loaded")
+    return {key: default if config.get(key) is None else config[key] for key, default in own.items()}
 
 
-def block_types(types: list[str], known: dict[str, bool], what: str) -> list[bool]:
-    """Whether each block has attention, from its type's name."""
-    for name in types:
-        if name not in known:
-            raise UserError(f"{what} config.json: unknown block type {name!r}; known are {', '.join(known)}")
-    return [known[name] for name in types]
+def block_types(found: dict, known: dict[str, str], part: str) -> list[str]:
+    """Takes the block types out of `found`; returns those of the way down. `known`: type down -> type up."""
+    downs, ups = found.pop("down_block_types"), found.pop("up_block_types")
+    for name in downs + ups:
+        if name not in [*known, *known.values()]:
+            raise UserError(f"{part}/config.json: unknown block type {name!r}; known: {', '.join(known)} and their ups")
+    if ups != [known[name] for name in reversed(downs)] or len(downs) != len(found["block_out_channels"]):
+        raise UserError(f"{part}/config.json: the block types down, up and block_out_channels do not match")
+    return downs
 
 
 def unet(config: dict) -> dict:
-    """Arguments of UNet2DConditionModel. Its `attention_head_dim` is the number of heads, whatever it says."""
-    own = {"block_out_channels", "layers_per_block", "cross_attention_dim", "norm_num_groups", "in_channels"}
-    own |= {"out_channels", "attention_head_dim", "use_linear_projection", "down_block_types", "up_block_types"}
-    found = checked(config, own, "unet")
-    channels = found.get("block_out_channels", [320, 640, 1280, 1280])
-    downs = found.pop("down_block_types", ["CrossAttnDownBlock2D"] * (len(channels) - 1) + ["DownBlock2D"])
-    ups = found.pop("up_block_types", ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * (len(channels) - 1))
-    attentive = block_types(downs, {"CrossAttnDownBlock2D": True, "DownBlock2D": False}, "unet")
-    if block_types(ups, {"CrossAttnUpBlock2D": True, "UpBlock2D": False}, "unet") != attentive[::-1]:
-        raise UserError("unet config.json: up_block_types is not the mirror image of down_block_types")
-    heads = found.pop("attention_head_dim", 8)
-    heads = heads if isinstance(heads, list) else [heads] * len(channels)
-    linear = found.pop("use_linear_projection", False)
-    defaults = {"block_out_channels": channels, "layers_per_block": 2, "cross_attention_dim": 768}
-    return defaults | found | {"heads": heads, "attentive": attentive, "linear_projection": linear}
+    """Arguments of UNet2DConditionModel. `attention_head_dim` is the number of heads, whatever it says."""
+    heads = config.get("attention_head_dim", 8)
+    found = read({key: config[key] for key in config if key != "attention_head_dim"}, UNET, "unet")
+    types = block_types(found, {"CrossAttnDownBlock2D": "CrossAttnUpBlock2D", "DownBlock2D": "UpBlock2D"}, "unet")
+    found["attentive"] = [name == "CrossAttnDownBlock2D" for name in types]
+    found["heads"] = heads if isinstance(heads, list) else [heads] * len(types)
+    if len(found["heads"]) != len(types):
+        raise UserError(f"unet/config.json: attention_head_dim = {heads} does not give heads for {len(types)} blocks")
+    found["linear_projection"] = found.pop("use_linear_projection")
+    return found
 
 
 def vae(config: dict) -> dict:
     """Arguments of AutoencoderKL."""
-    own = {"block_out_channels", "layers_per_block", "latent_channels", "norm_num_groups", "scaling_factor"}
-    own |= {"in_channels", "out_channels", "down_block_types", "up_block_types"}
-    found = checked(config, own, "vae")
-    block_types(found.pop("down_block_types", []), {"DownEncoderBlock2D": False}, "vae")
-    block_types(found.pop("up_block_types", []), {"UpDecoderBlock2D": False}, "vae")
-    return {"block_out_channels": [128, 256, 512, 512], "layers_per_block": 2} | found
+    found = read(config, VAE, "vae")
+    block_types(found, {"DownEncoderBlock2D": "UpDecoderBlock2D"}, "vae")
+    return found
 
 
 def text_encoder(config: dict) -> dict:
     """Arguments of CLIPTextModel."""
-    own = {"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"}
-    own |= {"max_position_embeddings", "hidden_act"}
-    found = checked(config, own, "text_encoder")
-    if found.setdefault("hidden_act", "quick_gelu") not in ("quick_gelu", "gelu"):
-        raise UserError(f"text_encoder config.json: unknown hidden_act {found['hidden_act']!r}")
+    found = read(config, TEXT_ENCODER, "text_encoder")
+    if found["hidden_act"] not in ("quick_gelu", "gelu"):
+        raise UserError(f"text_encoder/config.json: unknown hidden_act {found['hidden_act']!r}; known: quick_gelu, gelu")
     return found
 
 
 def scheduler(config: dict) -> dict:
     """Arguments of Schedule. Whichever scheduler the folder names, only its noise levels count here."""
-    own = {"num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "prediction_type"}
-    found = checked(config, own | {"steps_offset", "set_alpha_to_one"}, "scheduler")
-    for key, known in {"prediction_type": ("epsilon", "v_prediction"), "beta_schedule": ("scaled_linear", "linear")}.items():
-        if found.get(key, known[0]) not in known:
-            raise UserError(f"scheduler config: unknown {key} {found[key]!r}; known are {', '.join(known)}")
-    return found
+    for key in ("trained_betas", "rescale_betas_zero_snr"):  # noise levels that SD 1 and 2 do not have
+        if config.get(key):
+            raise UserError(f"scheduler_config.json: {key} = {config[key]!r} is not Stable Diffusion 1 or 2")
+    return {key: config[key] for key in SCHEDULER if config.get(key) is not None}

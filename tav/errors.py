@@ -4,7 +4,9 @@ A bug is not a user's mistake: whatever is not a `UserError` keeps its traceback
 """
 
 import argparse
+import math
 import sys
+import warnings
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -26,11 +28,29 @@ class Parser(argparse.ArgumentParser):
         fail(f"error: {message}; see --help")
 
 
+def number(kind: type, least: float, most: float = math.inf) -> Callable[[str], float]:
+    """The `type` of an argument that is a finite int or float from `least` to `most`."""
+
+    def parse(text: str) -> float:
+        value = kind(text)
+        if not least <= value <= most or value == math.inf:  # nan is not in between either
+            limit = f"{least} or more" if most == math.inf else f"from {least} to {most}"
+            raise argparse.ArgumentTypeError(f"{text} is not {limit}")
+        return value
+
+    parse.__name__ = kind.__name__  # argparse: "invalid int value"
+    return parse
+
+
 def run(main: Callable[[], None]) -> None:
-    """Call `main()`: a UserError exits with status 2, Ctrl-C with 130 (128 + SIGINT), a bug as Python does."""
+    """Call `main()`: a UserError exits with status 2, Ctrl-C with 130 (128 + SIGINT), a bug as Python does.
+
+    A warning, such as of a prompt that is too long, is one line as well.
+    """
+    warnings.formatwarning = lambda message, *_: f"warning: {message}\n"
     try:
         main()
     except UserError as error:
         fail(f"error: {error}")
-    except KeyboardInterrupt:
-        fail("stopped by Ctrl-C", status=130)
+    except KeyboardInterrupt as error:
+        fail(f"stopped by Ctrl-C{error}", status=130)

@@ -1,23 +1,26 @@
-"""The run folder: what tuning leaves for sampling, written so that a cut at any moment loses little.
+"""The run folder: what tuning leaves for sampling, so written that a cut at any moment loses little.
 
-    run.json            settings, versions, hash of the weights, timings
-    tuned.safetensors   the trained tensors, under their published names
-    source.safetensors  the clip's frames (f, 3, H, W) uint8 and the mean and std of its latents
-    state.safetensors   what `--resume` continues from; gone when tuning is done
-    loss.csv, loss.png  the loss of every step
-    samples/            what sample.py makes
+    run.json             all settings, versions, hash of the weights, seconds of tuning
+    source.safetensors   the clip's frames (f, 3, H, W) as bytes, mean and std of its latents (f, c, h, w), fps
+    state.safetensors    what `tune.py --resume` continues from
+    tuned.safetensors    the trained tensors only, under their published names
+    inversion-*          the clip's noise, one for each set of things that it depends on
+    loss.csv, loss.png   the loss of every step
+    samples/             what sample.py makes
 
-Every file is written beside its place and then moved there, so it is whole or absent.
+Every file is written beside its place and then moved there, so it is whole or absent. run.json follows
+the source, and with it the folder is a run.
 """
 
 import json
-import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from PIL import Image, ImageDraw
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -25,104 +28,110 @@ from .errors import UserError
 from .video import replacing
 from .weights import read_json, tensors
 
+try:
+    import fcntl
+except ImportError:  # Windows, where a second process in the same folder goes unnoticed
+    fcntl = None
+
 RUNS = Path("runs")
 
 
 class Run:
-    """One run folder. The folder need not exist before `create`."""
+    """One run folder. It need not exist before `working`."""
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
 
     @classmethod
-    def open(cls, path: str | Path | None) -> "Run":
-        """The run at `path`, or the newest in `runs/`. Raises UserError if it is not a run folder."""
-        if path is None:
-            found = sorted(RUNS.glob("*/run.json"), key=lambda file: file.stat().st_mtime)
-            if not found:
-                raise UserError(f"no run in {RUNS}/ yet; make one with tune.py, or name a folder with --run")
-            path = found[-1].parent
-        run = cls(path)
-        if not (run.path / "run.json").is_file():
-            raise UserError(f"{path}: not a run folder (no run.json in it); tune.py makes one")
-        return run
+    def newest(cls) -> "Run":
+        found = sorted(RUNS.glob("*/run.json"), key=lambda file: file.stat().st_mtime)
+        if not found:
+            raise UserError(f"no run in {RUNS}/ yet; make one with tune.py, or name its folder")
+        return cls(found[-1].parent)
 
-    def create(self, again: bool = False) -> None:
-        """Make the folder; UserError if it holds something already (unless `again`) or cannot be written."""
-        if not again and self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise UserError(f"{self.path}: exists and is not empty; choose another --out, or pass --resume")
-        with writing(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
+    @property
+    def begun(self) -> bool:
+        return (self.path / "run.json").is_file()
+
+    def check_vacant(self) -> None:
+        """UserError if the folder holds more than what is left of a start that was cut."""
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"{self.path}: not a folder; choose another --out")
+        names = {file.name for file in self.path.glob("[!.]*")}
+        if names - {"source.safetensors"}:
+            raise UserError(f"{self.path}: not empty; choose another --out, or continue a run with --resume")
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other processes out of the folder; the system lets go of the lock however the process ends."""
-        with writing(self.path):
-            lock = open(self.path / ".lock", "w")
-        try:
-            import fcntl  # not on Windows, where a second process is not noticed
+    def working(self) -> Iterator[None]:
+        """Make the folder if need be, and keep other processes out of it.
 
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:
-            pass
-        except OSError:
-            lock.close()
+        The system lets go of the lock however the process ends. What a killed one left half written is
+        swept up; a new folder in which no run began is not left behind.
+        """
+        new = not self.path.exists()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = open(self.path / ".lock", "w")
+            if fcntl:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
             raise UserError(f"{self.path}: another process is working in this run folder; wait for it") from None
+        except OSError as error:
+            raise UserError(f"{self.path}: cannot write there, {error.strerror}; choose another folder") from error
         with lock:
-            yield
+            for part in self.path.rglob(".*.part"):
+                part.unlink()
+            try:
+                yield
+            finally:
+                if new and not self.begun:
+                    shutil.rmtree(self.path)
 
     @property
     def settings(self) -> dict:
+        """What run.json says. Raises UserError if there is none, or it is damaged."""
+        if not self.begun:
+            raise UserError(f"{self.path}: not a run folder (no run.json in it); tune.py makes one")
         return read_json(self.path / "run.json")
 
     def write_settings(self, settings: dict) -> None:
-        with writing(self.path), replacing(self.path / "run.json") as part:
-            Path(part).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        with replacing(self.path / "run.json") as part:
+            part.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
     def load(self, name: str) -> dict[str, Tensor] | None:
-        """The tensors of `name`.safetensors, or None if there is no such file."""
+        """The tensors of `name`.safetensors, or None if there is no such file; UserError if it is damaged."""
         file = self.path / f"{name}.safetensors"
-        return {key: value.clone() for key, value in tensors(file)} if file.exists() else None
+        try:
+            return {key: value.clone() for key, value in tensors(file)} if file.exists() else None
+        except UserError:
+            raise UserError(f"{file}: damaged; delete it and continue the run with tune.py --resume") from None
 
     def save(self, name: str, values: dict[str, Tensor]) -> None:
-        with writing(self.path), replacing(self.path / f"{name}.safetensors") as part:
-            save_file({key: value.contiguous().cpu() for key, value in values.items()}, part)
+        with replacing(self.path / f"{name}.safetensors") as part:
+            try:
+                save_file({key: value.contiguous().cpu() for key, value in values.items()}, part)
+            except SafetensorError as error:
+                raise OSError(str(error)) from error
 
     def write_losses(self, losses: list[float]) -> None:
         """loss.csv and loss.png, anew."""
-        with writing(self.path), replacing(self.path / "loss.csv") as part:
-            rows = [f"{i},{loss:.6g}\n" for i, loss in enumerate(losses)]
-            Path(part).write_text("step,loss\n" + "".join(rows))
-        with writing(self.path), replacing(self.path / "loss.png") as part:
+        with replacing(self.path / "loss.csv") as part:
+            part.write_text("step,loss\n" + "".join(f"{i},{loss:.6g}\n" for i, loss in enumerate(losses)))
+        with replacing(self.path / "loss.png") as part:
             loss_picture(losses).save(part, format="png")
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """A full disk or a read-only folder is the user's to mend: one line, not a traceback."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"{path}: cannot write there ({os.strerror(error.errno or 5)}); choose another --out") from None
-
-
-def loss_picture(losses: list[float], size: tuple[int, int] = (640, 320)) -> Image.Image:
-    """The loss of every step as grey dots, its running mean over a tenth of the run as a line."""
-    picture = Image.new("RGB", size, "white")
-    draw, (width, height), margin = ImageDraw.Draw(picture), size, 40
-    top = max(losses, default=1.0) or 1.0
-    window = max(1, len(losses) // 10)
-
-    def place(i: int, loss: float) -> tuple[float, float]:
-        across = i / max(1, len(losses) - 1)
-        return margin + across * (width - 2 * margin), height - margin - loss / top * (height - 2 * margin)
-
-    draw.line([(margin, margin), (margin, height - margin), (width - margin, height - margin)], fill="black")
-    draw.text((4, margin - 14), f"loss (top {top:.3g})", fill="black")
-    draw.text((width - margin - 60, height - margin + 6), f"{len(losses)} steps", fill="black")
-    for i, loss in enumerate(losses):
-        x, y = place(i, loss)
-        draw.ellipse([x - 1.5, y - 1.5, x + 1.5, y + 1.5], fill=(190, 190, 190))
-    means = torch.tensor(losses).unfold(0, window, 1).mean(dim=1).tolist() if losses else []
-    draw.line([place(i + window // 2, loss) for i, loss in enumerate(means)], fill=(30, 90, 200), width=2)
+def loss_picture(losses: list[float]) -> Image.Image:
+    """The loss of every step as a dot, its mean over a tenth of the run as a line; both axes begin at 0."""
+    picture = Image.new("RGB", (640, 320), "white")
+    draw, n, top = ImageDraw.Draw(picture), len(losses), max(losses, default=0) or 1
+    draw.line([(40, 30), (40, 290), (620, 290)], "black")
+    draw.text((40, 10), f"loss, up to {top:.3g}", "black")
+    draw.text((560, 296), f"{n} steps", "black")
+    places = [(40 + 580 * i / n, 290 - 260 * loss / top) for i, loss in enumerate(losses, 1)]
+    for place in places:
+        draw.circle(place, 1.5, "silver")
+    if places:
+        means = torch.tensor(places).unfold(0, max(1, n // 10), 1).mean(dim=2)  # x y of the line
+        draw.line(list(map(tuple, means.tolist())), "royalblue", 2)
     return picture

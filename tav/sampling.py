@@ -19,7 +19,12 @@ Progress = Callable[[Iterable], Iterable]  # for instance tqdm: passes on what i
 
 @torch.no_grad()
 def invert(
-    unet: UNet2DConditionModel, latents: Tensor, text: Tensor, schedule: Schedule, steps: int, progress: Progress = iter
+    unet: UNet2DConditionModel,
+    latents: Tensor,
+    text: Tensor,
+    schedule: Schedule,
+    steps: int,
+    progress: Progress = iter,
 ) -> Tensor:
     """The noise (f, c, h, w) that DDIM sampling would turn into these latents.
 

@@ -95,9 +95,7 @@ class Schedule:
         x = a_prev.sqrt() * x0 + (1 - a_prev - sigma**2).sqrt() * noise
         return x if eta == 0 else x + sigma * draw(x, generator)
 
-    def ddim_invert_step(
-        self, prediction: Tensor, x: Tensor, t: int | Tensor, previous: int | Tensor
-    ) -> Tensor:
+    def ddim_invert_step(self, prediction: Tensor, x: Tensor, t: int | Tensor, previous: int | Tensor) -> Tensor:
         """From level `previous` up to t: undoes `ddim_step`, given the same prediction.
 
         The UNet cannot be asked about x_t, which is not known yet; as in the published Tune-A-Video the

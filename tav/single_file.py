@@ -6,6 +6,7 @@ tower as transformers writes it; 2.x has OpenCLIP's, whose query, key and value 
 """
 
 import re
+from functools import cache
 from pathlib import Path
 
 from .errors import UserError
@@ -26,6 +27,84 @@ def ignored(name: str) -> bool:
     return IGNORED.match(name) is not None
 
 
+# --------------------------------------------------------------------------------------------- names
+
+# Ours -> theirs, inside a ResNet block of the UNet, and in all of the VAE and of OpenCLIP's tower.
+RESNET = {"norm1": "in_layers.0", "conv1": "in_layers.2", "time_emb_proj": "emb_layers.1", "norm2": "out_layers.0",
+          "conv2": "out_layers.3", "conv_shortcut": "skip_connection"}  # fmt: skip
+IN_VAE = {"mid_block.resnets.0": "mid.block_1", "mid_block.resnets.1": "mid.block_2", "group_norm": "norm",
+          "mid_block.attentions.0": "mid.attn_1", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out",
+          "down_blocks": "down", "resnets": "block", "conv_shortcut": "nin_shortcut", "downsamplers.0": "downsample",
+          "upsamplers.0": "upsample", "conv_norm_out": "norm_out"}  # fmt: skip
+IN_OPENCLIP = {"text_model.": "", "embeddings.token_embedding": "token_embedding", "final_layer_norm": "ln_final",
+               "embeddings.position_embedding.weight": "positional_embedding", "mlp.fc1": "mlp.c_fc",
+               "encoder.layers": "transformer.resblocks", "layer_norm1": "ln_1", "layer_norm2": "ln_2",
+               "mlp.fc2": "mlp.c_proj", "self_attn.out_proj": "attn.out_proj"}  # fmt: skip
+
+
+def source(part: str, name: str, sizes: dict[str, dict]) -> tuple[str, int | None]:
+    """Where our tensor `name` of a part lies: its name in the file, and which third of it (None: all)."""
+    if part == "unet":
+        return UNET + unet_name(name, sizes["unet"]), None
+    if part == "vae":
+        return VAE + vae_name(name, len(sizes["vae"]["block_out_channels"])), None
+    return text_name(name, openclip=sizes["text_encoder"]["hidden_act"] == "gelu")
+
+
+@cache
+def unet_blocks(layers: int, attentive: tuple[bool, ...]) -> dict[str, str]:
+    """Each block of the UNet -> its name in the file, where the way down and the way up are numbered through."""
+    names = {"time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2": "time_embed.2"}
+    names |= {"conv_in": "input_blocks.0.0", "conv_norm_out": "out.0", "conv_out": "out.2"}
+    names |= {f"mid_block.{ours}": f"middle_block.{i}" for i, ours in enumerate(("resnets.0", "attentions.0", "resnets.1"))}
+    number = 1  # conv_in was 0
+    for level in range(len(attentive)):
+        for i in range(layers):
+            names[f"down_blocks.{level}.resnets.{i}"] = f"input_blocks.{number}.0"
+            names[f"down_blocks.{level}.attentions.{i}"] = f"input_blocks.{number}.1"
+            number += 1
+        names[f"down_blocks.{level}.downsamplers.0.conv"] = f"input_blocks.{number}.0.op"
+        number += 1
+    number = 0
+    for level, attends in enumerate(reversed(attentive)):
+        for i in range(layers + 1):
+            names[f"up_blocks.{level}.resnets.{i}"] = f"output_blocks.{number}.0"
+            names[f"up_blocks.{level}.attentions.{i}"] = f"output_blocks.{number}.1"
+            number += 1
+        names[f"up_blocks.{level}.upsamplers.0"] = f"output_blocks.{number - 1}.{1 + attends}"  # the last one's end
+    return names
+
+
+def unet_name(name: str, sizes: dict) -> str:
+    """`down_blocks.1.resnets.0.conv1.weight` -> `input_blocks.4.0.in_layers.2.weight`, and so on."""
+    blocks = unet_blocks(sizes["layers_per_block"], tuple(sizes["attentive"]))
+    ours = next(block for block in blocks if name.startswith(f"{block}."))
+    layer, _, kind = name.removeprefix(f"{ours}.").rpartition(".")
+    return ".".join(filter(None, (blocks[ours], RESNET.get(layer, layer), kind)))
+
+
+def vae_name(name: str, levels: int) -> str:
+    """`decoder.up_blocks.0.resnets.1.conv1.weight` -> `decoder.up.3.block.1.conv1.weight`, and so on."""
+    name = re.sub(r"up_blocks\.(\d+)", lambda m: f"up.{levels - 1 - int(m.group(1))}", name)  # counted from the top
+    return replaced(name, IN_VAE)
+
+
+def text_name(name: str, openclip: bool) -> tuple[str, int | None]:
+    """`...layers.3.self_attn.k_proj.bias` -> the second third of `...resblocks.3.attn.in_proj_bias`, and so on."""
+    if not openclip:
+        return CLIP + name, None  # as in the folder layout
+    name = replaced(name, IN_OPENCLIP)
+    if fused := re.match(r"(.*)self_attn\.([qkv])_proj\.(\w+)", name):
+        return f"{OPENCLIP}{fused[1]}attn.in_proj_{fused[3]}", "qkv".index(fused[2])
+    return OPENCLIP + name, None
+
+
+def replaced(name: str, table: dict[str, str]) -> str:
+    for ours, theirs in table.items():
+        name = name.replace(ours, theirs)
+    return name
+
+
 # --------------------------------------------------------------------------------------------- sizes
 
 
@@ -35,34 +114,31 @@ def sizes(shapes: dict[str, list[int]], metadata: dict[str, str], path: Path) ->
     What shapes do not tell is as published: 8 heads in SD 1, heads of width 64 in SD 2. SD 2's 768 model
     predicts v and its base model epsilon, with the same shapes: the file's metadata or name must tell.
     """
+    sd2 = any(name.startswith(OPENCLIP) for name in shapes)
     try:
-        openclip = f"{OPENCLIP}token_embedding.weight" in shapes
-        return {
-            "unet": unet_sizes(shapes, openclip),
-            "vae": vae_sizes(shapes),
-            "text_encoder": openclip_sizes(shapes) if openclip else clip_sizes(shapes),
-        }, prediction_type(metadata, path) if openclip else "epsilon"
-    except KeyError as error:
+        found = {"unet": unet_sizes(shapes, sd2), "vae": vae_sizes(shapes), "text_encoder": text_sizes(shapes, sd2)}
+    except (KeyError, IndexError) as error:
         raise UserError(f"{path}: no tensor {error}; is it a whole Stable Diffusion 1.x or 2.x file?") from None
+    return found, prediction_type(metadata, path) if sd2 else "epsilon"
 
 
-def count(shapes: dict, pattern: str) -> int:
-    """How many different numbers stand at the group of the pattern, among all names."""
-    return len({m.group(1) for name in shapes if (m := re.match(pattern, name))})
+def count(shapes: dict, prefix: str) -> int:
+    """How many different numbers follow the prefix, among all names that count."""
+    rest = (name.removeprefix(prefix) for name in shapes if name.startswith(prefix) and not ignored(name))
+    return len({name.split(".")[0] for name in rest})
 
 
 def unet_sizes(shapes: dict, sd2: bool) -> dict:
-    blocks = count(shapes, re.escape(UNET) + r"input_blocks\.(\d+)\.")
-    downs = [i for i in range(blocks) if f"{UNET}input_blocks.{i}.0.op.weight" in shapes]  # ends of resolutions
-    starts = [1] + [i + 1 for i in downs]
-    channels = [shapes[f"{UNET}input_blocks.{i}.0.out_layers.3.weight"][0] for i in starts]
+    blocks = [f"{UNET}input_blocks.{i}." for i in range(count(shapes, f"{UNET}input_blocks."))]
+    ends = [i for i, block in enumerate(blocks) if f"{block}0.op.weight" in shapes]  # here a resolution ends
+    firsts = [blocks[i + 1] for i in [0, *ends]]
+    channels = [shapes[f"{first}0.out_layers.3.weight"][0] for first in firsts]
     text = "1.transformer_blocks.0.attn2.to_k.weight"
-    attentive = [f"{UNET}input_blocks.{i}.{text}" in shapes for i in starts]
     return {
         "block_out_channels": channels,
-        "layers_per_block": (downs[0] if downs else blocks) - 1,
-        "heads": [c // 64 for c in channels] if sd2 else [8] * len(channels),
-        "attentive": attentive,
+        "layers_per_block": [*ends, len(blocks)][0] - 1,
+        "heads": [max(1, c // 64) for c in channels] if sd2 else [8] * len(channels),
+        "attentive": [f"{first}{text}" in shapes for first in firsts],
         "cross_attention_dim": shapes[f"{UNET}middle_block.{text}"][1],
         "linear_projection": len(shapes[f"{UNET}middle_block.1.proj_in.weight"]) == 2,
         "in_channels": shapes[f"{UNET}input_blocks.0.0.weight"][1],
@@ -71,139 +147,35 @@ def unet_sizes(shapes: dict, sd2: bool) -> dict:
 
 
 def vae_sizes(shapes: dict) -> dict:
-    stages = count(shapes, re.escape(VAE) + r"encoder\.down\.(\d+)\.")
-    layers = count(shapes, re.escape(VAE) + r"encoder\.down\.0\.block\.(\d+)\.")
+    levels = range(count(shapes, f"{VAE}encoder.down."))
     return {
-        "block_out_channels": [
-            shapes[f"{VAE}encoder.down.{i}.block.{layers - 1}.conv2.weight"][0] for i in range(stages)
-        ],
-        "layers_per_block": layers,
+        "block_out_channels": [shapes[f"{VAE}encoder.down.{level}.block.0.conv2.weight"][0] for level in levels],
+        "layers_per_block": count(shapes, f"{VAE}encoder.down.0.block."),
         "latent_channels": shapes[f"{VAE}post_quant_conv.weight"][0],
     }
 
 
-def clip_sizes(shapes: dict) -> dict:
-    vocabulary, width = shapes[f"{CLIP}text_model.embeddings.token_embedding.weight"]
+def text_sizes(shapes: dict, openclip: bool) -> dict:
+    def shape(name: str) -> list[int]:
+        return shapes[text_name(f"text_model.{name}.weight", openclip)[0]]
+
+    vocabulary, width = shape("embeddings.token_embedding")
+    layers = f"{OPENCLIP}transformer.resblocks." if openclip else f"{CLIP}text_model.encoder.layers."
     return {
         "vocab_size": vocabulary,
         "hidden_size": width,
-        "intermediate_size": shapes[f"{CLIP}text_model.encoder.layers.0.mlp.fc1.weight"][0],
-        "num_hidden_layers": count(shapes, re.escape(CLIP) + r"text_model\.encoder\.layers\.(\d+)\."),
+        "intermediate_size": shape("encoder.layers.0.mlp.fc1")[0],
+        "num_hidden_layers": count(shapes, layers),
         "num_attention_heads": max(1, width // 64),
-        "max_position_embeddings": shapes[f"{CLIP}text_model.embeddings.position_embedding.weight"][0],
-        "hidden_act": "quick_gelu",
-    }
-
-
-def openclip_sizes(shapes: dict) -> dict:
-    vocabulary, width = shapes[f"{OPENCLIP}token_embedding.weight"]
-    layers = count({n for n in shapes if not ignored(n)}, re.escape(OPENCLIP) + r"transformer\.resblocks\.(\d+)\.")
-    return {
-        "vocab_size": vocabulary,
-        "hidden_size": width,
-        "intermediate_size": shapes[f"{OPENCLIP}transformer.resblocks.0.mlp.c_fc.weight"][0],
-        "num_hidden_layers": layers,
-        "num_attention_heads": max(1, width // 64),
-        "max_position_embeddings": shapes[f"{OPENCLIP}positional_embedding"][0],
-        "hidden_act": "gelu",
+        "max_position_embeddings": shape("embeddings.position_embedding")[0],
+        "hidden_act": "gelu" if openclip else "quick_gelu",
     }
 
 
 def prediction_type(metadata: dict[str, str], path: Path) -> str:
     """Of an SD 2 file: from its `modelspec.prediction_type`, else from its published file name."""
-    told = metadata.get("modelspec.prediction_type", "")
-    if told:
-        return "v_prediction" if told.startswith("v") else "epsilon"
-    if "768" in path.stem:
-        return "v_prediction"
-    if "512" in path.stem or "base" in path.stem:
-        return "epsilon"
-    raise UserError(
-        f"{path}: an SD 2 file does not say whether it predicts v (768 models) or epsilon (base models); "
-        "put 768 or base into its name, or use the diffusers folder"
-    )
-
-
-# --------------------------------------------------------------------------------------------- names
-
-RESNET = {
-    "norm1": "in_layers.0",
-    "conv1": "in_layers.2",
-    "time_emb_proj": "emb_layers.1",
-    "norm2": "out_layers.0",
-    "conv2": "out_layers.3",
-    "conv_shortcut": "skip_connection",
-}
-ENDS = {
-    "time_embedding.linear_1": "time_embed.0",
-    "time_embedding.linear_2": "time_embed.2",
-    "conv_in": "input_blocks.0.0",
-    "conv_norm_out": "out.0",
-    "conv_out": "out.2",
-}
-VAE_ATTENTION = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out"}
-OPENCLIP_LAYER = {"layer_norm1": "ln_1", "layer_norm2": "ln_2", "mlp.fc1": "mlp.c_fc", "mlp.fc2": "mlp.c_proj"}
-
-
-def source(part: str, name: str, sizes: dict[str, dict]) -> tuple[str, int | None]:
-    """Where our tensor `name` of a part lies: its name in the file, and which third of it (None: all)."""
-    if part == "unet":
-        return UNET + unet_name(name, sizes["unet"]), None
-    if part == "vae":
-        return VAE + vae_name(name, len(sizes["vae"]["block_out_channels"])), None
-    if sizes["text_encoder"]["hidden_act"] == "quick_gelu":  # SD 1: the same names as in the folder layout
-        return CLIP + name, None
-    return openclip_name(name)
-
-
-def unet_name(name: str, sizes: dict) -> str:
-    """`down_blocks.1.resnets.0.conv1.weight` -> `input_blocks.4.0.in_layers.2.weight`, and so on."""
-    layer, _, kind = name.rpartition(".")
-    if layer in ENDS:
-        return f"{ENDS[layer]}.{kind}"
-    way, _, rest = name.partition("_block")
-    numbers, rest = re.match(r"s?\.((?:\d+\.)?\w+\.\d+)\.(.*)", rest).groups()
-    *level, what, index = numbers.split(".")
-    if what == "resnets":
-        inner, _, kind = rest.rpartition(".")
-        rest = f"{RESNET[inner]}.{kind}"
-    step = sizes["layers_per_block"] + 1  # down: its ResNet blocks and one downsampling; up: ResNet blocks
-    if way == "mid":
-        return f"middle_block.{1 if what == 'attentions' else 2 * int(index)}.{rest}"
-    level, index = int(level[0]), int(index)
-    if way == "down":
-        place = {"resnets": f"{1 + level * step + index}.0", "attentions": f"{1 + level * step + index}.1"}
-        place["downsamplers"] = f"{(level + 1) * step}.0"
-        return f"input_blocks.{place[what]}.{rest.replace('conv.', 'op.') if what == 'downsamplers' else rest}"
-    place = {"resnets": f"{level * step + index}.0", "attentions": f"{level * step + index}.1"}
-    place["upsamplers"] = f"{(level + 1) * step - 1}.{2 if sizes['attentive'][-1 - level] else 1}"
-    return f"output_blocks.{place[what]}.{rest}"
-
-
-def vae_name(name: str, stages: int) -> str:
-    """`encoder.down_blocks.0.resnets.1.conv1.weight` -> `encoder.down.0.block.1.conv1.weight`, and so on."""
-    name = re.sub(r"up_blocks\.(\d+)", lambda m: f"up.{stages - 1 - int(m.group(1))}", name)  # counted from the top
-    name = re.sub(r"mid_block\.resnets\.(\d)", lambda m: f"mid.block_{int(m.group(1)) + 1}", name)
-    if ".mid_block.attentions.0." in name:
-        for ours, theirs in VAE_ATTENTION.items():
-            name = name.replace(f"mid_block.attentions.0.{ours}.", f"mid.attn_1.{theirs}.")
-    name = name.replace("down_blocks.", "down.").replace("resnets.", "block.").replace("conv_shortcut", "nin_shortcut")
-    name = name.replace("downsamplers.0", "downsample").replace("upsamplers.0", "upsample")
-    return name.replace("conv_norm_out", "norm_out")
-
-
-def openclip_name(name: str) -> tuple[str, int | None]:
-    """`text_model.encoder.layers.3.self_attn.k_proj.bias` -> the second third of `...attn.in_proj_bias`."""
-    name = name.removeprefix("text_model.")
-    if name.startswith("embeddings."):
-        table = {"token_embedding.weight": "token_embedding.weight", "position_embedding.weight": "positional_embedding"}
-        return OPENCLIP + table[name.removeprefix("embeddings.")], None
-    if name.startswith("final_layer_norm."):
-        return OPENCLIP + name.replace("final_layer_norm", "ln_final"), None
-    index, layer, kind = re.match(r"encoder\.layers\.(\d+)\.(.*)\.(weight|bias)", name).groups()
-    block = f"{OPENCLIP}transformer.resblocks.{index}."
-    if layer == "self_attn.out_proj":
-        return f"{block}attn.out_proj.{kind}", None
-    if layer.startswith("self_attn."):
-        return f"{block}attn.in_proj_{kind}", "qkv".index(layer[len("self_attn.")])
-    return f"{block}{OPENCLIP_LAYER[layer]}.{kind}", None
+    told = metadata.get("modelspec.prediction_type") or path.stem
+    for sign, prediction in {"768": "v_prediction", "512": "epsilon", "base": "epsilon"}.items():
+        if sign in told:
+            return prediction
+    return ""

@@ -32,9 +32,7 @@ class Tokenizer:
     transformers: with SD 2, "wow!" ends in the padding id.
     """
 
-    def __init__(
-        self, vocab: dict[str, int], merges: list[tuple[str, str]], length: int = LENGTH, pad: str = END
-    ):
+    def __init__(self, vocab: dict[str, int], merges: list[tuple[str, str]], length: int = LENGTH, pad: str = END):
         if missing := {START, END, pad} - vocab.keys():
             raise ValueError(f"the vocabulary lacks {', '.join(sorted(missing))}")
         bpe = BPETokenizer(models.BPE(vocab, merges, unk_token=END, end_of_word_suffix="</w>"))
@@ -86,9 +84,7 @@ class Tokenizer:
         if len(encoding.ids) > room:
             first = encoding.word_ids.index(encoding.word_ids[room])  # a word cut in the middle counts as cut
             cut = " ".join(prompt[encoding.offsets[first][0] :].split())
-            message = (
-                f'the prompt has {len(encoding.ids)} tokens and the text encoder reads {room}; cut: "{cut}"'
-            )
+            message = f'the prompt has {len(encoding.ids)} tokens and the text encoder reads {room}; cut: "{cut}"'
             warnings.warn(message, stacklevel=3)
         return [self.start, *encoding.ids[:room], self.end]
 
@@ -104,10 +100,7 @@ class CLIPAttention(nn.Module):
     def __init__(self, dim: int, heads: int, causal: bool):
         super().__init__()
         self.heads, self.causal = heads, causal
-        self.q_proj = nn.Linear(dim, dim)
-        self.k_proj = nn.Linear(dim, dim)
-        self.v_proj = nn.Linear(dim, dim)
-        self.out_proj = nn.Linear(dim, dim)
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(dim, dim) for _ in range(4))
 
     def forward(self, x: Tensor) -> Tensor:
         projections = (self.q_proj, self.k_proj, self.v_proj)
@@ -116,32 +109,20 @@ class CLIPAttention(nn.Module):
         return self.out_proj(x.transpose(1, 2).flatten(-2))  # b l d
 
 
-class CLIPMLP(nn.Module):
-    """Two linear layers with `act` ("quick_gelu" or "gelu") between."""
-
-    def __init__(self, dim: int, hidden: int, act: str):
-        super().__init__()
-        self.act = {"quick_gelu": quick_gelu, "gelu": F.gelu}[act]
-        self.fc1 = nn.Linear(dim, hidden)
-        self.fc2 = nn.Linear(hidden, dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(self.act(self.fc1(x)))
-
-
 class CLIPLayer(nn.Module):
-    """Attention and MLP, each behind a LayerNorm and a residual."""
+    """Attention and a two-layer MLP (`act`: "quick_gelu" or "gelu"), each behind a LayerNorm and a residual."""
 
     def __init__(self, dim: int, hidden: int, heads: int, act: str, eps: float, causal: bool):
         super().__init__()
         self.layer_norm1 = nn.LayerNorm(dim, eps)
         self.self_attn = CLIPAttention(dim, heads, causal)
         self.layer_norm2 = nn.LayerNorm(dim, eps)
-        self.mlp = CLIPMLP(dim, hidden, act)
+        self.mlp = nn.ModuleDict({"fc1": nn.Linear(dim, hidden), "fc2": nn.Linear(hidden, dim)})
+        self.act = {"quick_gelu": quick_gelu, "gelu": F.gelu}[act]
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.self_attn(self.layer_norm1(x))
-        return x + self.mlp(self.layer_norm2(x))
+        return x + self.mlp["fc2"](self.act(self.mlp["fc1"](self.layer_norm2(x))))
 
 
 class CLIPEncoder(nn.Module):
@@ -155,31 +136,6 @@ class CLIPEncoder(nn.Module):
         for layer in self.layers:
             x = layer(x)
         return x
-
-
-class CLIPTextEmbeddings(nn.Module):
-    """Token ids (b, l) -> token plus position vectors (b, l, d)."""
-
-    def __init__(self, vocab_size: int, dim: int, positions: int):
-        super().__init__()
-        self.token_embedding = nn.Embedding(vocab_size, dim)
-        self.position_embedding = nn.Embedding(positions, dim)
-
-    def forward(self, ids: Tensor) -> Tensor:
-        return self.token_embedding(ids) + self.position_embedding.weight[: ids.shape[1]]
-
-
-class CLIPTextTransformer(nn.Module):
-    """Embeddings, encoder and the last LayerNorm: what checkpoints call `text_model`."""
-
-    def __init__(self, embeddings: CLIPTextEmbeddings, encoder: CLIPEncoder, final_layer_norm: nn.LayerNorm):
-        super().__init__()
-        self.embeddings = embeddings
-        self.encoder = encoder
-        self.final_layer_norm = final_layer_norm
-
-    def forward(self, ids: Tensor) -> Tensor:
-        return self.final_layer_norm(self.encoder(self.embeddings(ids)))
 
 
 class CLIPTextModel(nn.Module):
@@ -203,12 +159,14 @@ class CLIPTextModel(nn.Module):
         layer_norm_eps: float = 1e-5,
     ):
         super().__init__()
-        act, eps = hidden_act, layer_norm_eps
-        embeddings = CLIPTextEmbeddings(vocab_size, hidden_size, max_position_embeddings)
-        encoder = CLIPEncoder(
-            num_hidden_layers, hidden_size, intermediate_size, num_attention_heads, act, eps, causal=True
-        )
-        self.text_model = CLIPTextTransformer(embeddings, encoder, nn.LayerNorm(hidden_size, eps))
+        table = {"token_embedding": nn.Embedding(vocab_size, hidden_size)}
+        table["position_embedding"] = nn.Embedding(max_position_embeddings, hidden_size)
+        sizes = (num_hidden_layers, hidden_size, intermediate_size, num_attention_heads, hidden_act, layer_norm_eps)
+        parts = {"embeddings": nn.ModuleDict(table), "encoder": CLIPEncoder(*sizes, causal=True)}
+        parts["final_layer_norm"] = nn.LayerNorm(hidden_size, layer_norm_eps)
+        self.text_model = nn.ModuleDict(parts)
 
     def forward(self, ids: Tensor) -> Tensor:
-        return self.text_model(ids)
+        table = self.text_model["embeddings"]
+        x = table["token_embedding"](ids) + table["position_embedding"].weight[: ids.shape[1]]
+        return self.text_model["final_layer_norm"](self.text_model["encoder"](x))

@@ -84,7 +84,10 @@ class Tuning:
 
     def state(self) -> dict[str, Tensor]:
         """Everything that the next step depends on, as tensors by name."""
-        tensors = {"losses": torch.tensor(self.losses, dtype=torch.float64), "scale": torch.tensor(self.scale)}
+        tensors = {
+            "losses": torch.tensor(self.losses, dtype=torch.float64),
+            "scale": torch.tensor(self.scale),
+        }
         for name, master in self.masters.items():
             tensors[f"weight/{name}"] = master.detach()
             for key, value in self.optimizer.state[master].items():  # step, exp_avg, exp_avg_sq
@@ -116,7 +119,13 @@ def load_tuned(unet: UNet2DConditionModel, tensors: dict[str, Tensor], origin: s
 
 
 def tune(
-    model: StableDiffusion, frames: Tensor, prompt: str, steps: int = 500, lr: float = 3e-5, seed: int = 0, progress=iter
+    model: StableDiffusion,
+    frames: Tensor,
+    prompt: str,
+    steps: int = 500,
+    lr: float = 3e-5,
+    seed: int = 0,
+    progress=iter,
 ) -> list[float]:
     """Tune `model.unet`, in place, on the clip `frames` (f, 3, H, W) and its caption; returns the losses.
 

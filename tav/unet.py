@@ -79,69 +79,6 @@ def project(layer: nn.Module, tokens: Tensor) -> Tensor:
     return F.linear(tokens, layer.weight.flatten(1), layer.bias)
 
 
-class DownBlock(nn.Module):
-    """ResNet blocks, each with a transformer behind it if `heads`, then half the resolution.
-
-    Returns its last feature map and every one on the way: the skips that the way up concatenates.
-    """
-
-    def __init__(self, in_channels: int, channels: int, layers: int, down: bool, heads: int | None, net: "Shared"):
-        super().__init__()
-        widths = [in_channels] + [channels] * (layers - 1)
-        self.resnets = nn.ModuleList([net.resnet(c, channels) for c in widths])
-        self.attentions = nn.ModuleList([net.transformer(channels, heads) for _ in widths if heads])
-        self.downsamplers = nn.ModuleList([Downsample2D(channels, padding=1)] if down else [])
-
-    def forward(self, x: Tensor, time: Tensor, text: Tensor, frames: int) -> tuple[Tensor, list[Tensor]]:
-        skips = []
-        for i, resnet in enumerate(self.resnets):
-            x = resnet(x, time, frames)
-            if self.attentions:
-                x = self.attentions[i](x, text, frames)
-            skips.append(x)
-        for downsample in self.downsamplers:
-            x = downsample(x)
-            skips.append(x)
-        return x, skips
-
-
-class MidBlock(nn.Module):
-    """ResNet block, transformer, ResNet block, at the lowest resolution."""
-
-    def __init__(self, channels: int, heads: int, net: "Shared"):
-        super().__init__()
-        self.resnets = nn.ModuleList([net.resnet(channels, channels) for _ in range(2)])
-        self.attentions = nn.ModuleList([net.transformer(channels, heads)])
-
-    def forward(self, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
-        x = self.resnets[0](x, time, frames)
-        x = self.attentions[0](x, text, frames)
-        return self.resnets[1](x, time, frames)
-
-
-class UpBlock(nn.Module):
-    """ResNet blocks that each take one skip from the way down, then twice the resolution."""
-
-    def __init__(
-        self, in_channels: int, channels: int, skip_channels: list[int], up: bool, heads: int | None, net: "Shared"
-    ):
-        super().__init__()
-        widths = [in_channels] + [channels] * (len(skip_channels) - 1)
-        self.resnets = nn.ModuleList([net.resnet(c + s, channels) for c, s in zip(widths, skip_channels)])
-        self.attentions = nn.ModuleList([net.transformer(channels, heads) for _ in widths if heads])
-        self.upsamplers = nn.ModuleList([Upsample2D(channels)] if up else [])
-
-    def forward(self, x: Tensor, skips: list[Tensor], time: Tensor, text: Tensor, frames: int) -> Tensor:
-        """Takes its skips off the end of the list."""
-        for i, resnet in enumerate(self.resnets):
-            x = resnet(torch.cat([x, skips.pop()], dim=1), time, frames)
-            if self.attentions:
-                x = self.attentions[i](x, text, frames)
-        for upsample in self.upsamplers:
-            x = upsample(x)
-        return x
-
-
 @dataclass
 class Shared:
     """The sizes that every block of one UNet has in common."""
@@ -151,11 +88,67 @@ class Shared:
     context_dim: int
     linear: bool
 
-    def resnet(self, in_channels: int, channels: int) -> ResnetBlock2D:
-        return ResnetBlock2D(in_channels, channels, self.groups, EPS, self.time_dim)
 
-    def transformer(self, channels: int, heads: int) -> Transformer2DModel:
-        return Transformer2DModel(channels, heads, self.context_dim, self.groups, self.linear)
+class Level(nn.Module):
+    """ResNet blocks of one resolution, the first `attentions` of them with a transformer behind.
+
+    `widths` are the ResNet blocks' input channels; `heads` is None where there are no transformers.
+    """
+
+    def __init__(self, widths: list[int], channels: int, heads: int | None, attentions: int, net: Shared):
+        super().__init__()
+        self.resnets = nn.ModuleList([ResnetBlock2D(c, channels, net.groups, EPS, net.time_dim) for c in widths])
+        sizes = (channels, heads, net.context_dim, net.groups, net.linear)
+        self.attentions = nn.ModuleList([Transformer2DModel(*sizes) for _ in range(attentions if heads else 0)])
+
+    def step(self, i: int, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
+        x = self.resnets[i](x, time, frames)
+        return self.attentions[i](x, text, frames) if i < len(self.attentions) else x
+
+
+class DownBlock(Level):
+    """One resolution on the way down, then half of it. Every feature map on the way is a skip for the way up."""
+
+    def __init__(self, in_channels: int, channels: int, layers: int, down: bool, heads: int | None, net: Shared):
+        super().__init__([in_channels] + [channels] * (layers - 1), channels, heads, layers, net)
+        self.downsamplers = nn.ModuleList([Downsample2D(channels, padding=1)] if down else [])
+
+    def forward(self, x: Tensor, skips: list[Tensor], time: Tensor, text: Tensor, frames: int) -> Tensor:
+        """Appends its skips to the list."""
+        for i in range(len(self.resnets)):
+            x = self.step(i, x, time, text, frames)
+            skips.append(x)
+        for downsample in self.downsamplers:
+            x = downsample(x)
+            skips.append(x)
+        return x
+
+
+class MidBlock(Level):
+    """ResNet block, transformer, ResNet block, at the lowest resolution."""
+
+    def __init__(self, channels: int, heads: int, net: Shared):
+        super().__init__([channels] * 2, channels, heads, 1, net)
+
+    def forward(self, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
+        return self.step(1, self.step(0, x, time, text, frames), time, text, frames)
+
+
+class UpBlock(Level):
+    """One resolution on the way up, whose ResNet blocks each take one skip; then twice the resolution."""
+
+    def __init__(self, in_channels: int, channels: int, taken: list[int], up: bool, heads: int | None, net: Shared):
+        widths = [in_channels] + [channels] * (len(taken) - 1)
+        super().__init__([w + t for w, t in zip(widths, taken)], channels, heads, len(taken), net)
+        self.upsamplers = nn.ModuleList([Upsample2D(channels)] if up else [])
+
+    def forward(self, x: Tensor, skips: list[Tensor], time: Tensor, text: Tensor, frames: int) -> Tensor:
+        """Takes its skips off the end of the list."""
+        for i in range(len(self.resnets)):
+            x = self.step(i, torch.cat([x, skips.pop()], dim=1), time, text, frames)
+        for upsample in self.upsamplers:
+            x = upsample(x)
+        return x
 
 
 class UNet2DConditionModel(nn.Module):
@@ -215,8 +208,7 @@ class UNet2DConditionModel(nn.Module):
         x = self.conv_in(x.contiguous(memory_format=torch.channels_last))
         skips = [x]
         for block in self.down_blocks:
-            x, outputs = block(x, time, text, frames)
-            skips += outputs
+            x = block(x, skips, time, text, frames)
         x = self.mid_block(x, time, text, frames)
         for block in self.up_blocks:
             x = block(x, skips, time, text, frames)

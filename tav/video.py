@@ -9,8 +9,9 @@ import os
 import re
 import subprocess
 import textwrap
+import unicodedata
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -24,7 +25,7 @@ from .errors import UserError
 
 PICTURES = (".png", ".jpg", ".jpeg")
 FPS = 8.0  # of pictures that do not say; the published Tune-A-Video code writes its results at 8
-# By default ffmpeg rounds coarsely and repeats chroma instead of interpolating: 9 dB lost on a smooth picture.
+# By default ffmpeg rounds coarsely and repeats chroma instead of interpolating: 9 dB on a smooth picture.
 EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 LANCZOS = Image.Resampling.LANCZOS
 
@@ -76,9 +77,7 @@ def open_clip(path: Path) -> tuple[float, Iterator[Image.Image]]:
         # macOS leaves a hidden `._1.jpg` beside a `1.jpg`, and it is no picture
         files = [p for p in path.iterdir() if p.suffix.lower() in PICTURES and not p.name.startswith(".")]
         if not files:
-            raise UserError(
-                f"{path}: no png or jpg in this folder; name a film, a gif or a folder of pictures"
-            )
+            raise UserError(f"{path}: no png or jpg in this folder; name a film, a gif or another folder")
         return FPS, read_pictures(sorted(files, key=natural))
     if path.stat().st_size == 0:
         raise UserError(f"{path}: the file is empty; copy or download it again")
@@ -129,8 +128,11 @@ def fit(picture: Image.Image, path: str | Path, size: int | None, stretch: bool)
             picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
         picture = picture.convert("RGB")
     if size is not None:
-        square = (size, size)
-        picture = picture.resize(square, LANCZOS) if stretch else ImageOps.fit(picture, square, LANCZOS)
+        if not stretch:
+            side = min(picture.size)
+            left, top = (picture.width - side) // 2, (picture.height - side) // 2
+            picture = picture.crop((left, top, left + side, top + side))
+        picture = picture.resize((size, size), LANCZOS)
     return np.asarray(picture)
 
 
@@ -141,7 +143,7 @@ def reading(path: str | Path) -> Iterator[None]:
         yield
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         why = getattr(error, "strerror", None) or "it is cut short, damaged or not what its name says"
-        raise UserError(f"{path}: cannot be read, {why}; copy or convert it again, or use another") from error
+        raise UserError(f"{path}: {why}; copy or convert it again, or use another") from error
 
 
 def too_few(path: str | Path, total: int, frames: int | None, start: int, stride: int) -> UserError:
@@ -178,19 +180,20 @@ def replacing(path: str | Path) -> Iterator[Path]:
         why = error.strerror or error
         raise UserError(f"{path}: cannot be written, {why}; make room or choose another folder") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a read-only disk refuses even to remove nothing
+            temporary.unlink()
 
 
 def encode(path: str | Path, frames: np.ndarray, fps: float, options: list[str]) -> None:
     """Bytes (f, h, w, 3) through ffmpeg to a file. The same bytes give the same file."""
     _, h, w, _ = frames.shape
-    source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{w}x{h}", "-r", str(fps), "-i", "-"]
+    source = f"-v error -y -f rawvideo -pix_fmt rgb24 -s {w}x{h} -r {fps} -i -".split()
     with replacing(path) as temporary:
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *source, *options, temporary.absolute()]
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), *source, *options, temporary.absolute()]
         done = subprocess.run(command, input=frames.tobytes(), capture_output=True, check=False)
         if done.returncode:
-            said = done.stderr.decode(errors="replace").splitlines() or [f"exit status {done.returncode}"]
-            raise OSError(f"ffmpeg says {said[-1]!r}")
+            said = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
+            raise OSError(f"ffmpeg: {said.rpartition(': ')[2]}")
 
 
 def write_gif(path: str | Path, frames: Tensor, fps: float) -> None:
@@ -209,11 +212,10 @@ def write_mp4(path: str | Path, frames: Tensor, fps: float) -> None:
     Its chroma has half the resolution (yuv420p), so h and w must be even: an odd one repeats its last line.
     """
     frames = F.pad(frames, (0, frames.shape[3] % 2, 0, frames.shape[2] % 2), mode="replicate")
-    colours = (
-        f"-vf scale=out_color_matrix=bt709:{EXACT} -colorspace bt709 -color_primaries bt709 -color_trc bt709"
-    )
+    colours = "-colorspace bt709 -color_primaries bt709 -color_trc bt709"
     codec = "-c:v libx264 -crf 12 -pix_fmt yuv420p -movflags +faststart -f mp4"
-    encode(path, to_uint8(frames), fps, f"{colours} {codec}".split())
+    scale = f"scale=out_color_matrix=bt709:{EXACT}"
+    encode(path, to_uint8(frames), fps, ["-vf", scale, *colours.split(), *codec.split()])
 
 
 def to_uint8(frames: Tensor) -> np.ndarray:
@@ -280,9 +282,10 @@ def lay(pictures: list[Image.Image], gap: int, down: bool = False) -> Image.Imag
 
 
 def label(text: str, width: int, size: int = 17, lines: int = 3) -> Image.Image:
-    """Text as a picture `width` pixels wide, broken between words; an ellipsis if `lines` lines are too few."""
-    font = ImageFont.load_default(size)
-    for characters in range(width // 3, 0, -1):  # as many in a line as are narrow enough
+    """Text as a picture `width` pixels wide, broken between words, cut with an ellipsis after `lines` lines."""
+    font = ImageFont.load_default(size)  # it has no accented letters, so they go without
+    text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    for characters in range(width // 3 + 1, 0, -1):  # as many in a line as are narrow enough
         broken = textwrap.wrap(text, characters, max_lines=lines, placeholder="…") or [""]
         if max(map(font.getlength, broken)) <= width:
             break

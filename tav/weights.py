@@ -93,7 +93,7 @@ def load_folder(folder: Path, device: str, dtype: torch.dtype) -> StableDiffusio
     for name, module in modules.items():
         files = find_files(folder / name, PARTS[name], half=dtype != torch.float32)
         for file in files:
-            digest.update(file_digest(file))
+            digest.update(file_digest(file).encode())
         fill(module, (modern(*item) for file in files for item in tensors(file)), device, dtype, folder / name)
     schedule = Schedule(**configs.scheduler(read_json(folder / "scheduler" / "scheduler_config.json")))
     own = folder / "tav.json"
@@ -273,7 +273,9 @@ def download(repo: str, half: bool) -> Path:
 
 def wanted(there: set[str], half: bool) -> list[str]:
     """The files of a hub repository that `load_folder` reads: one precision, no safety checker, no pickles."""
-    chosen = {f for f in there if f.startswith(("tokenizer/", "scheduler/"))} | (there & {"model_index.json", "tav.json"})
+    chosen = {f for f in there if f.startswith(("tokenizer/", "scheduler/"))} | (
+        there & {"model_index.json", "tav.json"}
+    )
     for part, stem in PARTS.items():
         for variant in (".fp16", "") if half else ("", ".fp16"):
             files = {f for f in there if f.startswith(f"{part}/{stem}") and f.endswith((".safetensors", ".json"))}

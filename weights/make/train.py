@@ -28,22 +28,30 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 import world  # noqa: E402
+from miniature import (  # noqa: E402
+    MODEL_INDEX,
+    PREPROCESSOR,
+    SCHEDULER,
+    TEXT,
+    TEXT_CONFIG,
+    TOKENS,
+    UNET,
+    UNET_CONFIG,
+    VAE,
+    VAE_CONFIG,
+    VISION,
+    clip_config,
+)
+
+from tav.metrics import CLIP, MEAN, STD  # noqa: E402
+from tav.schedule import Schedule  # noqa: E402
+from tav.text import END, START, WORD, Tokenizer  # noqa: E402
 from tav.unet import UNet2DConditionModel  # noqa: E402
 from tav.vae import AutoencoderKL  # noqa: E402
 
 PICTURES, HELD_OUT = 24_000, 600  # drawings to train on; drawings never trained on
 MINUTES = {"vae": 45, "clip": 8, "unet": 80}
 SEED = 0
-
-VAE = {"block_out_channels": [32, 48, 96, 128], "layers_per_block": 1, "norm_num_groups": 16}
-UNET = {
-    "block_out_channels": [64, 128, 192, 192],
-    "layers_per_block": 1,
-    "heads": [4, 4, 4, 4],
-    "attentive": [True, True, True, False],
-    "cross_attention_dim": 192,
-    "norm_num_groups": 16,
-}
 
 
 # ------------------------------------------------------------------------------------------- the loop
@@ -86,7 +94,7 @@ class Training:
                 torch._foreach_lerp_(list(self.average.values()), list(self.parameters.values()), 1 - decay)
             now = time.time()
             self.seconds = before + now - began
-            for k, v in {"loss": float(loss), **numbers}.items():
+            for k, v in {"loss": float(loss.detach()), **numbers}.items():
                 shown[k] = 0.98 * shown.get(k, v) + 0.02 * v
             if now - printed > 20:
                 printed = now
@@ -182,6 +190,10 @@ class Pictures:
             pictures.append(torch.from_numpy(np.ascontiguousarray(pixels)))
         return torch.stack(pictures).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1.0
 
+    def caption(self, index: int, generator: torch.Generator) -> str:
+        """The canonical caption of a picture, or as often its other wording."""
+        return self.labels[index]["captions"][int(torch.randint(0, 2, (1,), generator=generator))]
+
 
 def choose(count: int, generator: torch.Generator) -> Tensor:
     """`count` indices of training pictures."""
@@ -231,6 +243,180 @@ def vae_psnr(model: AutoencoderKL, data: Pictures, count: int = 200) -> float:
     return float(torch.stack([psnr(model.decode(model.encode(p).mean), p) for p in x]).mean())
 
 
+# ------------------------------------------------------------------------------------------- tokenizer
+
+
+def make_tokenizer(build: Path) -> None:
+    """Stage `tokenizer`: byte-pair encoding of the captions, in CLIP's format (vocab.json, merges.txt)."""
+    from tokenizers import Regex, models, pre_tokenizers, trainers
+    from tokenizers import Tokenizer as BPE
+
+    bpe = BPE(models.BPE(end_of_word_suffix="</w>"))
+    words = pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True)
+    in_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    bpe.pre_tokenizer = pre_tokenizers.Sequence([words, in_bytes])
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    captions = [caption for label in Pictures(build).labels for caption in label["captions"]]
+    trainer = trainers.BpeTrainer(
+        vocab_size=2000, initial_alphabet=alphabet, end_of_word_suffix="</w>", show_progress=False
+    )
+    bpe.train_from_iterator(captions, trainer)
+    merges = [tuple(m) for m in json.loads(bpe.to_str())["model"]["merges"]]
+    pieces = alphabet + [c + "</w>" for c in alphabet] + [a + b for a, b in merges]
+    vocab = {piece: i for i, piece in enumerate([*dict.fromkeys(pieces), START, END])}
+    folder = build / "tokenizer"
+    folder.mkdir(exist_ok=True)
+    (folder / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False))
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges))
+    settings = {"model_max_length": TOKENS, "pad_token": END, "bos_token": START, "eos_token": END, "unk_token": END}
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "CLIPTokenizer", "do_lower_case": True, **settings}, indent=2)
+    )
+    del settings["model_max_length"]
+    (folder / "special_tokens_map.json").write_text(json.dumps(settings, indent=2))
+    longest = max(len(Tokenizer.load(folder).pieces(c)) for c in captions[:4000])
+    print(f"tokenizer: {len(vocab)} pieces; the longest of 4,000 captions has {longest} of {TOKENS} positions")
+
+
+# ------------------------------------------------------------------------------------------------ CLIP
+
+
+def text_config(build: Path) -> dict:
+    vocab = json.loads((build / "tokenizer" / "vocab.json").read_text())
+    return TEXT | {"vocab_size": len(vocab)}
+
+
+def train_clip(build: Path, minutes: float, device: str) -> None:
+    """Stage `clip`: pictures and captions of one batch find each other (symmetric cross-entropy)."""
+    torch.manual_seed(SEED)
+    data, tokenizer = Pictures(build), Tokenizer.load(build / "tokenizer")
+    model = CLIP(text_config(build), VISION, 128)
+    for module in model.modules():  # CLIP's initial scale, small; PyTorch's own for Embedding is 1
+        if isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, std=0.02)
+    training = Training("clip", model.to(device), minutes, 1e-3, build)
+    mean, std = (torch.tensor(v, device=device).view(3, 1, 1) for v in (MEAN, STD))
+
+    def loss_of(generator):
+        indices = choose(128, generator)
+        x = ((data.frames(indices).to(device) + 1) / 2 - mean) / std
+        ids = tokenizer([data.caption(i, generator) for i in indices.tolist()]).to(device)
+        with torch.autocast(device, torch.bfloat16):
+            pictures, texts = model.embed_pictures(x), model.embed_texts(ids, tokenizer.end)
+        logits = model.logit_scale.exp().clamp(max=100) * pictures.float() @ texts.float().T
+        same = (ids[:, None] == ids[None]).all(dim=2)  # the same caption twice in a batch is no mistake
+        target = same.float() / same.sum(dim=1, keepdim=True)
+        loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+        right = same.gather(1, logits.argmax(dim=1, keepdim=True)).float().mean()
+        return loss, {"right": float(right)}
+
+    training.run(loss_of)
+
+
+# ------------------------------------------------------------------------------------ latents and UNet
+
+
+@torch.no_grad()
+def make_latents(build: Path, device: str) -> None:
+    """Stage `latents`: encode every training picture once, and measure what makes latents of unit variance.
+
+    latents.safetensors: mean and std of each posterior (n, 4, h, w) in fp16, and `scale`, 1 over the standard
+    deviation of all latents. Exported weights fold scale / 0.18215 into the VAE, whose scaling factor then is
+    0.18215 like the real one's.
+    """
+    data, model = Pictures(build), averaged("vae", AutoencoderKL(**VAE, scaling_factor=1.0), build, device)
+    means, stds = [], []
+    for i in range(0, PICTURES, 50):
+        with torch.autocast(device, torch.bfloat16):
+            posterior = model.encode(data.frames(range(i, i + 50)).to(device))
+        means.append(posterior.mean.half().cpu())
+        stds.append(posterior.std.half().cpu())
+    means, stds = torch.cat(means), torch.cat(stds)
+    scale = 1 / (means.float().var() + stds.float().square().mean()).sqrt()
+    save_file({"mean": means, "std": stds, "scale": scale}, build / "latents.safetensors")
+    print(f"latents: standard deviation {1 / scale:.3f}; {vae_psnr(model, data):.2f} dB on held-out drawings")
+
+
+def train_unet(build: Path, minutes: float, device: str) -> None:
+    """Stage `unet`: predict the noise in latents, given a caption one time in ten left out.
+
+    The loss of each picture is weighted by min(SNR, 5) / SNR (Hang et al. 2023), so that the easy, nearly
+    clean timesteps do not outvote the noisy ones where the picture is decided.
+    """
+    torch.manual_seed(SEED)
+    with safe_open(build / "latents.safetensors", "pt") as file:
+        mean, std, scale = (file.get_tensor(k) for k in ("mean", "std", "scale"))
+    data, tokenizer, schedule = Pictures(build), Tokenizer.load(build / "tokenizer"), Schedule()
+    clip = averaged("clip", CLIP(text_config(build), VISION, 128), build, device)
+    snr = schedule.alphas_cumprod / (1 - schedule.alphas_cumprod)
+    weight = (snr.clamp(max=5) / snr).to(device)
+    training = Training("unet", UNet2DConditionModel(**UNET).to(device), minutes, 6e-4, build)
+
+    def loss_of(generator):
+        indices = choose(48, generator)
+        captions = [data.caption(i, generator) for i in indices.tolist()]
+        dropped = torch.rand(len(captions), generator=generator) < 0.1
+        ids = tokenizer(["" if d else c for c, d in zip(captions, dropped.tolist())]).to(device)
+        x = mean[indices].float() + std[indices].float() * torch.randn(mean[indices].shape, generator=generator)
+        x, noise = (scale * x).to(device), torch.randn(x.shape, generator=generator).to(device)
+        t = torch.randint(0, 1000, (len(x),), generator=generator).to(device)
+        with torch.no_grad():
+            text = clip(ids)
+        with torch.autocast(device, torch.bfloat16):
+            prediction = training.model(schedule.add_noise(x, noise, t), t, text)
+        error = (prediction.float() - noise).square().mean(dim=(1, 2, 3))
+        return (weight[t] * error).mean(), {"mse": float(error.detach().mean())}
+
+    training.run(loss_of)
+
+
+# ---------------------------------------------------------------------------------------------- export
+
+
+def export(build: Path, out: Path) -> None:
+    """Stage `export`: the diffusers layout, fp16, at `out`."""
+    vae = averaged("vae", AutoencoderKL(**VAE, scaling_factor=1.0), build)
+    with safe_open(build / "latents.safetensors", "pt") as file:
+        fold_scale(vae, float(file.get_tensor("scale")) / 0.18215)
+    text = text_config(build)
+    clip = averaged("clip", CLIP(text, VISION, 128), build)
+    unet = averaged("unet", UNet2DConditionModel(**UNET), build)
+    tower = {k: v for k, v in clip.state_dict().items() if k.startswith("text_model.")}
+    write_part(out / "vae", VAE_CONFIG, vae.state_dict(), "diffusion_pytorch_model")
+    write_part(out / "unet", UNET_CONFIG, unet.state_dict(), "diffusion_pytorch_model")
+    write_part(out / "text_encoder", TEXT_CONFIG | text, tower, "model")
+    write_part(out / "clip", clip_config(text), clip.state_dict(), "model")
+    write_json(out / "clip" / "preprocessor_config.json", PREPROCESSOR)
+    write_json(out / "scheduler" / "scheduler_config.json", SCHEDULER)
+    write_json(out / "model_index.json", MODEL_INDEX)
+    for name in ("vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"):
+        for part in ("tokenizer", "clip"):
+            (out / part).mkdir(parents=True, exist_ok=True)
+            (out / part / name).write_text((build / "tokenizer" / name).read_text())
+    size = sum(f.stat().st_size for f in out.rglob("*") if f.is_file())
+    print(f"export: {size / 1e6:.1f} MB in {out}")
+
+
+@torch.no_grad()
+def fold_scale(vae: AutoencoderKL, k: float) -> None:
+    """Multiply latents by k at the encoder's end and divide by it at the decoder's start, in the weights."""
+    z = vae.post_quant_conv.in_channels
+    vae.quant_conv.weight[:z] *= k  # means
+    vae.quant_conv.bias[:z] *= k
+    vae.quant_conv.bias[z:] += 2 * np.log(k)  # log-variances
+    vae.post_quant_conv.weight /= k
+
+
+def write_json(path: Path, value: dict) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def write_part(folder: Path, config: dict, state: dict[str, Tensor], stem: str) -> None:
+    write_json(folder / "config.json", config)
+    save_file({k: v.half().contiguous() for k, v in state.items()}, folder / f"{stem}.safetensors")
+
+
 # ------------------------------------------------------------------------------------------ entry point
 
 
@@ -240,12 +426,24 @@ def main() -> None:
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--build", type=Path, default=Path(__file__).parent / "build")
+    parser.add_argument("--out", type=Path, default=ROOT / "weights" / "mini")
     args = parser.parse_args()
     args.build.mkdir(exist_ok=True)
-    if args.stage == "pictures":
-        make_pictures(args.build)
-    if args.stage == "vae":
-        train_vae(args.build, args.minutes or MINUTES["vae"], args.device)
+    stages = {
+        "pictures": lambda: make_pictures(args.build),
+        "tokenizer": lambda: make_tokenizer(args.build),
+        "vae": lambda: train_vae(args.build, args.minutes or MINUTES["vae"], args.device),
+        "clip": lambda: train_clip(args.build, args.minutes or MINUTES["clip"], args.device),
+        "latents": lambda: make_latents(args.build, args.device),
+        "unet": lambda: train_unet(args.build, args.minutes or MINUTES["unet"], args.device),
+        "export": lambda: export(args.build, args.out),
+    }
+    if args.stage and args.stage not in stages:
+        parser.error(f"unknown stage {args.stage}; stages are {', '.join(stages)}")
+    done = {"pictures": "pictures.npy", "tokenizer": "tokenizer/vocab.json", "latents": "latents.safetensors"}
+    for name, work in stages.items():
+        if name == args.stage or (args.stage is None and not (args.build / done.get(name, "-")).exists()):
+            work()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,101 @@
+"""Tiny Stable Diffusions in the real layouts, with random weights: what tests run on.
+
+`folder(path, ...)` writes the diffusers layout, `single_file(path, ...)` the original one.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from tav import single_file as original
+from tav.text import CLIPTextModel
+from tav.unet import UNet2DConditionModel
+from tav.vae import AutoencoderKL
+from tav.weights import CLIP_TOKENIZER
+
+TEXT = {
+    "vocab_size": 49408,
+    "hidden_size": 64,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 1,
+    "max_position_embeddings": 77,
+}
+VAE = {"block_out_channels": [32, 32], "layers_per_block": 1}
+UNET = {"block_out_channels": [64, 64], "layers_per_block": 1, "cross_attention_dim": 64}
+
+
+def configs(sd2: bool = False) -> dict[str, dict]:
+    """The config.json of each part, as Stable Diffusion 1 or 2 writes them."""
+    text = TEXT | {"hidden_act": "gelu" if sd2 else "quick_gelu", "model_type": "clip_text_model"}
+    vae = VAE | {"_class_name": "AutoencoderKL", "act_fn": "silu", "latent_channels": 4, "norm_num_groups": 32}
+    unet = UNET | {
+        "_class_name": "UNet2DConditionModel",
+        "sample_size": 8,
+        "attention_head_dim": [1, 1] if sd2 else 8,
+        "use_linear_projection": sd2,
+        "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
+        "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
+    }
+    scheduler = {"_class_name": "PNDMScheduler", "beta_start": 0.00085, "beta_end": 0.012, "steps_offset": 1}
+    scheduler |= {"beta_schedule": "scaled_linear", "skip_prk_steps": True, "set_alpha_to_one": False}
+    scheduler |= {"prediction_type": "v_prediction"} if sd2 else {}
+    return {"text_encoder": text, "vae": vae, "unet": unet, "scheduler": scheduler}
+
+
+def modules(sd2: bool = False, seed: int = 0) -> dict[str, torch.nn.Module]:
+    """Randomly initialised parts."""
+    torch.manual_seed(seed)
+    return {
+        "text_encoder": CLIPTextModel(**TEXT, hidden_act="gelu" if sd2 else "quick_gelu"),
+        "vae": AutoencoderKL(**VAE),
+        "unet": UNet2DConditionModel(
+            **UNET, heads=[1, 1] if sd2 else [8, 8], attentive=[True, False], linear_projection=sd2
+        ),
+    }
+
+
+def folder(path: Path, sd2: bool = False, seed: int = 0, dtype: torch.dtype = torch.float32, variant: str = "") -> Path:
+    """The diffusers layout at `path`; `variant` ".fp16" puts that into the file names."""
+    for part, config in configs(sd2).items():
+        (path / part).mkdir(parents=True, exist_ok=True)
+        name = "scheduler_config.json" if part == "scheduler" else "config.json"
+        (path / part / name).write_text(json.dumps(config))
+    for part, module in modules(sd2, seed).items():
+        stem = "model" if part == "text_encoder" else "diffusion_pytorch_model"
+        tensors = {k: v.to(dtype).contiguous() for k, v in module.state_dict().items()}
+        save_file(tensors, path / part / f"{stem}{variant}.safetensors")
+    (path / "tokenizer").mkdir(exist_ok=True)
+    for name in ("vocab.json", "merges.txt"):
+        target = path / "tokenizer" / name
+        if not target.exists():
+            target.symlink_to((CLIP_TOKENIZER / name).resolve())
+    return path
+
+
+def single_file(path: Path, sd2: bool = False, seed: int = 0, extras: bool = True) -> Path:
+    """The original layout: the same weights as `folder`, under the names of the single file."""
+    parts = modules(sd2, seed)
+    sizes = {
+        "unet": UNET | {"attentive": [True, False]},
+        "vae": VAE,
+        "text_encoder": {"hidden_act": "gelu" if sd2 else "quick_gelu"},
+    }
+    tensors: dict[str, torch.Tensor] = {}
+    for part, module in parts.items():
+        for name, tensor in module.state_dict().items():
+            theirs, third = original.source(part, name, sizes)
+            if ".mid.attn_1." in theirs and tensor.ndim == 2:
+                tensor = tensor[:, :, None, None]  # 1x1 convolutions there
+            if third is not None:  # q, k and v arrive in this order
+                tensor = torch.cat([tensors[theirs], tensor]) if theirs in tensors else tensor
+            tensors[theirs] = tensor
+    if extras:
+        tensors |= {"betas": torch.zeros(1000), "alphas_cumprod": torch.zeros(1000), "model_ema.decay": torch.zeros(1)}
+        if not sd2:
+            tensors["cond_stage_model.transformer.text_model.embeddings.position_ids"] = torch.arange(77)[None]
+    metadata = {"modelspec.prediction_type": "v"} if sd2 else None
+    save_file({k: v.contiguous().clone() for k, v in tensors.items()}, path, metadata=metadata)
+    return path
