@@ -103,6 +103,21 @@ MODEL_INDEX = {
     "vae": ["diffusers", "AutoencoderKL"],
 }
 
+DEFAULTS = {  # tav.json: what tune.py and sample.py do with these weights when nothing else is asked for
+    "note": "weights: the miniature, which knows only its drawn world; --weights takes Stable Diffusion",
+    "tune": {"frames": 16, "stride": 1, "steps": 120, "lr": 3e-4},
+    "sample": {
+        "steps": 50,
+        "guidance": 6.0,
+        "prompts": [
+            "spider man is skiing",
+            "a man is skiing on the beach",
+            "a man, wearing a cowboy hat, is skiing",
+            "a man is skiing, cartoon style",
+        ],
+    },
+}
+
 
 def clip_config(text: dict) -> dict:
     """config.json of the folder `clip/`: both towers, as transformers' CLIPModel has it."""

@@ -2,7 +2,7 @@
 
     python weights/make/train.py [--stage S] [--minutes M] [--device D] [--build DIR]
 
-Stages, in order: pictures, tokenizer, vae, clip, latents, unet, export. Without --stage all that are not
+Stages, in order: pictures, tokenizer, vae, clip, latents, unet, film, export. Without --stage all that are not
 done yet are run. A stage that is cut goes on where it last saved (every two minutes); `--minutes` sets
 how long the named training stage lasts in all, its earlier parts included.
 
@@ -29,6 +29,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 import world  # noqa: E402
 from miniature import (  # noqa: E402
+    DEFAULTS,
     MODEL_INDEX,
     PREPROCESSOR,
     SCHEDULER,
@@ -48,6 +49,7 @@ from tav.schedule import Schedule  # noqa: E402
 from tav.text import END, START, WORD, Tokenizer  # noqa: E402
 from tav.unet import UNet2DConditionModel  # noqa: E402
 from tav.vae import AutoencoderKL  # noqa: E402
+from tav.video import write_mp4  # noqa: E402
 
 PICTURES, HELD_OUT = 24_000, 600  # drawings to train on; drawings never trained on
 MINUTES = {"vae": 45, "clip": 8, "unet": 80}
@@ -57,18 +59,52 @@ SEED = 0
 # ------------------------------------------------------------------------------------------- the loop
 
 
+class Muon(torch.optim.Optimizer):
+    """Momentum whose update is made orthogonal, for weights of two or more dimensions (Jordan et al. 2024).
+
+    A convolution counts as the matrix (out, in * 3 * 3). Scaled so that updates have AdamW's usual size
+    (0.2 root mean square), and AdamW's learning rate serves both.
+    """
+
+    def __init__(self, parameters, lr: float):
+        super().__init__(parameters, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self) -> None:
+        for group in self.param_groups:
+            for p in group["params"]:
+                momentum = self.state[p].setdefault("momentum", torch.zeros_like(p))
+                momentum.lerp_(p.grad, 0.05)
+                update = orthogonal(p.grad.lerp(momentum, 0.95).flatten(1))  # Nesterov
+                size = 0.2 * max(update.shape) ** 0.5
+                p.mul_(1 - 0.01 * group["lr"]).add_(update.view_as(p), alpha=-group["lr"] * size)
+
+
+def orthogonal(g: Tensor) -> Tensor:
+    """The nearest matrix with singular values of about 1, by five Newton-Schulz steps in bf16."""
+    x = g.bfloat16() if len(g) <= g.shape[1] else g.T.bfloat16()
+    x = x / (x.norm() + 1e-7)
+    for _ in range(5):
+        a = x @ x.T
+        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+    return (x if len(g) <= g.shape[1] else x.T).to(g.dtype)
+
+
 class Training:
     """A training run measured in minutes of work, not steps: it saves itself, and goes on where it was cut.
 
-    AdamW with a short warm-up and a cosine down to zero over the run; an exponential moving average of the
-    weights, which is what the stage delivers.
+    Muon for matrices and convolutions, AdamW for the rest, with a short warm-up and a cosine down to zero
+    over the run; an exponential moving average of the weights, which is what the stage delivers.
     """
 
     def __init__(self, name: str, model: nn.Module, minutes: float, lr: float, build: Path, ema: float = 0.999):
         self.name, self.model, self.minutes, self.lr, self.ema = name, model, minutes, lr, ema
         self.path = build / f"{name}.state.safetensors"
         self.parameters = dict(model.named_parameters())
-        self.optimizer = torch.optim.AdamW(model.parameters(), lr, betas=(0.9, 0.99), weight_decay=0.01)
+        matrices = [p for n, p in self.parameters.items() if p.ndim > 1 and "embedding." not in n]
+        chosen = set(map(id, matrices))
+        others = [p for p in self.parameters.values() if id(p) not in chosen]
+        self.optimizers = [Muon(matrices, lr), torch.optim.AdamW(others, lr, betas=(0.9, 0.99), weight_decay=0.01)]
         self.average = {k: p.detach().clone() for k, p in self.parameters.items()}
         self.step, self.seconds = 0, 0.0
         if self.path.exists():
@@ -76,24 +112,14 @@ class Training:
 
     def run(self, loss_of) -> None:
         """Minimise `loss_of(generator) -> (loss, {name: number})` until the minutes are spent."""
-        began = saved = printed = time.time()
-        before, shown = self.seconds, {}
+        printed = saved = last = time.time()
+        shown: dict[str, float] = {}
         while self.seconds < 60 * self.minutes:
             generator = torch.Generator().manual_seed(SEED + self.step)
-            for group in self.optimizer.param_groups:
-                cosine = 0.5 * (1 + np.cos(np.pi * min(1.0, self.seconds / (60 * self.minutes))))
-                group["lr"] = self.lr * min(1.0, (self.step + 1) / 200) * cosine
             loss, numbers = loss_of(generator)
-            self.optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-            self.optimizer.step()
-            self.step += 1
-            decay = min(self.ema, (1 + self.step) / (10 + self.step))
-            with torch.no_grad():
-                torch._foreach_lerp_(list(self.average.values()), list(self.parameters.values()), 1 - decay)
+            self.update(loss)
             now = time.time()
-            self.seconds = before + now - began
+            self.seconds, last = self.seconds + min(now - last, 30), now  # a longer gap is a machine asleep
             for k, v in {"loss": float(loss.detach()), **numbers}.items():
                 shown[k] = 0.98 * shown.get(k, v) + 0.02 * v
             if now - printed > 20:
@@ -105,12 +131,26 @@ class Training:
                 self.save()
         self.save()
 
+    def update(self, loss: Tensor) -> None:
+        cosine = 0.5 * (1 + np.cos(np.pi * min(1.0, self.seconds / (60 * self.minutes))))
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self.lr * min(1.0, (self.step + 1) / 100) * cosine
+            optimizer.step()
+            optimizer.zero_grad()
+        self.step += 1
+        decay = min(self.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.values()), list(self.parameters.values()), 1 - decay)
+
     def save(self) -> None:
         tensors = {}
         for name, p in self.parameters.items():
-            state = self.optimizer.state[p]
             tensors |= {f"weight/{name}": p.detach(), f"average/{name}": self.average[name]}
-            tensors |= {f"{k}/{name}": state[k] for k in ("exp_avg", "exp_avg_sq")}
+            for optimizer in self.optimizers:
+                tensors |= {f"{k}/{name}": v for k, v in optimizer.state.get(p, {}).items() if k != "step"}
         done = {"step": str(self.step), "seconds": str(self.seconds)}
         part = self.path.with_suffix(".part")
         save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, part, metadata=done)
@@ -118,13 +158,17 @@ class Training:
 
     def load(self) -> None:
         with safe_open(self.path, "pt") as file:
-            done = file.metadata()
+            names, done = set(file.keys()), file.metadata()
             self.step, self.seconds = int(done["step"]), float(done["seconds"])
             for name, p in self.parameters.items():
                 p.data.copy_(file.get_tensor(f"weight/{name}"))
                 self.average[name].copy_(file.get_tensor(f"average/{name}"))
-                moments = {k: file.get_tensor(f"{k}/{name}").to(p) for k in ("exp_avg", "exp_avg_sq")}
-                self.optimizer.state[p] = {"step": torch.tensor(float(self.step)), **moments}
+                memory = {"Muon": ("momentum",), "AdamW": ("exp_avg", "exp_avg_sq")}
+                for optimizer in self.optimizers:
+                    if any(p is q for group in optimizer.param_groups for q in group["params"]):
+                        keys = [k for k in memory[type(optimizer).__name__] if f"{k}/{name}" in names]
+                        state = {k: file.get_tensor(f"{k}/{name}").to(p) for k in keys}
+                        optimizer.state[p] = {"step": torch.tensor(float(self.step)), **state} if state else {}
 
     def deliver(self) -> nn.Module:
         """The model with its averaged weights, frozen."""
@@ -350,7 +394,7 @@ def train_unet(build: Path, minutes: float, device: str) -> None:
     clip = averaged("clip", CLIP(text_config(build), VISION, 128), build, device)
     snr = schedule.alphas_cumprod / (1 - schedule.alphas_cumprod)
     weight = (snr.clamp(max=5) / snr).to(device)
-    training = Training("unet", UNet2DConditionModel(**UNET).to(device), minutes, 6e-4, build)
+    training = Training("unet", UNet2DConditionModel(**UNET).to(device), minutes, 1e-3, build)
 
     def loss_of(generator):
         indices = choose(48, generator)
@@ -373,6 +417,12 @@ def train_unet(build: Path, minutes: float, device: str) -> None:
 # ---------------------------------------------------------------------------------------------- export
 
 
+def write_clip(path: Path) -> None:
+    """Stage `film`: the README's clip, "a man is skiing", 16 frames of 256 x 256 pixels at 8 a second."""
+    pixels = [np.asarray(world.draw(scene, 256)) for scene in world.clip(world.Scene(), 16)]
+    write_mp4(path, torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1, 8)
+
+
 def export(build: Path, out: Path) -> None:
     """Stage `export`: the diffusers layout, fp16, at `out`."""
     vae = averaged("vae", AutoencoderKL(**VAE, scaling_factor=1.0), build)
@@ -389,6 +439,7 @@ def export(build: Path, out: Path) -> None:
     write_json(out / "clip" / "preprocessor_config.json", PREPROCESSOR)
     write_json(out / "scheduler" / "scheduler_config.json", SCHEDULER)
     write_json(out / "model_index.json", MODEL_INDEX)
+    write_json(out / "tav.json", DEFAULTS)
     for name in ("vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"):
         for part in ("tokenizer", "clip"):
             (out / part).mkdir(parents=True, exist_ok=True)
@@ -436,6 +487,7 @@ def main() -> None:
         "clip": lambda: train_clip(args.build, args.minutes or MINUTES["clip"], args.device),
         "latents": lambda: make_latents(args.build, args.device),
         "unet": lambda: train_unet(args.build, args.minutes or MINUTES["unet"], args.device),
+        "film": lambda: write_clip(ROOT / "clip.mp4"),
         "export": lambda: export(args.build, args.out),
     }
     if args.stage and args.stage not in stages:

@@ -690,9 +690,7 @@ def _marks(pen: Pen, rows, depth: float = 0.8, fall: float = 0.0) -> None:
     for k, y in enumerate(rows):
         for x, r in scroll(pen, depth * (1 + 0.3 * k), 0.42 if fall else 0.3, 10 + k):
             w, at = 0.06 + 0.05 * r, y + fall * (x - 0.5)
-            pen.stroke(
-                [(x - w, at), (x + w, at + fall * w)], 0.017 + 0.008 * k, GROUNDS[pen.scene.background][1]
-            )
+            pen.stroke([(x - w, at), (x + w, at + fall * w)], 0.017 + 0.008 * k, GROUNDS[pen.scene.background][1])
             if pen.scene.background == "grass" and r > 0.3:
                 _flower(pen.at((x, at - 0.05), 0.034 + 0.006 * k), PETALS[int(40 * r) % 4])
 
@@ -1249,14 +1247,15 @@ def texture(kind: str, size: int) -> np.ndarray:
     """Fixed patterns of the paper, 0 .. 1: dots, rays, hatching, blotches, and white borders."""
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) * (128 / size)
     if kind == "dots":
-        u, v = (x + y) / 10, (x - y) / 10
-        out = np.clip(3.3 - np.hypot(u - np.round(u), v - np.round(v)) * 10, 0, 1)
+        # dots and hatching repeat every 8 pixels of 128, one latent of the VAE, which then learns them once
+        u, v = (x - 3.5) / 8, (y - 3.5) / 8
+        out = np.clip(2.9 - np.hypot(u - np.round(u), v - np.round(v)) * 8, 0, 1)
     elif kind == "rays":
         a = np.arctan2(y - 70, x - 64) / (2 * pi) * 14
         out = np.clip((np.abs(a - np.floor(a) - 0.5) - 0.25) * np.hypot(x - 64, y - 70) / 4 + 0.5, 0, 1)
     elif kind == "hatch":
-        d = (x + y) / 7
-        out = np.clip(1.9 - np.abs(d - np.round(d)) * 7, 0, 1)
+        d = (x + y + 1) / 8
+        out = np.clip(2.0 - np.abs(d - np.round(d)) * 8, 0, 1)
     else:
         cells = np.random.default_rng(5).integers(0, 255, (7, 7), np.uint8)
         cells = Image.fromarray(cells).resize((size, size), Image.Resampling.BICUBIC)
