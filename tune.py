@@ -1,145 +1,118 @@
 """Tune Stable Diffusion on one clip and its caption: python tune.py clip.mp4 "a man is skiing"."""
 
-import sys
+import argparse
 import time
 from datetime import datetime
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
-import tav
-from tav.errors import Parser, UserError, run
+from tav.errors import Parser, UserError, bar, ctrl_c_waits, number, run
 from tav.runs import RUNS, Run
-from tav.tuning import Tuning
-from tav.vae import Posterior, encode
+from tav.tuning import Tuning, encoded, recipe
+from tav.vae import Posterior
 from tav.video import read_clip
-from tav.weights import load, resolve
+from tav.weights import DTYPES, load, resolve
 
 MINI = Path(__file__).parent / "weights" / "mini"
-PUBLISHED = {
-    "frames": 24,
-    "stride": 2,
-    "steps": 500,
-    "lr": 3e-5,
-}  # Tune-A-Video's settings for Stable Diffusion
+READ = ("frames", "start", "stride", "size", "stretch")  # settings of how to read the clip
 SAVE_EVERY = 60.0  # seconds
 
 
-def arguments():
-    parser = Parser(description=__doc__, epilog="Defaults are those of the weights; --resume takes them from the run.")
-    parser.add_argument("clip", nargs="?", help="an mp4, gif or webm, or a folder of pictures")
-    parser.add_argument("prompt", nargs="?", help="what the clip shows")
-    parser.add_argument("--weights", help="a folder, a .safetensors file or a hub id (default: the miniature)")
-    parser.add_argument("--frames", type=int, help="how many frames to tune on")
-    parser.add_argument("--start", type=int, help="the first frame (default 0)")
-    parser.add_argument("--stride", type=int, help="take every K-th frame")
-    parser.add_argument("--size", type=int, help="side of the square frames in pixels")
-    parser.add_argument("--stretch", action="store_true", help="squeeze to the square instead of cropping")
-    parser.add_argument("--steps", type=int, help="tuning steps in all")
-    parser.add_argument("--lr", type=float, help="learning rate")
-    parser.add_argument("--seed", type=int, help="seed of every random draw (default 0)")
-    parser.add_argument("--device", help="cuda, mps or cpu")
-    parser.add_argument("--dtype", help="fp32, bf16 or fp16")
-    parser.add_argument("--out", type=Path, help="run folder (default: a new one in runs/)")
-    parser.add_argument("--resume", action="store_true", help="continue the run in --out, or the newest")
-    return parser.parse_args()
+def arguments() -> dict:
+    """The arguments that were given; the others are not in there."""
+    parser = Parser(description=__doc__, argument_default=argparse.SUPPRESS)
+    add = parser.add_argument
+    add("clip", nargs="?", help="an mp4, gif or webm, or a folder of pictures")
+    add("prompt", nargs="?", help="what the clip shows")
+    add("--weights", help="a folder, a .safetensors file or a hub id (default: the miniature)")
+    add("--frames", type=number(int, 1), help="how many frames to tune on")
+    add("--start", type=number(int, 0), help="the first frame (default 0)")
+    add("--stride", type=number(int, 1), help="take every K-th frame")
+    add("--size", type=number(int, 1), help="side of the square frames in pixels")
+    add("--stretch", action="store_true", help="squeeze to the square instead of cropping")
+    add("--steps", type=number(int, 1), help="tuning steps in all")
+    add("--lr", type=number(float, 0, 1), help="learning rate")
+    add("--seed", type=number(int, 0, 2**32 - 1), help="seed of every random draw (default 0)")
+    add("--device", help="cuda, mps or cpu (default: the first of these that is there)")
+    add("--dtype", help="fp32, bf16 or fp16 (default: half precision on cuda, else fp32)")
+    add("--out", help="run folder (default: a new one in runs/)")
+    add("--resume", action="store_true", help="continue the run in --out, or else the newest")
+    return vars(parser.parse_args())
 
 
 def main() -> None:
-    args = vars(arguments())
-    out, resume = args.pop("out"), args.pop("resume")
-    given = {key: value for key, value in args.items() if value is not None and value is not False}
-    if resume and (out is None or (out / "run.json").exists()):
-        folder = Run.open(out)
-        settings = resumed(folder, given)
-    else:
-        settings = {"weights": str(MINI), "start": 0, "seed": 0} | given
-        folder = Run(out or RUNS / f"{datetime.now():%Y%m%d-%H%M%S}-{Path(settings.get('clip', 'clip')).stem}")
-    check(settings)
+    folder, settings = new_or_resumed(arguments())
     device, dtype = resolve(settings.get("device"), settings.get("dtype"))
     model = load(settings["weights"], device, dtype)
     if note := model.defaults.get("note"):
-        print(note)
-    source = folder.load("source") if resume else None
-    if source is None:  # a new run, or one that was cut before it had begun
-        settings = PUBLISHED | {"size": model.size} | model.defaults.get("tune", {}) | settings
-        source = prepare(model, settings)
-        settings |= {
-            "weights_hash": model.hash,
-            "tav": tav.__version__,
-            "torch": torch.__version__,
-            "seconds": 0.0,
-        }
-        folder.create(again=resume)
-    elif model.hash != settings["weights_hash"]:
-        raise UserError(f"{settings['weights']}: not the weights this run was tuned on; pass those to --weights")
-    with folder.locked():
-        folder.save("source", source)
+        print(" ".join(note.split()))
+    if settings.setdefault("weights_hash", model.hash) != model.hash:
+        raise UserError(f"{model.path}: not the weights this run was tuned on; pass those to --weights")
+    settings = recipe(model) | settings | {"device": device, "dtype": next(k for k in DTYPES if DTYPES[k] == dtype)}
+
+    source = folder.load("source")
+    if source is None:
+        frames, fps = read_clip(settings["clip"], **{key: settings[key] for key in READ})  # f 3 h w
+        latents = encoded(model, frames, bar("encoding", "frame"))  # mean and std: f 4 h/8 w/8, scaled
+        pixels = ((frames + 1) * 127.5).round().to(torch.uint8)
+        source = {"frames": pixels, "mean": latents.mean, "std": latents.std, "fps": torch.tensor(fps)}
+    posterior = Posterior(source["mean"].to(device), source["std"].to(device))
+    text = model.embed(settings["prompt"])  # 1 l d
+    tuning = Tuning(model, posterior, text, settings["lr"], settings["seed"])  # inflates: SC-Attn, Temp-Attn
+    with folder.working():
         folder.write_settings(settings)
-        work(folder, settings, model, source)
+        folder.save("source", source)
+        tune(folder, settings, tuning)
+    print(f"tuned: {folder.path} (now: python sample.py --run {folder.path})")
 
 
-def resumed(folder: Run, given: dict) -> dict:
-    """The run's own settings; --steps, --weights (moved), --device and --dtype may differ, others must agree."""
-    settings = folder.settings
-    for key, value in given.items():
-        if key not in ("steps", "weights", "device", "dtype") and settings.get(key) != value:
-            raise UserError(f"--resume: the run has {key} {settings.get(key)}, not {value}; leave {key} out")
-    return settings | given
-
-
-def check(settings: dict) -> None:
-    """UserError for what can be seen to be wrong before anything is loaded."""
-    if not settings.get("clip") or not str(settings.get("prompt", "")).strip():
+def new_or_resumed(given: dict) -> tuple[Run, dict]:
+    """The run folder, and the settings so far. --resume can change --steps, and where and how to compute."""
+    out = given.pop("out", None)
+    if given.pop("resume", False):
+        folder = Run(out)
+        settings = folder.settings
+        for key in given.keys() - {"steps", "weights", "device", "dtype"}:
+            if settings.get(key) != given[key]:
+                raise UserError(f"the run has {key} {settings.get(key)}, not {given[key]}; leave {key} out to resume")
+        return folder, settings | given
+    if "clip" not in given or not given.get("prompt", "").strip():
         raise UserError('a clip and a prompt are needed: python tune.py clip.mp4 "a man is skiing"; see --help')
-    for key, least in {"steps": 1, "size": 1, "frames": 1}.items():
-        if settings.get(key, least) < least:
-            raise UserError(f"--{key} is {settings[key]}; it must be {least} or more")
-    if not 0 < settings.get("lr", 1e-5) < 1:
-        raise UserError(f"--lr is {settings['lr']}; it must lie between 0 and 1 (the published value is 3e-5)")
+    folder = Run(out or RUNS / f"{datetime.now():%Y%m%d-%H%M%S}-{Path(given['clip']).stem}")
+    folder.check_vacant()
+    read_clip(given["clip"], frames=1)  # is it one? Before gigabytes of weights are read
+    return folder, {"weights": str(MINI), "start": 0, "stretch": False, "seed": 0, "seconds": 0.0} | given
 
 
-def prepare(model, settings: dict) -> dict[str, torch.Tensor]:
-    """Read the clip and encode it once: its frames, and the posterior of its latents."""
-    multiple = model.vae.factor * 2 ** (len(model.unet.down_blocks) - 1)
-    if settings["size"] % multiple:
-        raise UserError(f"--size is {settings['size']}; these weights need a multiple of {multiple}")
-    wanted = {key: settings[key] for key in ("frames", "start", "stride", "size")}
-    frames, settings["fps"] = read_clip(settings["clip"], **wanted, stretch=settings.get("stretch", False))
-    posterior = encode(model.vae, frames.to(model.device))
-    pixels = ((frames + 1) * 127.5).round().to(torch.uint8)
-    return {"frames": pixels, "mean": posterior.mean, "std": posterior.std}
-
-
-def work(folder: Run, settings: dict, model, source: dict[str, torch.Tensor]) -> None:
-    """Tune until `steps` are done, saving on the way, on Ctrl-C, and before an error is reported."""
-    posterior = Posterior(source["mean"].to(model.device), source["std"].to(model.device))
-    text = model.embed(settings["prompt"])
-    tuning = Tuning(model.unet, posterior, text, model.schedule, settings["lr"], settings["seed"])
+def tune(folder: Run, settings: dict, tuning: Tuning) -> None:
+    """Tune until `steps` are done; save now and then, on Ctrl-C and at the end."""
     if state := folder.load("state"):
         tuning.restore(state)
-    began = saved = time.time()
+    done, steps = len(tuning.losses), settings["steps"]
+    if done > steps:
+        raise UserError(f"{folder.path}: {done} steps are done already; ask for as many or more --steps")
+    began, due = time.monotonic() - settings["seconds"], 0.0
 
     def save() -> None:
-        nonlocal saved
         folder.save("state", tuning.state())
         folder.save("tuned", tuning.tuned())
         folder.write_losses(tuning.losses)
-        folder.write_settings(settings | {"seconds": settings["seconds"] + time.time() - began})
-        saved = time.time()
+        folder.write_settings(settings | {"seconds": round(time.monotonic() - began, 3)})
 
-    bar = tqdm(total=settings["steps"], initial=len(tuning.losses), desc="tuning", unit="step")
-    try:
-        while len(tuning.losses) < settings["steps"]:
-            bar.set_postfix(loss=f"{tuning.step():.4f}", refresh=False)
-            bar.update()
-            if time.time() - saved > SAVE_EVERY:
+    stop = ctrl_c_waits()  # so that it cuts no step in two
+    with bar("tuning")(total=steps, initial=done) as progress:
+        for step in range(done, steps):
+            loss = tuning.loss()  # a UserError unless it is finite: weights saved here have just proved sound
+            if stop or time.monotonic() > due:
                 save()
-    finally:
-        bar.close()
-        save()
-    print(f"tuned: {folder.path} (now: python {Path(sys.argv[0]).with_name('sample.py').name} --run {folder.path})")
+                due = time.monotonic() + SAVE_EVERY
+            if stop:
+                raise KeyboardInterrupt(f" at step {step}; continue with tune.py --resume --out {folder.path}")
+            tuning.update(loss)
+            progress.set_postfix(loss=f"{tuning.losses[-1]:.4f}", refresh=False)
+            progress.update()
+    save()
 
 
 if __name__ == "__main__":

@@ -1,14 +1,18 @@
-"""What a person at the keyboard reads when a command cannot go on: one line, never a traceback.
+"""What a person at the keyboard reads while a command works, and when it cannot go on: one line, no traceback.
 
 A bug is not a user's mistake: whatever is not a `UserError` keeps its traceback.
 """
 
 import argparse
 import math
+import signal
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import NoReturn
+
+from tqdm import tqdm
 
 
 class UserError(Exception):
@@ -28,6 +32,11 @@ class Parser(argparse.ArgumentParser):
         fail(f"error: {message}; see --help")
 
 
+def bar(label: str, unit: str = "step") -> Callable[..., tqdm]:
+    """A progress bar to put around a loop, shown once that takes longer than two seconds."""
+    return partial(tqdm, desc=label, unit=unit, delay=2)
+
+
 def number(kind: type, least: float, most: float = math.inf) -> Callable[[str], float]:
     """The `type` of an argument that is a finite int or float from `least` to `most`."""
 
@@ -42,6 +51,18 @@ def number(kind: type, least: float, most: float = math.inf) -> Callable[[str], 
     return parse
 
 
+def ctrl_c_waits() -> list[bool]:
+    """From here on Ctrl-C only puts True into this list, for a loop to stop where it suits; a second one cuts."""
+    asked = []
+
+    def ask(*_) -> None:
+        asked.append(True)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, ask)
+    return asked
+
+
 def run(main: Callable[[], None]) -> None:
     """Call `main()`: a UserError exits with status 2, Ctrl-C with 130 (128 + SIGINT), a bug as Python does.
 
@@ -49,8 +70,9 @@ def run(main: Callable[[], None]) -> None:
     """
     warnings.formatwarning = lambda message, *_: f"warning: {message}\n"
     try:
-        main()
+        return main()
     except UserError as error:
-        fail(f"error: {error}")
+        message, status = f"error: {error}", 2
     except KeyboardInterrupt as error:
-        fail(f"stopped by Ctrl-C{error}", status=130)
+        message, status = f"stopped by Ctrl-C{error}", 130
+    fail(message, status)  # only here, where the error has let go of its progress bar, which ends its line

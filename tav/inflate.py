@@ -52,8 +52,9 @@ class VideoTransformerBlock(BasicTransformerBlock):
     """
 
     def __init__(self, dim: int, heads: int, context_dim: int):
-        super().__init__(dim, heads, context_dim)
-        self.attn1 = SparseCausalAttention(dim, heads)
+        with torch.device("meta"):  # what the image block has, `inflate` brings
+            super().__init__(dim, heads, context_dim)
+            self.attn1 = SparseCausalAttention(dim, heads)
         self.norm_temp = nn.LayerNorm(dim)
         self.attn_temp = TemporalAttention(dim, heads)
         nn.init.zeros_(self.attn_temp.to_out[0].weight)
@@ -77,9 +78,8 @@ def inflate(unet: UNet2DConditionModel) -> UNet2DConditionModel:
             if not isinstance(block, VideoTransformerBlock):
                 weight = block.attn2.to_k.weight
                 video = VideoTransformerBlock(weight.shape[0], block.attn2.heads, weight.shape[1])
-                video = video.to(weight.device, weight.dtype)
                 video.load_state_dict(block.state_dict(), strict=False, assign=True)
-                transformer.transformer_blocks[i] = video
+                transformer.transformer_blocks[i] = video.to(weight.device, weight.dtype)
     return unet
 
 

@@ -51,7 +51,7 @@ class CLIPVisionTransformer(nn.Module):
 
 
 class CLIP(CLIPTextModel):
-    """The text tower with the image tower beside it: both, and their projections into one space of width p; names as in transformers' `CLIPModel`."""
+    """Text tower, image tower, and their projections into one space of width p: transformers' `CLIPModel`."""
 
     def __init__(self, text: dict, vision: dict, width: int):
         super().__init__(**text)

@@ -4,82 +4,84 @@ Shapes: f frames, c h w latent channels, height and width, l d text tokens and w
 fp32; the UNet works in the dtype of its weights. Source: DDIM (Song et al. 2021); Tune-A-Video, section 4.3.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 
-from .schedule import Schedule
-from .unet import UNet2DConditionModel
-from .vae import decode, encode
+from .tuning import encoded
+from .vae import decode
 from .weights import StableDiffusion
 
+PUBLISHED = {"steps": 50, "guidance": 12.5}  # for Stable Diffusion 1.4
 Progress = Callable[[Iterable], Iterable]  # for instance tqdm: passes on what it is given, and shows it
 
 
+def recipe(model: StableDiffusion) -> dict:
+    """How to sample from these weights: steps, guidance and perhaps example prompts; as published, or their own."""
+    return PUBLISHED | model.defaults.get("sample", {})
+
+
 @torch.no_grad()
-def invert(
-    unet: UNet2DConditionModel,
-    latents: Tensor,
-    text: Tensor,
-    schedule: Schedule,
-    steps: int,
-    progress: Progress = iter,
-) -> Tensor:
+def invert(model: StableDiffusion, latents: Tensor, steps: int, progress: Progress = iter) -> Tensor:
     """The noise (f, c, h, w) that DDIM sampling would turn into these latents.
 
-    `text` (1, l, d) is that of the empty prompt, without guidance, as published. The UNet is asked at the
-    timestep each step leads to; the first step starts from the noise level of timestep 0.
+    The prompt is empty and without guidance, as published. The UNet is asked at the timestep each step
+    leads to; the first step starts from the noise level of timestep 0.
     """
-    x, grid = latents.float(), schedule.timesteps(steps)
+    text = model.embed("")  # 1 l d
+    x, schedule = latents.float(), model.schedule
     stride = schedule.num_train_timesteps // steps
-    for t in progress(grid[::-1]):
-        prediction = unet(x.to(text.dtype), torch.tensor([t], device=x.device), text, len(x)).float()
+    for t in progress(schedule.timesteps(steps)[::-1]):
+        prediction = model.unet(x.to(text.dtype), torch.tensor([t], device=x.device), text, len(x)).float()
         x = schedule.ddim_invert_step(prediction, x, t, t - stride)
     return x
 
 
 @torch.no_grad()
 def sample(
-    unet: UNet2DConditionModel,
-    noise: Tensor,
-    text: Tensor,
-    schedule: Schedule,
-    steps: int,
-    guidance: float,
-    progress: Progress = iter,
+    model: StableDiffusion, noise: Tensor, text: Tensor, steps: int, guidance: float, progress: Progress = iter
 ) -> Tensor:
-    """Noise (f, c, h, w) -> the latents of a video of the prompt, by DDIM with classifier-free guidance.
+    """Noise (b*f, c, h, w) -> the latents of b videos of f frames, by DDIM with classifier-free guidance.
 
-    `text` (2, l, d) holds the negative (or empty) prompt, then the prompt. The prediction used is
-    negative + guidance * (prompt - negative); at guidance 1 only the prompt is evaluated.
+    `text` (2b, l, d) holds the b negative (or empty) prompts, then the b prompts. The prediction used is
+    negative + guidance * (prompt - negative); at guidance 1 only the prompts are evaluated.
     """
-    x = noise.float()
-    text = text[1:] if guidance == 1 else text
+    x, videos = noise.float(), len(text) // 2
+    text = text[videos:] if guidance == 1 else text
+    schedule, frames = model.schedule, len(x) // videos
     stride = schedule.num_train_timesteps // steps
     for t in progress(schedule.timesteps(steps)):
-        inputs = torch.cat([x] * len(text)).to(text.dtype)  # b*f c h w
-        times = torch.full((len(text),), t, device=x.device)
-        predictions = unet(inputs, times, text, len(x)).float().chunk(len(text))
-        negative, prompt = predictions[0], predictions[-1]
+        inputs = torch.cat([x] * (len(text) // videos)).to(text.dtype)
+        predictions = model.unet(inputs, torch.full((len(text),), t, device=x.device), text, frames).float()
+        negative, prompt = predictions[: len(x)], predictions[-len(x) :]  # one and the same at guidance 1
         x = schedule.ddim_step(negative + guidance * (prompt - negative), x, t, t - stride)
     return x
 
 
+def inversion_key(model: StableDiffusion, tuned: dict[str, Tensor], latents: Tensor, steps: int) -> str:
+    """A name that changes with anything an inversion depends on."""
+    schedule, names = model.schedule, sorted(tuned)
+    facts = [model.hash, model.dtype, model.device.type, model.tokenizer("").tolist(), steps, names]
+    facts += [schedule.prediction_type, schedule.steps_offset]
+    digest = hashlib.sha256(repr(facts).encode())
+    for tensor in [schedule.alphas_cumprod, schedule.final_alpha_cumprod, latents, *map(tuned.get, names)]:
+        digest.update(tensor.cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
 def edit(
-    model: StableDiffusion,
-    frames: Tensor,
-    prompt: str,
-    negative: str = "",
-    steps: int = 50,
-    guidance: float = 12.5,
-    progress: Progress = iter,
+    model: StableDiffusion, frames: Tensor, prompt: str, negative="", steps=None, guidance=None, progress=iter
 ) -> Tensor:
     """The clip `frames` (f, 3, H, W), inverted and sampled again with another prompt: (f, 3, H, W) in [-1, 1].
 
-    `model.unet` is the video UNet, tuned on this clip. sample.py does the same and keeps the inversion.
+    `model.unet` is the video UNet, tuned on this clip. Steps and guidance are those of `recipe` unless
+    given. sample.py does the same and keeps the inversion.
     """
-    latents = encode(model.vae, frames.to(model.device)).mean
-    noise = invert(model.unet, latents, model.embed(""), model.schedule, steps, progress)
-    text = model.embed([negative, prompt])
-    return decode(model.vae, sample(model.unet, noise, text, model.schedule, steps, guidance, progress))
+    own = recipe(model)
+    steps = own["steps"] if steps is None else steps
+    guidance = own["guidance"] if guidance is None else guidance
+    noise = invert(model, encoded(model, frames).mean, steps, progress)
+    text = model.embed([negative, prompt])  # 2 l d
+    return decode(model.vae, sample(model, noise, text, steps, guidance, progress))

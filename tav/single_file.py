@@ -21,15 +21,7 @@ IGNORED = re.compile(
     r"|.*position_ids$|cond_stage_model\.model\.(text_projection|logit_scale|attn_mask|transformer\.resblocks\.23\.)"
 )
 
-
-def ignored(name: str) -> bool:
-    """Whether a tensor of that name is knowingly left out."""
-    return IGNORED.match(name) is not None
-
-
-# --------------------------------------------------------------------------------------------- names
-
-# Ours -> theirs, inside a ResNet block of the UNet, and in all of the VAE and of OpenCLIP's tower.
+# Ours -> theirs: inside a ResNet block of the UNet, in all of the VAE, in all of OpenCLIP's tower.
 RESNET = {"norm1": "in_layers.0", "conv1": "in_layers.2", "time_emb_proj": "emb_layers.1", "norm2": "out_layers.0",
           "conv2": "out_layers.3", "conv_shortcut": "skip_connection"}  # fmt: skip
 IN_VAE = {"mid_block.resnets.0": "mid.block_1", "mid_block.resnets.1": "mid.block_2", "group_norm": "norm",
@@ -51,12 +43,21 @@ def source(part: str, name: str, sizes: dict[str, dict]) -> tuple[str, int | Non
     return text_name(name, openclip=sizes["text_encoder"]["hidden_act"] == "gelu")
 
 
+def unet_name(name: str, sizes: dict) -> str:
+    """`down_blocks.1.resnets.0.conv1.weight` -> `input_blocks.4.0.in_layers.2.weight`, and so on."""
+    blocks = unet_blocks(sizes["layers_per_block"], tuple(sizes["attentive"]))
+    ours = next(block for block in blocks if name.startswith(f"{block}."))
+    layer, _, kind = name.removeprefix(f"{ours}.").rpartition(".")
+    return ".".join(filter(None, (blocks[ours], RESNET.get(layer, layer), kind)))
+
+
 @cache
 def unet_blocks(layers: int, attentive: tuple[bool, ...]) -> dict[str, str]:
     """Each block of the UNet -> its name in the file, where the way down and the way up are numbered through."""
     names = {"time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2": "time_embed.2"}
     names |= {"conv_in": "input_blocks.0.0", "conv_norm_out": "out.0", "conv_out": "out.2"}
-    names |= {f"mid_block.{ours}": f"middle_block.{i}" for i, ours in enumerate(("resnets.0", "attentions.0", "resnets.1"))}
+    names |= {"mid_block.resnets.0": "middle_block.0", "mid_block.resnets.1": "middle_block.2"}
+    names["mid_block.attentions.0"] = "middle_block.1"
     number = 1  # conv_in was 0
     for level in range(len(attentive)):
         for i in range(layers):
@@ -71,21 +72,13 @@ def unet_blocks(layers: int, attentive: tuple[bool, ...]) -> dict[str, str]:
             names[f"up_blocks.{level}.resnets.{i}"] = f"output_blocks.{number}.0"
             names[f"up_blocks.{level}.attentions.{i}"] = f"output_blocks.{number}.1"
             number += 1
-        names[f"up_blocks.{level}.upsamplers.0"] = f"output_blocks.{number - 1}.{1 + attends}"  # the last one's end
+        names[f"up_blocks.{level}.upsamplers.0"] = f"output_blocks.{number - 1}.{1 + attends}"  # ends the last one
     return names
-
-
-def unet_name(name: str, sizes: dict) -> str:
-    """`down_blocks.1.resnets.0.conv1.weight` -> `input_blocks.4.0.in_layers.2.weight`, and so on."""
-    blocks = unet_blocks(sizes["layers_per_block"], tuple(sizes["attentive"]))
-    ours = next(block for block in blocks if name.startswith(f"{block}."))
-    layer, _, kind = name.removeprefix(f"{ours}.").rpartition(".")
-    return ".".join(filter(None, (blocks[ours], RESNET.get(layer, layer), kind)))
 
 
 def vae_name(name: str, levels: int) -> str:
     """`decoder.up_blocks.0.resnets.1.conv1.weight` -> `decoder.up.3.block.1.conv1.weight`, and so on."""
-    name = re.sub(r"up_blocks\.(\d+)", lambda m: f"up.{levels - 1 - int(m.group(1))}", name)  # counted from the top
+    name = re.sub(r"up_blocks\.(\d+)", lambda m: f"up.{levels - 1 - int(m[1])}", name)  # counted from the top
     return replaced(name, IN_VAE)
 
 
@@ -105,77 +98,60 @@ def replaced(name: str, table: dict[str, str]) -> str:
     return name
 
 
-# --------------------------------------------------------------------------------------------- sizes
+def sizes(shapes: dict[str, list[int]]) -> dict[str, dict]:
+    """The constructor arguments of each part, from the shapes of the tensors. Raises KeyError if one lacks.
 
-
-def sizes(shapes: dict[str, list[int]], metadata: dict[str, str], path: Path) -> tuple[dict[str, dict], str]:
-    """The constructor arguments of each part, and the prediction type, from the shapes of the tensors.
-
-    What shapes do not tell is as published: 8 heads in SD 1, heads of width 64 in SD 2. SD 2's 768 model
-    predicts v and its base model epsilon, with the same shapes: the file's metadata or name must tell.
+    What shapes do not tell is as published: 8 heads in SD 1's UNet, elsewhere heads of width 64.
     """
+
+    def count(prefix: str) -> int:
+        """How many different numbers follow the prefix."""
+        names = [name.removeprefix(prefix) for name in shapes if name.startswith(prefix) and not IGNORED.match(name)]
+        return len({name.split(".")[0] for name in names})
+
+    def text(name: str) -> list[int]:
+        return shapes[text_name(f"text_model.{name}.weight", sd2)[0]]
+
     sd2 = any(name.startswith(OPENCLIP) for name in shapes)
-    try:
-        found = {"unet": unet_sizes(shapes, sd2), "vae": vae_sizes(shapes), "text_encoder": text_sizes(shapes, sd2)}
-    except (KeyError, IndexError) as error:
-        raise UserError(f"{path}: no tensor {error}; is it a whole Stable Diffusion 1.x or 2.x file?") from None
-    return found, prediction_type(metadata, path) if sd2 else "epsilon"
-
-
-def count(shapes: dict, prefix: str) -> int:
-    """How many different numbers follow the prefix, among all names that count."""
-    rest = (name.removeprefix(prefix) for name in shapes if name.startswith(prefix) and not ignored(name))
-    return len({name.split(".")[0] for name in rest})
-
-
-def unet_sizes(shapes: dict, sd2: bool) -> dict:
-    blocks = [f"{UNET}input_blocks.{i}." for i in range(count(shapes, f"{UNET}input_blocks."))]
-    ends = [i for i, block in enumerate(blocks) if f"{block}0.op.weight" in shapes]  # here a resolution ends
-    firsts = [blocks[i + 1] for i in [0, *ends]]
+    blocks, reads = count(f"{UNET}input_blocks."), "1.transformer_blocks.0.attn2.to_k.weight"
+    ends = [i for i in range(blocks) if f"{UNET}input_blocks.{i}.0.op.weight" in shapes]  # here resolution halves
+    firsts = [f"{UNET}input_blocks.{i + 1}." for i in (0, *ends)]
     channels = [shapes[f"{first}0.out_layers.3.weight"][0] for first in firsts]
-    text = "1.transformer_blocks.0.attn2.to_k.weight"
-    return {
+    stages = [f"{VAE}encoder.down.{i}." for i in range(count(f"{VAE}encoder.down."))]
+    vocabulary, width = text("embeddings.token_embedding")
+    unet = {
         "block_out_channels": channels,
-        "layers_per_block": [*ends, len(blocks)][0] - 1,
+        "layers_per_block": (*ends, blocks)[0] - 1,
         "heads": [max(1, c // 64) for c in channels] if sd2 else [8] * len(channels),
-        "attentive": [f"{first}{text}" in shapes for first in firsts],
-        "cross_attention_dim": shapes[f"{UNET}middle_block.{text}"][1],
+        "attentive": [f"{first}{reads}" in shapes for first in firsts],
+        "cross_attention_dim": shapes[f"{UNET}middle_block.{reads}"][1],
         "linear_projection": len(shapes[f"{UNET}middle_block.1.proj_in.weight"]) == 2,
         "in_channels": shapes[f"{UNET}input_blocks.0.0.weight"][1],
         "out_channels": shapes[f"{UNET}out.2.weight"][0],
     }
-
-
-def vae_sizes(shapes: dict) -> dict:
-    levels = range(count(shapes, f"{VAE}encoder.down."))
-    return {
-        "block_out_channels": [shapes[f"{VAE}encoder.down.{level}.block.0.conv2.weight"][0] for level in levels],
-        "layers_per_block": count(shapes, f"{VAE}encoder.down.0.block."),
+    vae = {
+        "block_out_channels": [shapes[f"{stage}block.0.conv2.weight"][0] for stage in stages],
+        "layers_per_block": count(f"{VAE}encoder.down.0.block."),
         "latent_channels": shapes[f"{VAE}post_quant_conv.weight"][0],
     }
-
-
-def text_sizes(shapes: dict, openclip: bool) -> dict:
-    def shape(name: str) -> list[int]:
-        return shapes[text_name(f"text_model.{name}.weight", openclip)[0]]
-
-    vocabulary, width = shape("embeddings.token_embedding")
-    layers = f"{OPENCLIP}transformer.resblocks." if openclip else f"{CLIP}text_model.encoder.layers."
-    return {
+    text_encoder = {
         "vocab_size": vocabulary,
         "hidden_size": width,
-        "intermediate_size": shape("encoder.layers.0.mlp.fc1")[0],
-        "num_hidden_layers": count(shapes, layers),
+        "intermediate_size": text("encoder.layers.0.mlp.fc1")[0],
+        "num_hidden_layers": count(text_name("text_model.encoder.layers.", sd2)[0]),
         "num_attention_heads": max(1, width // 64),
-        "max_position_embeddings": shape("embeddings.position_embedding")[0],
-        "hidden_act": "gelu" if openclip else "quick_gelu",
+        "max_position_embeddings": text("embeddings.position_embedding")[0],
+        "hidden_act": "gelu" if sd2 else "quick_gelu",
     }
+    return {"text_encoder": text_encoder, "vae": vae, "unet": unet}
 
 
-def prediction_type(metadata: dict[str, str], path: Path) -> str:
-    """Of an SD 2 file: from its `modelspec.prediction_type`, else from its published file name."""
-    told = metadata.get("modelspec.prediction_type") or path.stem
-    for sign, prediction in {"768": "v_prediction", "512": "epsilon", "base": "epsilon"}.items():
-        if sign in told:
-            return prediction
-    return ""
+def prediction_type(sd2: bool, metadata: dict[str, str], path: Path) -> str:
+    """Shapes do not tell SD 2's 768 model, which predicts v, from its base: its metadata or published name must."""
+    told = metadata.get("modelspec.prediction_type", "")
+    if not sd2 or told == "epsilon" or not told and re.search("512|base", path.stem):
+        return "epsilon"
+    if told.startswith("v") or "768" in path.stem:
+        return "v_prediction"
+    says = "does not say whether it predicts v (768 models) or epsilon (base models)"
+    raise UserError(f"{path}: an SD 2 file that {says}; put 768 or base into its name, or use the diffusers folder")

@@ -11,10 +11,16 @@ from torch import Tensor, nn
 
 from .errors import UserError
 from .inflate import inflate, trainable
-from .schedule import Schedule
 from .unet import UNet2DConditionModel
 from .vae import Posterior, encode
 from .weights import StableDiffusion
+
+PUBLISHED = {"frames": 24, "stride": 2, "steps": 500, "lr": 3e-5}  # for Stable Diffusion 1.4
+
+
+def recipe(model: StableDiffusion) -> dict:
+    """How to tune these weights: frames, stride, size, steps, lr. The published recipe, unless they have their own."""
+    return PUBLISHED | {"size": model.size} | model.defaults.get("tune", {})
 
 
 class Tuning:
@@ -23,88 +29,87 @@ class Tuning:
     `posterior` is of the clip's latents (f, c, h, w), sampled anew each step; `text` (1, l, d) are the
     states of its caption. Each step draws from a generator seeded by (seed, step), so a run that is cut
     and continued takes the very steps it would have taken. Trained weights are kept in fp32 (`masters`);
-    if the UNet is in half precision it gets a rounded copy after each step, and in fp16 the loss is
-    scaled up so that small gradients do not vanish.
+    a UNet in half precision gets a rounded copy after each step, and in fp16 the loss is scaled up so that
+    small gradients do not vanish.
     """
 
-    def __init__(
-        self,
-        unet: UNet2DConditionModel,
-        posterior: Posterior,
-        text: Tensor,
-        schedule: Schedule,
-        lr: float = 3e-5,
-        seed: int = 0,
-    ):
-        torch.manual_seed(seed)  # Temp-Attn's first queries, keys and values
-        self.unet, self.posterior, self.text, self.schedule = inflate(unet), posterior, text, schedule
+    def __init__(self, model: StableDiffusion, posterior: Posterior, text: Tensor, lr: float, seed: int):
+        self.posterior, self.text, self.schedule = posterior, text, model.schedule
         self.seed, self.losses = seed, []
-        self.parameters = trainable(unet)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)  # Temp-Attn's first queries, keys and values
+            self.unet = inflate(model.unet)
+        self.parameters = trainable(self.unet)
         self.masters = {name: nn.Parameter(p.detach().float().clone()) for name, p in self.parameters.items()}
-        self.optimizer = torch.optim.AdamW(
-            self.masters.values(), lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, foreach=True
-        )
+        weights = list(self.masters.values())
+        self.optimizer = torch.optim.AdamW(weights, lr, (0.9, 0.999), eps=1e-8, weight_decay=1e-2, foreach=True)
         self.scale = 2.0**14 if text.dtype == torch.float16 else 1.0
 
-    def step(self) -> float:
-        """One step; returns its loss. Raises UserError, with nothing changed, if the loss is not finite."""
+    def loss(self) -> Tensor:
+        """The loss of the next step. Raises UserError, with nothing changed, if it is not finite."""
         generator = torch.Generator().manual_seed(1_000_003 * self.seed + len(self.losses))
-        latents = self.posterior.sample(generator)
-        noise = torch.randn(latents.shape, generator=generator).to(latents.device)
-        t = torch.randint(0, self.schedule.num_train_timesteps, (1,), generator=generator).to(latents.device)
+        x0 = self.posterior.sample(generator)  # f c h w
+        noise = torch.randn(x0.shape, generator=generator).to(x0.device)
+        t = torch.randint(self.schedule.num_train_timesteps, (1,), generator=generator).to(x0.device)
 
-        noisy = self.schedule.add_noise(latents, noise, t).to(self.text.dtype)
-        prediction = self.unet(noisy, t, self.text, frames=len(latents)).float()
-        loss = F.mse_loss(prediction, self.schedule.target(latents, noise, t))
-        if not loss.isfinite():
-            advice = "try a smaller --lr" if self.text.dtype == torch.float32 else "try --dtype fp32 or a smaller --lr"
-            raise UserError(f"the loss is {loss.item()} at step {len(self.losses)}; {advice}")
+        noisy = self.schedule.add_noise(x0, noise, t).to(self.text.dtype)
+        prediction = self.unet(noisy, t, self.text, frames=len(x0)).float()
+        loss = F.mse_loss(prediction, self.schedule.target(x0, noise, t))
+        self.check_finite("loss", loss)
+        return loss
 
+    def update(self, loss: Tensor) -> None:
+        """Its gradients to the masters, clip, AdamW, and the masters' values back to the UNet."""
         (loss * self.scale).backward()
-        self.update()
-        self.losses.append(loss.item())
-        return self.losses[-1]
-
-    def update(self) -> None:
-        """Gradients to the masters, clip, AdamW, and the masters' values back to the UNet."""
         for p, master in zip(self.parameters.values(), self.masters.values()):
             master.grad, p.grad = p.grad.float() / self.scale, None
         norm = nn.utils.clip_grad_norm_(self.masters.values(), 1.0)
+        if self.scale == 1:
+            self.check_finite("gradient", norm)
+        self.losses.append(loss.item())
         if not norm.isfinite():  # fp16 overflowed: leave this step out and scale the next ones less
             self.scale /= 2
             return
         self.optimizer.step()
-        with torch.no_grad():
-            for p, master in zip(self.parameters.values(), self.masters.values()):
-                p.copy_(master)
+        for p, master in zip(self.parameters.values(), self.masters.values()):
+            p.data.copy_(master)
+
+    def check_finite(self, what: str, value: Tensor) -> None:
+        if not value.isfinite():
+            advice = "try a smaller --lr" if self.text.dtype == torch.float32 else "try --dtype fp32 or a smaller --lr"
+            raise UserError(f"the {what} is {value.item()} at step {len(self.losses)}; {advice}")
 
     def tuned(self) -> dict[str, Tensor]:
-        """The trained weights, under their published names, in fp32 on the CPU."""
-        return {name: master.detach().cpu() for name, master in self.masters.items()}
+        """The trained weights, under their published names, in fp32."""
+        return {name: master.detach() for name, master in self.masters.items()}
 
     def state(self) -> dict[str, Tensor]:
         """Everything that the next step depends on, as tensors by name."""
-        tensors = {
-            "losses": torch.tensor(self.losses, dtype=torch.float64),
-            "scale": torch.tensor(self.scale),
-        }
+        tensors = {"losses": torch.tensor(self.losses, dtype=torch.float64), "scale": torch.tensor(self.scale)}
         for name, master in self.masters.items():
-            tensors[f"weight/{name}"] = master.detach()
-            for key, value in self.optimizer.state[master].items():  # step, exp_avg, exp_avg_sq
+            for key, value in {"weight": master.detach(), **self.optimizer.state[master]}.items():
                 tensors[f"{key}/{name}"] = value
         return tensors
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Continue from a `state()`. Raises KeyError if it is that of another UNet."""
-        self.losses, self.scale = tensors["losses"].tolist(), float(tensors["scale"])
-        with torch.no_grad():
-            for name, master in self.masters.items():
-                master.copy_(tensors[f"weight/{name}"])
-                self.parameters[name].copy_(master)
-                if self.losses:
-                    keys = ("exp_avg", "exp_avg_sq")
-                    moments = {key: tensors[f"{key}/{name}"].to(master.device) for key in keys}
-                    self.optimizer.state[master] = {"step": tensors[f"step/{name}"], **moments}
+        """Continue from a `state()`."""
+        self.losses, self.scale = tensors["losses"].tolist(), tensors["scale"].item()
+        moments = {}
+        for i, name in enumerate(self.masters):
+            self.masters[name].data.copy_(tensors[f"weight/{name}"])
+            self.parameters[name].data.copy_(tensors[f"weight/{name}"])
+            if f"step/{name}" in tensors:
+                moments[i] = {key: tensors[f"{key}/{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
+
+
+def encoded(model: StableDiffusion, frames: Tensor, progress=iter) -> Posterior:
+    """The posterior of the latents of a clip (f, 3, H, W). UserError if its size does not suit the model."""
+    multiple = model.vae.factor * 2 ** (len(model.unet.down_blocks) - 1)
+    h, w = frames.shape[2:]
+    if h % multiple or w % multiple:
+        raise UserError(f"frames of {w} x {h} pixels; these weights need a --size that is a multiple of {multiple}")
+    return encode(model.vae, progress(frames))
 
 
 def load_tuned(unet: UNet2DConditionModel, tensors: dict[str, Tensor], origin: str) -> UNet2DConditionModel:
@@ -112,26 +117,20 @@ def load_tuned(unet: UNet2DConditionModel, tensors: dict[str, Tensor], origin: s
     parameters = trainable(inflate(unet))
     if {n: p.shape for n, p in parameters.items()} != {n: t.shape for n, t in tensors.items()}:
         raise UserError(f"{origin}: tuned for other weights than these; pass the ones it was tuned on to --weights")
-    with torch.no_grad():
-        for name, parameter in parameters.items():
-            parameter.copy_(tensors[name])
+    unet.load_state_dict(tensors, strict=False)
     return unet.requires_grad_(False)
 
 
 def tune(
-    model: StableDiffusion,
-    frames: Tensor,
-    prompt: str,
-    steps: int = 500,
-    lr: float = 3e-5,
-    seed: int = 0,
-    progress=iter,
+    model: StableDiffusion, frames: Tensor, prompt: str, steps=None, lr=None, seed=0, progress=iter
 ) -> list[float]:
     """Tune `model.unet`, in place, on the clip `frames` (f, 3, H, W) and its caption; returns the losses.
 
-    `progress` passes on the range of steps it is given (for instance tqdm). tune.py does the same with a
-    run folder around it.
+    Steps and learning rate are those of `recipe` unless given. `progress` passes on the range of steps it
+    is given, for instance tqdm. tune.py does the same with a run folder around it.
     """
-    posterior = encode(model.vae, frames.to(model.device))
-    tuning = Tuning(model.unet, posterior, model.embed(prompt), model.schedule, lr, seed)
-    return [tuning.step() for _ in progress(range(steps))]
+    own, text = recipe(model), model.embed(prompt)
+    tuning = Tuning(model, encoded(model, frames), text, own["lr"] if lr is None else lr, seed)
+    for _ in progress(range(own["steps"] if steps is None else steps)):
+        tuning.update(tuning.loss())
+    return tuning.losses

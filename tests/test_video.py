@@ -118,21 +118,22 @@ def test_the_same_frames_make_the_same_file_and_leave_no_other(tmp_path, name):
     assert [p.name for p in tmp_path.iterdir()] == [name]
 
 
-@pytest.mark.parametrize("h, w, size", [(33, 48, (34, 48)), (32, 47, (32, 48)), (33, 47, (34, 48))])
-def test_an_odd_mp4_repeats_its_last_line(tmp_path, h, w, size):
+@pytest.mark.parametrize("h, w", [(33, 48), (32, 47), (33, 47)])
+def test_an_odd_mp4_repeats_its_last_line(tmp_path, h, w):
     frames = waves(3, h, w)
     write_mp4(tmp_path / "clip.mp4", frames, 8)
+    even = torch.cat([frames, frames[:, :, -1:]], dim=2) if h % 2 else frames
+    even = torch.cat([even, even[..., -1:]], dim=3) if w % 2 else even
     got, _ = read_clip(tmp_path / "clip.mp4")
-    assert got.shape == (3, 3, *size)
-    assert psnr(got[:, :, :h, :w], frames) > 40  # measured 42.0
-    assert psnr(got[:, :, -1, :w], frames[:, :, -1]) > 38  # measured 41.9
+    assert got.shape == even.shape == (3, 3, h + h % 2, w + w % 2)
+    assert psnr(got, even) > 40  # measured 41.4 and more; padded with grey, less than 29
 
 
 def test_an_mp4_says_what_its_colours_mean_and_can_be_streamed(tmp_path):
     write_mp4(tmp_path / "clip.mp4", waves(3), 8)
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-i", str(tmp_path / "clip.mp4")]
     about = subprocess.run(command, capture_output=True, text=True, check=False).stderr
-    assert re.search(r"h264 .*yuv420p\(tv, bt709", about)
+    assert re.search(r"h264 .*yuv420p\(tv, bt709[,)]", about)
     data = (tmp_path / "clip.mp4").read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
 

@@ -94,7 +94,12 @@ def single_file(path: Path, sd2: bool = False, seed: int = 0, extras: bool = Tru
             tensors[theirs] = tensor
     if extras:
         tensors |= {"betas": torch.zeros(1000), "alphas_cumprod": torch.zeros(1000), "model_ema.decay": torch.zeros(1)}
-        if not sd2:
+        if sd2:  # the real tower has 24 layers, of which the last is not used
+            last = {"ln_1.weight": (64,), "attn.in_proj_weight": (192, 64), "mlp.c_fc.bias": (64,)}
+            tower = {f"transformer.resblocks.23.{name}": shape for name, shape in last.items()}
+            for name, shape in (tower | {"text_projection": (64, 64), "logit_scale": ()}).items():
+                tensors[f"cond_stage_model.model.{name}"] = torch.zeros(shape)
+        else:
             tensors["cond_stage_model.transformer.text_model.embeddings.position_ids"] = torch.arange(77)[None]
     metadata = {"modelspec.prediction_type": "v"} if sd2 else None
     save_file({k: v.contiguous().clone() for k, v in tensors.items()}, path, metadata=metadata)

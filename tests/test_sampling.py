@@ -1,0 +1,130 @@
+"""Sampling: inversion and sampling undo each other, guidance, and what a kept inversion depends on."""
+
+from dataclasses import replace
+
+import pytest
+import tiny
+import torch
+
+import tav
+from tav.sampling import PUBLISHED, edit, inversion_key, invert, recipe, sample
+from tav.schedule import Schedule
+from tav.unet import UNet2DConditionModel
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """The tiny model with a video UNet of one resolution, for speed."""
+    model = tav.load(tiny.folder(tmp_path_factory.mktemp("weights")))
+    torch.manual_seed(0)
+    model.unet = UNet2DConditionModel([32], 1, heads=[2], attentive=[True], cross_attention_dim=64)
+    for name, parameter in tav.inflate(model.unet).requires_grad_(False).named_parameters():
+        if "attn_temp.to_out" in name:
+            parameter.normal_(std=0.1)  # as if tuned: frames see each other
+    return model
+
+
+def with_answers(model, answer):
+    """The model with a UNet that answers `answer(x, t, text, frames)`."""
+    unet = torch.nn.Module()
+    unet.conv_in, unet.forward = model.unet.conv_in, answer  # conv_in tells device and dtype
+    return replace(model, unet=unet)
+
+
+@pytest.fixture(params=["epsilon", "v_prediction"])
+def model(base, request):
+    return replace(base, schedule=Schedule(prediction_type=request.param))
+
+
+LATENTS = torch.randn(2, 4, 4, 4, generator=torch.Generator().manual_seed(0))
+
+
+def test_inverting_and_sampling_without_guidance_returns_the_latents_the_better_the_more_steps(model):
+    errors = []
+    for steps in (10, 50, 200):
+        noise = invert(model, LATENTS, steps)
+        back = sample(model, noise, model.embed(["a panda", ""]), steps, guidance=1)
+        errors.append(((back - LATENTS).norm() / LATENTS.norm()).item())
+    assert errors[0] > errors[1] > errors[2]
+    assert errors[2] < (0.5 if model.schedule.prediction_type == "epsilon" else 0.002), errors
+
+
+def test_guidance_1_is_the_prompt_alone_and_0_the_negative(model):
+    texts = model.embed(["a dog", "a panda"])
+    panda = sample(model, LATENTS, texts, 5, 1)
+    assert torch.equal(panda, sample(model, LATENTS, model.embed(["a cat", "a panda"]), 5, 1))
+    assert torch.allclose(sample(model, LATENTS, texts, 5, 0), sample(model, LATENTS, texts.flip(0), 5, 1), atol=1e-4)
+    assert torch.allclose(sample(model, LATENTS, texts[[1, 1]], 5, 7.5), panda, atol=1e-3)  # equal texts: no guidance
+    assert not torch.allclose(sample(model, LATENTS, texts, 5, 7.5), panda, atol=1e-3)
+
+
+def test_guidance_is_linear_in_each_prediction(base):
+    answers = torch.tensor([0.25, -0.5])  # to the negative prompt and to the prompt
+
+    def answer(x, t, text, frames):
+        assert x.shape == (4, 4, 4, 4) and t.tolist() == [1, 1] and frames == 2
+        assert torch.equal(x[:2], x[2:])
+        return answers.repeat_interleave(frames).view(-1, 1, 1, 1).expand_as(x)
+
+    guided = sample(with_answers(base, answer), LATENTS, base.embed(["", "a panda"]), 1, 3.0)
+    alone = base.schedule.ddim_step(torch.full_like(LATENTS, 0.25 + 3.0 * (-0.5 - 0.25)), LATENTS, 1, -999)
+    assert torch.allclose(guided, alone, atol=1e-6)
+
+
+def test_inversion_asks_at_the_timestep_it_goes_to_with_the_empty_prompt(base):
+    asked = []
+
+    def answer(x, t, text, frames):
+        asked.append((t.item(), torch.equal(text, base.embed(""))))
+        return torch.zeros_like(x)
+
+    noise = invert(with_answers(base, answer), LATENTS, 4)
+    assert asked == [(1, True), (251, True), (501, True), (751, True)]
+    levels = base.schedule.alphas_cumprod  # no noise predicted: latents only shrink, from level 0 to level 751
+    assert torch.allclose(noise, LATENTS * (levels[751] / levels[0]).sqrt(), atol=1e-6)
+
+
+# ---- what a kept inversion depends on
+
+TUNED = {"a": torch.zeros(2), "b": torch.ones(2)}
+LINEAR = Schedule(beta_schedule="linear")
+CHANGES = {
+    "weights": lambda m: (replace(m, hash="other"), TUNED, LATENTS, 50),
+    "schedule": lambda m: (replace(m, schedule=LINEAR), TUNED, LATENTS, 50),
+    "prediction": lambda m: (replace(m, schedule=Schedule(prediction_type="v_prediction")), TUNED, LATENTS, 50),
+    "grid": lambda m: (replace(m, schedule=Schedule(steps_offset=0)), TUNED, LATENTS, 50),
+    "last level": lambda m: (replace(m, schedule=Schedule(set_alpha_to_one=True)), TUNED, LATENTS, 50),
+    "tokenizer": lambda m: (replace(m, tokenizer=lambda prompt: torch.tensor([[0, 1]])), TUNED, LATENTS, 50),
+    "tuned value": lambda m: (m, TUNED | {"b": torch.tensor([1.0, 1.001])}, LATENTS, 50),
+    "tuned name": lambda m: (m, {"a": TUNED["a"], "c": TUNED["b"]}, LATENTS, 50),
+    "latents": lambda m: (m, TUNED, LATENTS + 1e-4, 50),
+    "steps": lambda m: (m, TUNED, LATENTS, 49),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_kept_inversion_is_not_used_after_a_change_of(base, change):
+    key = inversion_key(base, TUNED, LATENTS, 50)
+    assert inversion_key(*CHANGES[change](base)) != key
+    assert inversion_key(replace(base), dict(reversed(TUNED.items())), LATENTS.clone(), 50) == key
+
+
+@pytest.mark.parametrize("attribute, value", [("dtype", torch.bfloat16), ("device", torch.device("cuda"))])
+def test_a_kept_inversion_is_not_used_after_a_change_of_machine(base, attribute, value, monkeypatch):
+    key = inversion_key(base, TUNED, LATENTS, 50)
+    monkeypatch.setattr(type(base), attribute, value)
+    assert inversion_key(base, TUNED, LATENTS, 50) != key
+
+
+# ---- editing
+
+
+def test_edit_defaults_to_the_recipe_of_the_weights(base):
+    assert recipe(base) == PUBLISHED == {"steps": 50, "guidance": 12.5}
+    model = replace(base, defaults={"sample": {"steps": 3, "guidance": 2.0}})
+    frames = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    video = edit(model, frames, "a panda")
+    assert video.shape == frames.shape and video.abs().max() <= 1
+    assert torch.equal(video, edit(base, frames, "a panda", steps=3, guidance=2.0))
+    for other in ({"prompt": "a dog"}, {"negative": "snow"}, {"steps": 4}, {"guidance": 3.0}, {"guidance": 0}):
+        assert not torch.equal(video, edit(model, frames, **({"prompt": "a panda"} | other))), other

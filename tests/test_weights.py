@@ -1,0 +1,529 @@
+"""Loading: every age of the diffusers layout, every fault named in one line, no more memory than the file."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import huggingface_hub
+import pytest
+import tiny
+import torch
+from safetensors.torch import load_file, save_file
+
+from tav import configs
+from tav.errors import UserError
+from tav.unet import UNet2DConditionModel
+from tav.weights import PARTS, Undrawn, load, resolve, several
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = json.loads((ROOT / "tests" / "data" / "configs.json").read_text(encoding="utf-8"))
+UNET, VAE = "unet/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.safetensors"
+TEXT = "text_encoder/model.safetensors"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    return tiny.folder(tmp_path_factory.mktemp("weights") / "sd1")
+
+
+@pytest.fixture
+def folder(whole, tmp_path) -> Path:
+    """A copy to spoil; the files are links, so `write` must replace them and not write into them."""
+    return shutil.copytree(whole, tmp_path / "sd", copy_function=os.link, symlinks=True)
+
+
+def write(file: Path, content: bytes | str | dict) -> None:
+    file.unlink(missing_ok=True)
+    content = json.dumps(content) if isinstance(content, dict) else content
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def edit(file: Path, change: Callable[[dict], dict | None], to: Path | None = None) -> None:
+    """Apply `change` to the tensors of a safetensors file or to the object of a JSON file."""
+    values = load_file(file) if file.suffix == ".safetensors" else json.loads(file.read_text())
+    values = change(values) or values
+    file.unlink()
+    if file.suffix == ".safetensors":
+        save_file({name: value.clone() for name, value in values.items()}, to or file)
+    else:
+        write(to or file, values)
+
+
+def same(a: object, b: object) -> bool:
+    """Whether two models have the same weights, bit for bit."""
+    states = [(getattr(a, part).state_dict(), getattr(b, part).state_dict()) for part in PARTS]
+    return all(x.keys() == y.keys() and all(torch.equal(x[n], y[n]) for n in x) for x, y in states)
+
+
+def refused(path: Path | str, **options) -> str:
+    with pytest.raises(UserError) as caught:
+        load(path, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# ------------------------------------------------------------------------------------- files of every age
+
+
+@pytest.fixture(scope="module")
+def model(whole):
+    return load(whole)
+
+
+def test_the_folder_loads_exactly_and_frozen(whole, model):
+    made = tiny.modules()
+    assert same(model, SimpleNamespace(**made))
+    parameters = [p for part in PARTS for p in getattr(model, part).parameters()]
+    assert not any(p.requires_grad or p.is_meta for p in parameters)
+    assert not any(m.training for part in PARTS for m in getattr(model, part).modules())
+    assert (model.path, model.size, model.defaults) == (str(whole), 16, {})
+    assert (model.device, model.dtype) == (torch.device("cpu"), torch.float32)
+
+
+def old_vae(tensors: dict) -> dict:
+    """As the VAEs of 2022 call their attention."""
+    for new, old in {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}.items():
+        tensors = {name.replace(f"attentions.0.{new}.", f"attentions.0.{old}."): t for name, t in tensors.items()}
+    return tensors
+
+
+def convolved(tensors: dict) -> dict:
+    """With 1x1 convolutions for the attention's linear layers."""
+    inside = [n for n in tensors if ".attentions.0.to_" in n and n.endswith("weight")]
+    assert len(inside) == 2 * 4
+    return tensors | {name: tensors[name][:, :, None, None] for name in inside}
+
+
+AGES = {
+    "old names in the VAE": (VAE, old_vae),
+    "1x1 convolutions in the VAE": (VAE, convolved),
+    "both": (VAE, lambda tensors: old_vae(convolved(tensors))),
+    "no text_model.": (TEXT, lambda tensors: {n.removeprefix("text_model."): t for n, t in tensors.items()}),
+    "position_ids": (TEXT, lambda tensors: tensors | {"text_model.embeddings.position_ids": torch.arange(77)[None]}),
+}
+
+
+@pytest.mark.parametrize("age", AGES)
+def test_files_of_every_age(folder, model, age):
+    file, change = AGES[age]
+    edit(folder / file, change)
+    assert same(load(folder), model)
+
+
+def shard(folder: Path, variant: str = "") -> None:
+    """Split the UNet's file in two, as diffusers does with large ones."""
+    tensors, place = load_file(folder / UNET), {}
+    for i in range(2):
+        name = f"diffusion_pytorch_model{variant}-0000{i + 1}-of-00002.safetensors"
+        part = {key: tensors[key] for key in sorted(tensors)[i::2]}
+        save_file(part, folder / "unet" / name)
+        place |= dict.fromkeys(part, name)
+    (folder / UNET).unlink()
+    index = {"metadata": {"total_size": 1}, "weight_map": place}
+    write(folder / "unet" / f"diffusion_pytorch_model.safetensors.index{variant}.json", index)
+
+
+@pytest.mark.parametrize("variant", ["", ".fp16"])
+def test_shards(folder, model, variant):
+    shard(folder, variant)
+    assert same(load(folder), model)
+
+
+def test_a_missing_shard_is_named(folder):
+    shard(folder)
+    (folder / "unet" / "diffusion_pytorch_model-00002-of-00002.safetensors").unlink()
+    assert "no unet/diffusion_pytorch_model-00002-of-00002.safetensors in it" in refused(folder)
+
+
+def test_precision(folder, model):
+    """Half precision prefers `.fp16.` files; each precision makes do with the other's; the hash tells them apart."""
+    edit(folder / UNET, lambda tensors: {name: t.half() for name, t in tensors.items()}, to=folder / "half")
+    (folder / "half").rename(folder / UNET.replace(".safe", ".fp16.safe"))
+    only_half = load(folder)  # fp32 from .fp16.
+    assert only_half.dtype == torch.float32
+    weight = model.unet.conv_in.weight
+    assert torch.equal(only_half.unet.conv_in.weight, weight.half().float())
+    write_zeros = {name: torch.zeros_like(t) for name, t in model.unet.state_dict().items()}
+    save_file(write_zeros, folder / UNET)
+    half, full = load(folder, dtype=torch.float16), load(folder)
+    assert torch.equal(half.unet.conv_in.weight, weight.half()) and not full.unet.conv_in.weight.any()
+    assert half.hash == only_half.hash != full.hash != model.hash
+
+
+def test_the_hash_is_of_the_bytes(folder, model):
+    assert load(folder).hash == model.hash
+    edit(folder / VAE, lambda tensors: tensors | {"quant_conv.bias": tensors["quant_conv.bias"] + 1})
+    assert load(folder).hash != model.hash
+
+
+def test_own_settings(folder):
+    write(folder / "tav.json", {"tune": {"steps": 7}})
+    assert load(folder).defaults == {"tune": {"steps": 7}}
+
+
+@pytest.mark.parametrize("length, expected", [(int(1e30), 77), (1e30, 77), (20, 20), (None, 77)])
+def test_length_of_the_tokenizer(folder, length, expected):
+    """Some folders name 1e30, which says "I do not know"; the text encoder knows."""
+    write(folder / "tokenizer" / "tokenizer_config.json", {"model_max_length": length})
+    model = load(folder)
+    assert model.tokenizer("a man").shape == (1, expected)
+    assert model.embed("a man").shape == (1, expected, 64)
+
+
+# ------------------------------------------------------------------------------------------------ configs
+
+
+def sizes(age: str) -> dict[str, dict]:
+    return {part: configs.arguments(part, CONFIGS[age][part]) for part in PARTS}
+
+
+def count(part: str, arguments: dict) -> int:
+    with torch.device("meta"), Undrawn():
+        return sum(p.numel() for p in PARTS[part](**arguments).parameters())
+
+
+@pytest.mark.parametrize("age", ["sd14", "sd21", "recent"])
+def test_published_configs(age):
+    found, sd2 = sizes(age), age == "sd21"
+    assert found["unet"]["heads"] == ([5, 10, 20, 20] if sd2 else [8] * 4)
+    assert found["unet"]["attentive"] == [True, True, True, False]
+    assert found["unet"]["linear_projection"] == sd2
+    assert (found["vae"]["norm_num_groups"], found["vae"]["scaling_factor"]) == (32, 0.18215)
+    counted = {part: count(part, arguments) for part, arguments in found.items()}
+    assert counted["unet"] == (865_910_724 if sd2 else 859_520_964)
+    assert counted["vae"] == 83_653_863
+    assert counted["text_encoder"] == (340_387_840 if sd2 else 123_060_480)
+    schedule = configs.schedule(CONFIGS[age]["scheduler"])
+    assert schedule.prediction_type == ("v_prediction" if sd2 else "epsilon")
+    assert schedule.timesteps(50)[0] == 981
+    assert schedule.final_alpha_cumprod == schedule.alphas_cumprod[0]
+
+
+@pytest.mark.parametrize("key", ["norm_eps", "norm_num_groups", "out_channels", "flip_sin_to_cos", "in_channels"])
+def test_a_lacking_key_is_its_default(key):
+    config = {k: v for k, v in CONFIGS["sd14"]["unet"].items() if k != key}
+    assert configs.arguments("unet", config) == sizes("sd14")["unet"]
+
+
+ATTN = {"down_block_types": ["AttnDownBlock2D", "DownBlock2D"]}
+UNFIT = [  # part, keys to change, words of the answer
+    ("unet", ATTN, "unet/config.json: down_block_types = ['AttnDownBlock2D', 'DownBlock2D']"),
+    ("unet", {"up_block_types": ["UpBlock2D", "SimpleUpBlock"]}, "'SimpleUpBlock'"),
+    ("unet", {"mid_block_type": "UNetMidBlock2D"}, "mid_block_type = 'UNetMidBlock2D'"),
+    ("unet", {"mid_block_type": None}, "mid_block_type = None"),
+    ("unet", {"class_embed_type": "projection"}, "class_embed_type = 'projection'"),
+    ("unet", {"num_class_embeds": 1000}, "num_class_embeds = 1000"),
+    ("unet", {"addition_embed_type": "text_time"}, "addition_embed_type = 'text_time'"),
+    ("unet", {"flip_sin_to_cos": False}, "flip_sin_to_cos = False"),
+    ("unet", {"norm_eps": 1e-6}, "norm_eps = 1e-06"),
+    ("unet", {"resnet_time_scale_shift": "scale_shift"}, "resnet_time_scale_shift = 'scale_shift'"),
+    ("unet", {"transformer_layers_per_block": 2}, "transformer_layers_per_block = 2"),
+    ("unet", {"dual_cross_attention": True}, "dual_cross_attention = True"),
+    ("unet", {"layers_per_block": [1, 1]}, "layers_per_block = [1, 1]"),
+    ("unet", {"a_key_of_2030": "new"}, "a_key_of_2030 = 'new'"),
+    ("unet", {"attention_head_dim": [8]}, "differ in length"),
+    ("unet", {"block_out_channels": [40, 64]}, "no model has such sizes"),
+    ("unet", {"in_channels": 9}, "an inpainting UNet"),
+    ("unet", {"in_channels": 8}, "the UNet's in_channels is 8, not 4"),
+    ("unet", {"cross_attention_dim": 768}, "the UNet's cross_attention_dim is 768, not 64"),
+    ("vae", {"down_block_types": ["DownEncoderBlock2D", "AttnDownEncoderBlock2D"]}, "'AttnDownEncoderBlock2D'"),
+    ("vae", {"latents_mean": [0.0, 0.0, 0.0, 0.0]}, "vae/config.json: latents_mean = "),
+    ("vae", {"use_quant_conv": False}, "use_quant_conv = False"),
+    ("text_encoder", {"hidden_act": "relu"}, "text_encoder/config.json: hidden_act = 'relu'"),
+    ("text_encoder", {"layer_norm_eps": 1e-12}, "layer_norm_eps = 1e-12"),
+    ("text_encoder", {"vocab_size": 1000}, "of the wrong shape"),
+    ("scheduler", {"prediction_type": "sample"}, "unknown prediction_type 'sample'"),
+    ("scheduler", {"beta_schedule": "squaredcos_cap_v2"}, "unknown beta_schedule 'squaredcos_cap_v2'"),
+    ("scheduler", {"trained_betas": [0.1]}, "trained_betas = [0.1]"),
+    ("scheduler", {"rescale_betas_zero_snr": True}, "rescale_betas_zero_snr = True"),
+]
+
+
+@pytest.mark.parametrize("part, keys, words", UNFIT)
+def test_what_is_not_sd_1_or_2_is_refused_by_name(folder, part, keys, words):
+    name = "scheduler_config.json" if part == "scheduler" else "config.json"
+    edit(folder / part / name, lambda config: config | keys)
+    assert words in refused(folder)
+
+
+def test_sdxl_is_refused_by_name():
+    with pytest.raises(UserError, match="addition_embed_type = 'text_time' is not Stable Diffusion 1 or 2"):
+        configs.arguments("unet", CONFIGS["sdxl"]["unet"])
+
+
+# ------------------------------------------------------------------------------------------- broken files
+
+
+def header_lies(data: bytes) -> bytes:
+    """The header says that the last tensor ends a gigabyte after the file does."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    last = max((name for name in header if name != "__metadata__"), key=lambda name: header[name]["data_offsets"][1])
+    begin, _ = header[last]["data_offsets"]
+    header[last] = {"dtype": "U8", "shape": [1 << 30], "data_offsets": [begin, begin + (1 << 30)]}
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
+
+
+BYTES = {
+    "truncated": lambda data: data[: len(data) // 2],
+    "one byte short": lambda data: data[:-1],
+    "cut in the header": lambda data: data[:100],
+    "empty": lambda data: b"",
+    "a pointer of git-lfs": lambda data: (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3438167536\n"
+    ),
+    "header longer than the file": lambda data: (1 << 40).to_bytes(8, "little") + data[8:],
+    "header shorter than it is": lambda data: (64).to_bytes(8, "little") + data[8:],
+    "header that lies about a size": header_lies,
+}
+
+
+@pytest.mark.parametrize("damage", BYTES)
+def test_a_damaged_file_is_refused(folder, damage):
+    write(folder / UNET, BYTES[damage]((folder / UNET).read_bytes()))
+    message = refused(folder)
+    assert f"{folder / UNET}: not a whole safetensors file" in message and message.endswith("get it again")
+    (folder / UNET).rename(folder / "single.safetensors")
+    assert "not a whole safetensors file" in refused(folder / "single.safetensors")
+
+
+def without(*names: str) -> Callable[[dict], dict]:
+    return lambda tensors: {name: tensor for name, tensor in tensors.items() if name not in names}
+
+
+RESNET = "down_blocks.0.resnets.0"
+FAULTS = [
+    (without("conv_in.bias"), "/unet: 1 tensor (conv_in.bias) missing; is it"),
+    (lambda tensors: tensors | {"lora": torch.zeros(1)}, "/unet: 1 tensor (lora) unexpected; is it"),
+    (
+        lambda tensors: tensors | {"conv_in.bias": torch.zeros(3)},
+        "/unet: 1 tensor (conv_in.bias (3,) instead of (64,)) of the wrong shape; is it",
+    ),
+    (
+        without(*(f"{RESNET}.{x}" for x in ("norm1.weight", "norm1.bias", "conv1.weight", "norm2.bias"))),
+        f"4 tensors ({RESNET}.norm1.weight, {RESNET}.norm1.bias, {RESNET}.conv1.weight, ...) missing",
+    ),
+    (
+        lambda tensors: without("conv_in.bias")(tensors) | {"a": torch.zeros(1), "conv_out.bias": torch.zeros(1)},
+        "1 tensor (conv_in.bias) missing; 1 tensor (a) unexpected; 1 tensor (conv_out.bias (1,) instead of (4,))",
+    ),
+]
+
+
+@pytest.mark.parametrize("change, words", FAULTS)
+def test_every_tensor_is_accounted_for(folder, change, words):
+    edit(folder / UNET, change)
+    assert words in refused(folder)
+
+
+def test_several():
+    assert several(["a"]) == "1 tensor (a)"
+    assert several(["a", "b", "c"]) == "3 tensors (a, b, c)"
+    assert several([str(i) for i in range(1131)]) == "1,131 tensors (0, 1, 2, ...)"
+
+
+def pickled(folder: Path) -> None:
+    (folder / UNET).rename(folder / "unet" / "diffusion_pytorch_model.bin")
+
+
+def tokenizer_json_only(folder: Path) -> None:
+    (folder / "tokenizer" / "vocab.json").unlink()
+    write(folder / "tokenizer" / "tokenizer.json", {})
+
+
+SPOILED = {
+    "no unet": (lambda f: shutil.rmtree(f / "unet"), "no unet/config.json in it"),
+    "no vae": (lambda f: shutil.rmtree(f / "vae"), "no vae/config.json in it"),
+    "no scheduler": (lambda f: shutil.rmtree(f / "scheduler"), "no scheduler/scheduler_config.json in it"),
+    "no weights": (lambda f: (f / UNET).unlink(), f"no {UNET} in it"),
+    "pickled weights": (pickled, f"no {UNET} in it (pickled weights are never loaded)"),
+    "tokenizer.json only": (tokenizer_json_only, "no tokenizer/vocab.json in it"),
+    "no merges": (lambda f: (f / "tokenizer" / "merges.txt").unlink(), "no tokenizer/merges.txt in it"),
+    "wrong merges": (lambda f: write(f / "tokenizer" / "merges.txt", "qq zz\n"), "not CLIP's vocab.json and merges"),
+    "empty vocabulary": (lambda f: write(f / "tokenizer" / "vocab.json", {}), "the vocabulary lacks"),
+    "not JSON": (lambda f: write(f / "vae" / "config.json", "{"), "vae/config.json: cannot be read as JSON"),
+    "not text": (lambda f: write(f / "vae" / "config.json", b"\xff"), "vae/config.json: cannot be read as JSON"),
+    "no object": (lambda f: write(f / "vae" / "config.json", "[]"), "vae/config.json: not a JSON object"),
+}
+
+
+@pytest.mark.parametrize("fault", SPOILED)
+def test_a_spoiled_folder_is_refused(folder, fault):
+    spoil, words = SPOILED[fault]
+    spoil(folder)
+    message = refused(folder)
+    assert words in message and str(folder) in message
+
+
+@pytest.mark.parametrize("suffix", [".ckpt", ".bin", ".pt", ".pth", ".CKPT"])
+def test_pickles_are_refused_unread(tmp_path, suffix):
+    file = tmp_path / f"sd-v1-4{suffix}"
+    for _ in range(2):  # whether it is there or not
+        assert "is a pickle, which can run code; use its .safetensors" in refused(file)
+        file.write_bytes(b"\x80\x04cos\nsystem\n")
+
+
+# ------------------------------------------------------------------------------------------------- the hub
+
+
+class StubHub:
+    """A repository on the hub, and what was fetched of it. `files` are local, by name; `broken` fails every call."""
+
+    def __init__(self, monkeypatch, files: dict[str, Path], broken: Exception | None = None):
+        self.files, self.broken, self.fetched = files, broken, []
+        monkeypatch.setattr(huggingface_hub, "model_info", self.model_info)
+        monkeypatch.setattr(huggingface_hub, "hf_hub_download", self.download)
+
+    def model_info(self, repo: str) -> SimpleNamespace:
+        assert repo == "someone/sd"
+        if self.broken:
+            raise self.broken
+        return SimpleNamespace(siblings=[SimpleNamespace(rfilename=name) for name in self.files])
+
+    def download(self, repo: str, name: str, local_files_only: bool = False) -> str:
+        assert repo == "someone/sd"
+        if local_files_only and name not in self.fetched:
+            raise huggingface_hub.utils.LocalEntryNotFoundError("not kept")
+        self.fetched.append(name)
+        return str(self.files[name])
+
+
+def published(folder: Path) -> dict[str, Path]:
+    """A repository as people fill them: both precisions, pickles, a safety checker, a single file, a picture."""
+    for name in (UNET, VAE, TEXT):
+        half = {key: value.half() for key, value in load_file(folder / name).items()}
+        save_file(half, folder / name.replace(".safe", ".fp16.safe"))
+        write(folder / name.replace("safetensors", "bin"), b"pickle")
+        write(folder / name.replace(".safe", ".non_ema.safe"), b"not wanted")
+    for name in ("sd.ckpt", "sd.safetensors", "README.md", "safety_checker/model.safetensors", "model_index.json"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        write(folder / name, b"not wanted")
+    write(folder / "tokenizer" / "tokenizer_config.json", {"model_max_length": 77})
+    return {str(file.relative_to(folder)): file for file in folder.rglob("*") if file.is_file()}
+
+
+SMALL = {f"{part}/config.json" for part in PARTS} | {"scheduler/scheduler_config.json"}
+SMALL |= {f"tokenizer/{name}" for name in ("vocab.json", "merges.txt", "tokenizer_config.json")}
+
+
+@pytest.mark.parametrize("dtype, variant", [(torch.float32, ""), (torch.bfloat16, ".fp16")])
+def test_only_what_is_needed_is_fetched(folder, model, monkeypatch, dtype, variant):
+    hub = StubHub(monkeypatch, published(folder))
+    got = load("someone/sd", dtype=dtype)
+    weights = {name.replace(".safe", f"{variant}.safe") for name in (UNET, VAE, TEXT)}
+    assert set(hub.fetched) == SMALL | weights and len(hub.fetched) == len(set(hub.fetched))
+    assert got.path == "someone/sd" and got.dtype == dtype
+    assert same(got, model) == (variant == "")
+
+
+def test_shards_are_fetched_by_their_index(folder, model, monkeypatch):
+    shard(folder)
+    hub = StubHub(monkeypatch, {str(f.relative_to(folder)): f for f in folder.rglob("*") if f.is_file()})
+    assert same(load("someone/sd"), model)
+    assert len([name for name in hub.fetched if "-of-00002" in name]) == 2
+
+
+def test_what_was_fetched_once_loads_offline(folder, model, monkeypatch):
+    hub = StubHub(monkeypatch, published(folder))
+    load("someone/sd")
+    hub.broken = ConnectionError("offline")
+    before = len(hub.fetched)
+    assert same(load("someone/sd"), model)
+    assert set(hub.fetched[before:]) <= set(hub.fetched[:before])
+
+
+def test_offline_is_one_line(monkeypatch):
+    StubHub(monkeypatch, {}, broken=ConnectionError("no route to host\nrequest id 1"))
+    expected = "no such folder here, and the hub cannot be asked: no route to host request id 1"
+    assert refused("someone/sd") == f"someone/sd: {expected}"
+
+
+def test_a_hub_repository_without_safetensors_is_refused(folder, monkeypatch):
+    files = published(folder)
+    hub = StubHub(monkeypatch, {name: file for name, file in files.items() if not name.endswith(".safetensors")})
+    assert "pickled weights are never loaded" in refused("someone/sd")
+    assert not [name for name in hub.fetched if name.endswith((".bin", ".ckpt"))]
+
+
+def test_a_download_that_breaks_is_one_line(folder, monkeypatch):
+    hub = StubHub(monkeypatch, published(folder))
+
+    def full(repo: str, name: str, **options) -> str:
+        if name == UNET:
+            raise OSError(28, "No space left on device")
+        return hub.download(repo, name, **options)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", full)
+    assert f"someone/sd: cannot fetch {UNET}: [Errno 28] No space left on device" in refused("someone/sd")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["nowhere", "/nowhere/sd", "./nowhere/sd", "../sd/mini", "a/b/c", "tav/mini", "~/sd", "sd/v1.safetensors", ""],
+)
+def test_a_mistyped_path_is_not_asked_of_the_hub(monkeypatch, path):
+    monkeypatch.chdir(ROOT)
+    StubHub(monkeypatch, {}, broken=AssertionError("the hub was asked"))
+    message = refused(path)
+    assert "no such weights folder or file" in message or path == "" and "in it" in message
+
+
+# --------------------------------------------------------------------------------------- device and memory
+
+
+def test_resolve():
+    expected = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    assert resolve(None, None)[0] == expected
+    assert resolve("cpu", None) == ("cpu", torch.float32)
+    assert resolve("cpu", "bf16") == ("cpu", torch.bfloat16)
+    for device in ("gpu", "cuda:99", "cpu:x", "cuda:-1"):
+        with pytest.raises(UserError, match=f"device {device} is not there"):
+            resolve(device, None)
+    with pytest.raises(UserError, match="unknown dtype fp8; choose one of fp32, bf16, fp16"):
+        resolve("cpu", "fp8")
+
+
+MEASURE = """
+import re, sys, torch
+from pathlib import Path
+from tav.files import file_digest, tensors
+from tav.unet import UNet2DConditionModel
+from tav.weights import Undrawn, fill
+
+def memory(what):
+    return int(re.search(rf"{what}:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
+
+with torch.device("meta"), Undrawn():
+    unet = UNet2DConditionModel(**eval(sys.argv[2]))
+file = Path(sys.argv[1])
+(unet.conv_in.weight.new_empty(1, device="cpu").half() + 1).sum()  # what torch loads on first use
+Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+before = memory("VmRSS")
+file_digest(file)
+fill(unet, tensors(file), "cpu", torch.float16, "unet")
+total = sum(float(p.view(torch.int16)[..., :1].sum()) for p in unet.parameters())  # every page is wanted
+print((memory("VmHWM") - before) / file.stat().st_size, "sympy" in sys.modules)
+"""
+BIG = {"block_out_channels": [192, 384], "layers_per_block": 1, "heads": [8, 8], "attentive": [True, False]}
+BIG |= {"cross_attention_dim": 768}
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="measures as Linux does")
+def test_memory_stays_near_the_size_of_the_file(tmp_path):
+    with torch.device("meta"):
+        shapes = UNet2DConditionModel(**BIG).state_dict()
+    file = tmp_path / "unet.safetensors"
+    save_file({name: torch.zeros(t.shape, dtype=torch.float16) for name, t in shapes.items()}, file)
+    assert file.stat().st_size > 40e6
+    command = [sys.executable, "-c", MEASURE, str(file), repr(BIG)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    ratio, imported = done.stdout.split()
+    assert 0.5 < float(ratio) < 1.3
+    assert imported == "False"  # a second of imports that drawing on the meta device would cost
