@@ -2,7 +2,6 @@
 
 import argparse
 import time
-from datetime import datetime
 from pathlib import Path
 
 import torch
@@ -61,6 +60,10 @@ def main() -> None:
     text = model.embed(settings["prompt"])  # 1 l d
     tuning = Tuning(model, posterior, text, settings["lr"], settings["seed"])  # inflates: SC-Attn, Temp-Attn
     with folder.working():
+        if state := folder.load("state"):
+            tuning.restore(state)
+        if len(tuning.losses) > settings["steps"]:
+            raise UserError(f"{folder.path}: {len(tuning.losses)} steps are done already; ask for more --steps")
         folder.write_settings(settings)
         folder.save("source", source)
         tune(folder, settings, tuning)
@@ -79,7 +82,7 @@ def new_or_resumed(given: dict) -> tuple[Run, dict]:
         return folder, settings | given
     if "clip" not in given or not given.get("prompt", "").strip():
         raise UserError('a clip and a prompt are needed: python tune.py clip.mp4 "a man is skiing"; see --help')
-    folder = Run(out or RUNS / f"{datetime.now():%Y%m%d-%H%M%S}-{Path(given['clip']).stem}")
+    folder = Run(out or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{Path(given['clip']).stem}")
     folder.check_vacant()
     read_clip(given["clip"], frames=1)  # is it one? Before gigabytes of weights are read
     return folder, {"weights": str(MINI), "start": 0, "stretch": False, "seed": 0, "seconds": 0.0} | given
@@ -87,11 +90,6 @@ def new_or_resumed(given: dict) -> tuple[Run, dict]:
 
 def tune(folder: Run, settings: dict, tuning: Tuning) -> None:
     """Tune until `steps` are done; save now and then, on Ctrl-C and at the end."""
-    if state := folder.load("state"):
-        tuning.restore(state)
-    done, steps = len(tuning.losses), settings["steps"]
-    if done > steps:
-        raise UserError(f"{folder.path}: {done} steps are done already; ask for as many or more --steps")
     began, due = time.monotonic() - settings["seconds"], 0.0
 
     def save() -> None:
@@ -101,8 +99,8 @@ def tune(folder: Run, settings: dict, tuning: Tuning) -> None:
         folder.write_settings(settings | {"seconds": round(time.monotonic() - began, 3)})
 
     stop = ctrl_c_waits()  # so that it cuts no step in two
-    with bar("tuning")(total=steps, initial=done) as progress:
-        for step in range(done, steps):
+    with bar("tuning")(total=settings["steps"], initial=len(tuning.losses)) as progress:
+        while (step := len(tuning.losses)) < settings["steps"]:
             loss = tuning.loss()  # a UserError unless it is finite: weights saved here have just proved sound
             if stop or time.monotonic() > due:
                 save()

@@ -47,52 +47,42 @@ def file_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-class Folder:
-    """A model's files by their names in the diffusers layout, such as `unet/config.json`."""
+# ------------------------------------------------------------------- the diffusers layout, here or on the hub
 
-    def __init__(self, path: str):
-        self.path = path
-
-    def find(self, name: str) -> Path | None:
-        file = Path(self.path, name)
-        return file if file.is_file() else None
-
-    def need(self, name: str) -> Path:
-        if file := self.find(name):
-            return file
-        raise UserError(f"{self.path}: no {name} in it; see weights/README.md for what belongs there")
-
-    def weights(self, part: str, half: bool) -> list[Path]:
-        """A part's safetensors files: whole or sharded, fp32 or `.fp16.`, the asked-for precision first."""
-        stem = f"{part}/{'model' if part == 'text_encoder' else 'diffusion_pytorch_model'}"
-        for variant in (".fp16", "") if half else ("", ".fp16"):
-            if whole := self.find(f"{stem}{variant}.safetensors"):
-                return [whole]
-            if index := self.find(f"{stem}.safetensors.index{variant}.json"):
-                shards = set(read_json(index).get("weight_map", {}).values())
-                return [self.need(f"{part}/{shard}") for shard in sorted(shards)]
-        raise UserError(f"{self.path}: no {stem}.safetensors in it (pickled weights are never loaded); get that file")
+STEMS = {"unet": "unet/diffusion_pytorch_model", "vae": "vae/diffusion_pytorch_model"}
+STEMS["text_encoder"] = "text_encoder/model"
+SMALL = [f"{part}/config.json" for part in STEMS] + ["scheduler/scheduler_config.json", "tav.json"]
+SMALL += [f"tokenizer/{n}" for n in ("vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json")]
 
 
-class Hub(Folder):
-    """The same for a hub id: huggingface-hub fetches a file when it is asked for, and keeps it for the next time."""
+def need(folder: Path, name: str) -> Path:
+    """The file of that name; UserError if there is none."""
+    if not (folder / name).is_file():
+        raise UserError(f"{folder}: no {name} in it; see weights/README.md for what belongs there")
+    return folder / name
 
-    def __init__(self, path: str):
-        super().__init__(path)
+
+def weight_files(folder: Path, part: str, half: bool) -> list[Path]:
+    """A part's safetensors files: whole or sharded, fp32 or `.fp16.`, the asked-for precision first."""
+    for variant in (".fp16", "") if half else ("", ".fp16"):
+        if (whole := folder / f"{STEMS[part]}{variant}.safetensors").is_file():
+            return [whole]
+        if (index := folder / f"{STEMS[part]}.safetensors.index{variant}.json").is_file():
+            shards = set(read_json(index).get("weight_map", {}).values())
+            return [need(folder, f"{part}/{shard}") for shard in sorted(shards)]
+    raise UserError(f"{folder}: no {STEMS[part]}.safetensors in it (pickled weights are never loaded); get that file")
+
+
+def fetched(repo: str, half: bool) -> Path:
+    """The local copy of a hub repository: only files that are needed, in one precision, fetched only once."""
+    for variant in (".fp16", "") if half else ("",):
+        kinds = (f"{variant}.safetensors", f"{variant}-*-of-*.safetensors", f".safetensors.index{variant}.json")
+        wanted = [f"{stem}{kind}" for stem in STEMS.values() for kind in kinds]
         try:
-            self.there = {file.rfilename for file in huggingface_hub.model_info(path).siblings}
-        except Exception as error:  # of many kinds: offline, no such repository, one that asks for a licence
-            self.there = None
-            if not self.find("unet/config.json"):  # else what was kept may be enough
-                why = f"no such folder here, and the hub cannot be asked: {error}"
-                raise UserError(f"{path}: {' '.join(why.split())}") from None
-
-    def find(self, name: str) -> Path | None:
-        if self.there is not None and name not in self.there:
-            return None
-        try:
-            return Path(huggingface_hub.hf_hub_download(self.path, name, local_files_only=self.there is None))
-        except huggingface_hub.utils.LocalEntryNotFoundError:
-            return None
-        except Exception as error:  # the line was cut, the disk is full
-            raise UserError(f"{self.path}: cannot fetch {name}: {' '.join(str(error).split())}; try again") from None
+            folder = Path(huggingface_hub.snapshot_download(repo, allow_patterns=SMALL + wanted))
+        except Exception as error:  # of many kinds: offline, no such repository, one behind a licence, a full disk
+            why = f"no such folder here, and the hub does not give it: {error}"
+            raise UserError(f"{repo}: {' '.join(why.split())}") from None
+        if all(any(folder.glob(f"{stem}{variant}*.safetensors")) for stem in STEMS.values()):
+            break
+    return folder

@@ -98,6 +98,10 @@ def replaced(name: str, table: dict[str, str]) -> str:
     return name
 
 
+def is_sd2(shapes: dict) -> bool:
+    return any(name.startswith(OPENCLIP) for name in shapes)
+
+
 def sizes(shapes: dict[str, list[int]]) -> dict[str, dict]:
     """The constructor arguments of each part, from the shapes of the tensors. Raises KeyError if one lacks.
 
@@ -112,44 +116,45 @@ def sizes(shapes: dict[str, list[int]]) -> dict[str, dict]:
     def text(name: str) -> list[int]:
         return shapes[text_name(f"text_model.{name}.weight", sd2)[0]]
 
-    sd2 = any(name.startswith(OPENCLIP) for name in shapes)
+    sd2 = is_sd2(shapes)
     blocks, reads = count(f"{UNET}input_blocks."), "1.transformer_blocks.0.attn2.to_k.weight"
     ends = [i for i in range(blocks) if f"{UNET}input_blocks.{i}.0.op.weight" in shapes]  # here resolution halves
     firsts = [f"{UNET}input_blocks.{i + 1}." for i in (0, *ends)]
     channels = [shapes[f"{first}0.out_layers.3.weight"][0] for first in firsts]
     stages = [f"{VAE}encoder.down.{i}." for i in range(count(f"{VAE}encoder.down."))]
     vocabulary, width = text("embeddings.token_embedding")
-    unet = {
-        "block_out_channels": channels,
-        "layers_per_block": (*ends, blocks)[0] - 1,
-        "heads": [max(1, c // 64) for c in channels] if sd2 else [8] * len(channels),
-        "attentive": [f"{first}{reads}" in shapes for first in firsts],
-        "cross_attention_dim": shapes[f"{UNET}middle_block.{reads}"][1],
-        "linear_projection": len(shapes[f"{UNET}middle_block.1.proj_in.weight"]) == 2,
-        "in_channels": shapes[f"{UNET}input_blocks.0.0.weight"][1],
-        "out_channels": shapes[f"{UNET}out.2.weight"][0],
+    return {
+        "unet": {
+            "block_out_channels": channels,
+            "layers_per_block": (*ends, blocks)[0] - 1,
+            "heads": [max(1, c // 64) for c in channels] if sd2 else [8] * len(channels),
+            "attentive": [f"{first}{reads}" in shapes for first in firsts],
+            "cross_attention_dim": shapes[f"{UNET}middle_block.{reads}"][1],
+            "linear_projection": len(shapes[f"{UNET}middle_block.1.proj_in.weight"]) == 2,
+            "in_channels": shapes[f"{UNET}input_blocks.0.0.weight"][1],
+            "out_channels": shapes[f"{UNET}out.2.weight"][0],
+        },
+        "vae": {
+            "block_out_channels": [shapes[f"{stage}block.0.conv2.weight"][0] for stage in stages],
+            "layers_per_block": count(f"{VAE}encoder.down.0.block."),
+            "latent_channels": shapes[f"{VAE}post_quant_conv.weight"][0],
+        },
+        "text_encoder": {
+            "vocab_size": vocabulary,
+            "hidden_size": width,
+            "intermediate_size": text("encoder.layers.0.mlp.fc1")[0],
+            "num_hidden_layers": count(text_name("text_model.encoder.layers.", sd2)[0]),
+            "num_attention_heads": max(1, width // 64),
+            "max_position_embeddings": text("embeddings.position_embedding")[0],
+            "hidden_act": "gelu" if sd2 else "quick_gelu",
+        },
     }
-    vae = {
-        "block_out_channels": [shapes[f"{stage}block.0.conv2.weight"][0] for stage in stages],
-        "layers_per_block": count(f"{VAE}encoder.down.0.block."),
-        "latent_channels": shapes[f"{VAE}post_quant_conv.weight"][0],
-    }
-    text_encoder = {
-        "vocab_size": vocabulary,
-        "hidden_size": width,
-        "intermediate_size": text("encoder.layers.0.mlp.fc1")[0],
-        "num_hidden_layers": count(text_name("text_model.encoder.layers.", sd2)[0]),
-        "num_attention_heads": max(1, width // 64),
-        "max_position_embeddings": text("embeddings.position_embedding")[0],
-        "hidden_act": "gelu" if sd2 else "quick_gelu",
-    }
-    return {"text_encoder": text_encoder, "vae": vae, "unet": unet}
 
 
-def prediction_type(sd2: bool, metadata: dict[str, str], path: Path) -> str:
+def prediction_type(shapes: dict, metadata: dict[str, str], path: Path) -> str:
     """Shapes do not tell SD 2's 768 model, which predicts v, from its base: its metadata or published name must."""
     told = metadata.get("modelspec.prediction_type", "")
-    if not sd2 or told == "epsilon" or not told and re.search("512|base", path.stem):
+    if not is_sd2(shapes) or told == "epsilon" or not told and re.search("512|base", path.stem):
         return "epsilon"
     if told.startswith("v") or "768" in path.stem:
         return "v_prediction"

@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from . import configs, single_file
 from .errors import UserError
-from .files import Folder, Hub, file_digest, opened, read_json, tensors
+from .files import fetched, file_digest, need, opened, read_json, tensors, weight_files
 from .schedule import Schedule
 from .text import CLIPTextModel, Tokenizer
 from .unet import UNet2DConditionModel
@@ -66,10 +66,9 @@ def resolve(device: str | None, dtype: str | None) -> tuple[str, torch.dtype]:
         raise UserError(f"device {device} is not there; cpu always is") from None
     if dtype is None and device.startswith("cuda"):
         dtype = "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"  # bf16 came with Ampere
-    dtype = dtype or "fp32"
-    if dtype not in DTYPES:
+    if (dtype or "fp32") not in DTYPES:
         raise UserError(f"unknown dtype {dtype}; choose one of {', '.join(DTYPES)}")
-    return device, DTYPES[dtype]
+    return device, DTYPES[dtype or "fp32"]
 
 
 def load(path: str | Path, device: str = "cpu", dtype: torch.dtype = torch.float32) -> StableDiffusion:
@@ -82,36 +81,34 @@ def load(path: str | Path, device: str = "cpu", dtype: torch.dtype = torch.float
         raise UserError(f"{path}: a {place.suffix} file is a pickle, which can run code; use its .safetensors")
     if place.is_file():
         return load_single_file(place, device, dtype)
-    if place.is_dir():
-        return load_folder(Folder(str(path)), device, dtype)
-    if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*(?<!\.safetensors)", str(path)) and not place.parent.exists():
-        return load_folder(Hub(str(path)), device, dtype)
-    raise UserError(f"{path}: no such weights folder or file; see weights/README.md for where to get one")
+    hub_id = re.fullmatch(r"\w[\w.-]*/\w[\w.-]*(?<!\.safetensors)", str(path)) and not place.parent.exists()
+    if not place.is_dir() and not hub_id:
+        raise UserError(f"{path}: no such weights folder or file; see weights/README.md for where to get one")
+    model = load_folder(place if place.is_dir() else fetched(str(path), half=dtype != torch.float32), device, dtype)
+    model.path = str(path)
+    return model
 
 
-def load_folder(folder: Folder, device: str, dtype: torch.dtype) -> StableDiffusion:
+def load_folder(folder: Path, device: str, dtype: torch.dtype) -> StableDiffusion:
     """The diffusers layout: `unet/`, `vae/`, `text_encoder/`, each with config.json; tokenizer, scheduler."""
-    raw = {part: read_json(folder.need(f"{part}/config.json")) for part in PARTS}
+    raw = {part: read_json(need(folder, f"{part}/config.json")) for part in PARTS}
     sizes = {part: configs.arguments(part, config) for part, config in raw.items()}
-    schedule = configs.schedule(read_json(folder.need("scheduler/scheduler_config.json")))
-    words = [folder.need(f"tokenizer/{name}") for name in ("vocab.json", "merges.txt")]
-    for name in ("tokenizer_config.json", "special_tokens_map.json"):
-        folder.find(f"tokenizer/{name}")  # may be lacking, but a hub must be asked
-    modules, digest = empty(sizes, folder.path), hashlib.sha256()
+    schedule = configs.schedule(read_json(need(folder, "scheduler/scheduler_config.json")))
+    words, _ = need(folder, "tokenizer/vocab.json"), need(folder, "tokenizer/merges.txt")
+    modules, digest = empty(sizes, folder), hashlib.sha256()
     for part, module in modules.items():
-        files = folder.weights(part, half=dtype != torch.float32)
+        files = weight_files(folder, part, half=dtype != torch.float32)
         digest.update("".join(map(file_digest, files)).encode())
-        named = (modern(*item) for file in files for item in tensors(file))
-        fill(module, named, device, dtype, f"{folder.path}/{part}")
-    own, side = folder.find("tav.json"), raw["unet"].get("sample_size")
+        fill(module, (modern(*item) for file in files for item in tensors(file)), device, dtype, folder / part)
+    own, side = folder / "tav.json", raw["unet"].get("sample_size")
     return StableDiffusion(
-        load_tokenizer(words[0].parent, sizes["text_encoder"]),
+        load_tokenizer(words.parent, sizes["text_encoder"]),
         **modules,
         schedule=schedule,
-        path=folder.path,
+        path=str(folder),
         hash=digest.hexdigest(),
         size=(side if isinstance(side, int) else 64) * modules["vae"].factor,
-        defaults=read_json(own) if own else {},
+        defaults=read_json(own) if own.exists() else {},
     )
 
 
@@ -123,8 +120,7 @@ def load_single_file(path: Path, device: str, dtype: torch.dtype) -> StableDiffu
             sizes = single_file.sizes(shapes)
         except KeyError as error:
             raise UserError(f"{path}: no tensor {error}; is it a whole Stable Diffusion 1.x or 2.x file?") from None
-        sd2 = sizes["text_encoder"]["hidden_act"] == "gelu"
-        prediction = single_file.prediction_type(sd2, file.metadata() or {}, path)
+        prediction = single_file.prediction_type(shapes, file.metadata() or {}, path)
         modules = empty(sizes, path)
         sources = {part: {n: single_file.source(part, n, sizes) for n in modules[part].state_dict()} for part in PARTS}
         used = {theirs for names in sources.values() for theirs, _ in names.values()}
@@ -154,7 +150,7 @@ def empty(sizes: dict[str, dict], origin: str | Path) -> dict[str, nn.Module]:
     try:
         with torch.device("meta"), Undrawn():
             return {part: build(**sizes[part]) for part, build in PARTS.items()}
-    except ValueError as error:  # such as channels that do not divide into groups
+    except (ValueError, ArithmeticError, LookupError, RuntimeError) as error:  # such as no levels, or 0 groups
         raise UserError(f"{origin}: no model has such sizes ({error})") from None
 
 

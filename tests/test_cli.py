@@ -73,7 +73,14 @@ def counting(monkeypatch, module, name: str) -> list:
 
 def test_a_run_folder_holds_what_it_should(done, weights):
     settings = json.loads((done / "run" / "run.json").read_text())
-    given = {"clip": "clip.gif", "prompt": "a man is skiing", "weights": "weights", "frames": 2, "stride": 2, "size": 16}
+    given = {
+        "clip": "clip.gif",
+        "prompt": "a man is skiing",
+        "weights": "weights",
+        "frames": 2,
+        "stride": 2,
+        "size": 16,
+    }
     given |= {"steps": 3, "start": 0, "stretch": False, "seed": 0, "lr": 3e-5, "device": settings["device"]}
     given |= {"dtype": "fp32", "weights_hash": tav.load(weights).hash, "seconds": settings["seconds"]}
     versions = {"tav": tav.__version__, "torch": torch.__version__, "python": sys.version.split()[0]}
@@ -237,6 +244,9 @@ torch.set_num_threads(1)
 import tune
 from tav.errors import run
 tune.SAVE_EVERY = 0.0
+model = tune.load("weights")
+tune.load = lambda *arguments: model  # each child process has a copy of it
+torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))]).step()  # imports much, once for all children
 
 def start(out, resume=False, last=0):  # a child process, spared the import; killed at its last-th file operation
     if child := os.fork():
@@ -255,28 +265,25 @@ def start(out, resume=False, last=0):  # a child process, spared the import; kil
         os._exit(end.code)
     os._exit(0)
 
+began = time.time()
 os.waitpid(start("whole"), 0)
-chance, killed, out = random.Random(0), 0, Path("cut/run")
-while True:
-    last = killed + 1 if killed < 3 else chance.randrange(10, 50)  # the first ones while the folder is being made
+took = time.time() - began
+chance, statuses, out = random.Random(0), [], Path("cut/run")
+for last in [1, 2, 3, 4, 6, *(chance.randrange(10, 30) for _ in range(5)), 0, 0, 0, None]:
     child = start(str(out), resume=(out / "run.json").exists(), last=last)
-    if killed % 3 == 2:  # and some at any time, not just when a file is touched
-        time.sleep(chance.uniform(0.1, 1))
+    if last == 0:  # kill it at any time, not just when a file is touched
+        time.sleep(took * chance.random() / 3)
         os.kill(child, 9)
-    status = os.waitpid(child, 0)[1]
-    if status != 9:
-        break
-    killed += 1
-print(status, killed)
+    statuses.append(os.waitpid(child, 0)[1])
+print(statuses)
 """
 
 
 def test_a_killed_run_can_always_be_continued_to_the_same_bits(place):
-    command = [sys.executable, "-c", KILL, *SHORT[:4], *SHORT[6:-1], "8"]
+    command = [sys.executable, "-c", KILL, *SHORT[:4], *SHORT[6:-1], "9"]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, check=True)
-    status, killed = map(int, done.stdout.split()[-2:])
-    assert status == 0 and killed >= 6, done
+    assert done.stdout.splitlines()[-1] == str([9] * 13 + [0]), done
     whole, cut = tree(place / "whole"), tree(place / "cut" / "run")
     assert whole.pop("run.json") and cut.pop("run.json")  # the time it took differs
     assert whole == cut
@@ -342,10 +349,10 @@ def test_half_precision_from_end_to_end(place, done, dtype):
     assert seen == [tav.weights.DTYPES[dtype]] and "1-a-panda.gif" in videos(place / "run")
 
 
-# ---- as real processes
+# ---- as a real process
 
 
-def test_both_commands_as_processes_and_ctrl_c_from_outside(place, done):
+def test_ctrl_c_from_outside(place):
     command = [sys.executable, str(ROOT / "tune.py"), *SHORT[:-1], "5000"]
     process = subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not (place / "run" / "tuned.safetensors").exists() and process.poll() is None:
@@ -353,7 +360,4 @@ def test_both_commands_as_processes_and_ctrl_c_from_outside(place, done):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130 and out == ""
-    assert without_bars(err).startswith("stopped by Ctrl-C at step ")
-    command = [sys.executable, str(ROOT / "sample.py"), "a panda", *QUICK]
-    process = subprocess.run(command, cwd=place, capture_output=True, text=True)
-    assert (process.returncode, process.stdout) == (0, "edits: run/samples (first look at comparison.png)\n")
+    assert without_bars(err).startswith("stopped by Ctrl-C at step ") and err.count("\n") <= 2

@@ -227,8 +227,8 @@ def test_an_inpainting_file_is_refused(made, tmp_path):
     ],
 )
 def test_what_sd2_predicts_is_told_by_metadata_or_name(name, metadata, expected):
-    assert single_file.prediction_type(True, metadata, Path(f"{name}.safetensors")) == expected
-    assert single_file.prediction_type(False, metadata, Path("any.safetensors")) == "epsilon"
+    assert single_file.prediction_type(published_shapes(True), metadata, Path(f"{name}.safetensors")) == expected
+    assert single_file.prediction_type(published_shapes(False), metadata, Path("any.safetensors")) == "epsilon"
 
 
 def test_an_sd2_file_that_does_not_tell_is_refused(made, tmp_path):

@@ -9,7 +9,7 @@ import torch
 
 import tav
 from tav.errors import UserError
-from tav.inflate import inflate, trainable
+from tav.inflate import inflate
 from tav.tuning import PUBLISHED, Tuning, encoded, load_tuned, recipe, tune
 from tav.vae import Posterior
 
@@ -60,7 +60,9 @@ def test_exactly_the_published_tensors_change(model):
     parts = (model.unet, model.vae, model.text_encoder)
     before = [{name: tensor.clone() for name, tensor in part.state_dict().items()} for part in parts]
     steps(tuning(model), 2)
-    changed = {n for part, old in zip(parts, before) for n, t in part.state_dict().items() if not torch.equal(t, old[n])}
+    changed = {
+        n for part, old in zip(parts, before) for n, t in part.state_dict().items() if not torch.equal(t, old[n])
+    }
     queries = {name for name in before[0] if name.endswith(("attn1.to_q.weight", "attn2.to_q.weight"))}
     temporal = {name for name in before[0] if ".attn_temp." in name}
     assert changed == queries | temporal

@@ -1,6 +1,7 @@
 """Files and frames: what is written comes back, what is asked for is what is read, mistakes are named."""
 
 import io
+import os
 import re
 import subprocess
 
@@ -60,7 +61,8 @@ def test_every_byte_survives_and_what_lies_beyond_is_clamped():
     assert (to_uint8(ramp)[0, :, :, 2].ravel() == np.arange(256)).all()
     values = torch.tensor([-9.0, -1.0, -0.997, 0.0, 0.99, 9.0]).view(1, 1, 1, 6).expand(1, 3, 1, 6)
     assert to_uint8(values)[0, 0, :, 0].tolist() == [0, 0, 0, 128, 254, 255]  # 0.3825 and 253.7: rounded
-    assert to_uint8(values.bfloat16()).shape == (1, 1, 6, 3)
+    coarse = torch.linspace(-1, 1, 300).view(1, 3, 10, 10).bfloat16().requires_grad_()
+    assert (to_uint8(coarse) == to_uint8(coarse.detach().float())).all()
 
 
 def test_a_png_folder_comes_back_to_the_bit_as_channels_last_float(tmp_path):
@@ -111,6 +113,7 @@ def test_a_still_keeps_its_frames(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.gif"])
 def test_the_same_frames_make_the_same_file_and_leave_no_other(tmp_path, name):
+    (tmp_path / f".{name}.{os.getpid()}.part").write_text("left by a process that was killed")
     WRITERS[name](tmp_path / name, waves(4), 8)
     first = (tmp_path / name).read_bytes()
     WRITERS[name](tmp_path / name, waves(4), 8)
@@ -212,6 +215,19 @@ def test_a_film_is_read_no_further_than_needed(monkeypatch, tmp_path):
     monkeypatch.setattr(video, "open_clip", lambda path: (8.0, endless()))
     assert len(read_clip(tmp_path / "film.mp4", frames=3, start=4, stride=5)[0]) == 3
     assert taken[-1] == 14
+
+
+def test_ffmpeg_is_ended_and_an_unknown_frame_rate_is_8(monkeypatch, tmp_path):
+    def film():
+        yield {"fps": 0, "size": (4, 4)}
+        while True:
+            yield bytes(4 * 4 * 3)
+
+    reader = film()  # held here, so that only an explicit close ends it
+    monkeypatch.setattr(imageio_ffmpeg, "read_frames", lambda *args, **options: reader)
+    (tmp_path / "a.mp4").write_text("something")
+    assert read_clip(tmp_path / "a.mp4", frames=2)[1] == 8
+    assert next(reader, "ended") == "ended"
 
 
 def test_pictures_come_in_the_order_of_their_numbers_upright_and_without_hidden_files(tmp_path):
@@ -448,6 +464,17 @@ def test_a_mistake_is_named(tmp_path, capfd, caplog, make, name, options, words)
     assert capfd.readouterr() == ("", "") and not caplog.records  # no chatter of ffmpeg's
 
 
+def test_a_folder_that_may_not_be_read(monkeypatch, tmp_path):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(tmp_path), "iterdir", refuse)
+    with pytest.raises(
+        UserError, match=f"^{tmp_path}: Permission denied; copy or convert it again, or use another$"
+    ):
+        read_clip(tmp_path)
+
+
 def test_a_film_that_is_cut_short_gives_what_it_has_and_says_how_much(tmp_path):
     make_half(tmp_path)
     got, _ = read_clip(tmp_path / "a.mp4")
@@ -498,7 +525,7 @@ def test_what_an_error_advises_works(monkeypatch, frames, start, stride):
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.gif"])
-@pytest.mark.parametrize("failure", [1, OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("failure", [1, -9, OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_a_failed_write_leaves_the_old_file_and_no_other(monkeypatch, tmp_path, name, failure):
     (tmp_path / name).write_text("old")
 
@@ -507,14 +534,15 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(monkeypatch, tmp_path, 
         if isinstance(failure, BaseException):
             raise failure
         said = b"[out#0/mp4 @ 0x55] Task finished\n[out#0/mp4 @ 0x55] Error closing file: No space left on device\n"
-        return subprocess.CompletedProcess(command, failure, b"", said)
+        return subprocess.CompletedProcess(command, failure, b"", said if failure == 1 else b"")
 
     monkeypatch.setattr(video.subprocess, "run", half)
     kind = KeyboardInterrupt if isinstance(failure, KeyboardInterrupt) else UserError
     with pytest.raises(kind) as raised:
         WRITERS[name](tmp_path / name, waves(2), 8)
     if kind is UserError:
-        words = "cannot be written, (ffmpeg: )?No space left on device; make room or choose another folder"
+        why = "ffmpeg: exit status -9" if failure == -9 else "(ffmpeg: )?No space left on device"
+        words = f"cannot be written, {why}; make room or choose another folder"
         assert re.fullmatch(f"{re.escape(str(tmp_path / name))}: {words}", str(raised.value))
     assert [p.name for p in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "old"
@@ -594,6 +622,17 @@ def test_side_by_side_plays_together_and_ends_together():
     assert bytes_[:, y, 8 + 32, 0].tolist() == [grey(i) for i in range(5)]
     assert bytes_[:, y, 8 + 64 + 8 + 64, 0].tolist() == [grey(i) for i in (0, 0, 0, 1, 1)]
     assert (bytes_[:, :8] == 255).all() and (bytes_[:, y, 8 + 64 : 8 + 64 + 8] == 255).all()
+
+
+def test_side_by_side_stands_on_one_line_under_labels_of_any_length():
+    got = to_uint8(
+        side_by_side([("a", counted(1, 8, 8)), ("a long label " * 9, counted(1, 8, 8))], height=64)
+    )
+    line = round(1.3 * 17)
+    assert got.shape == (1, 8 + 3 * line + 6 + 64 + 8, 8 + 64 + 8 + 64 + 8, 3)
+    top, bottom = 8 + 3 * line + 6, 8 + 3 * line + 6 + 63
+    assert (got[0, [top, bottom]][:, [20, 100]] == grey(0)).all()
+    assert (got[0, : 8 + 2 * line, : 8 + 64] == 255).all()  # the short label is right above its video
 
 
 def ink(picture: Image.Image) -> tuple[int, int, int, int]:
