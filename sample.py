@@ -5,12 +5,13 @@ import re
 
 import torch
 
+from tav.compare import sheet, side_by_side
 from tav.errors import Parser, UserError, bar, number, run
 from tav.runs import Run
 from tav.sampling import inversion_key, invert, recipe, sample
 from tav.tuning import load_tuned
 from tav.vae import decode
-from tav.video import replacing, sheet, side_by_side, write_gif, write_mp4
+from tav.video import replacing, write_gif, write_mp4
 from tav.weights import load, resolve
 
 

@@ -8,8 +8,6 @@ import logging
 import os
 import re
 import subprocess
-import textwrap
-import unicodedata
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -18,7 +16,7 @@ import imageio_ffmpeg
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageDraw, ImageFont, ImageOps, ImageSequence
+from PIL import Image, ImageOps, ImageSequence
 from torch import Tensor
 
 from .errors import UserError
@@ -212,85 +210,18 @@ def write_mp4(path: str | Path, frames: Tensor, fps: float) -> None:
     Its chroma has half the resolution (yuv420p), so h and w must be even: an odd one repeats its last line.
     """
     frames = F.pad(frames, (0, frames.shape[3] % 2, 0, frames.shape[2] % 2), mode="replicate")
-    colours = "-colorspace bt709 -color_primaries bt709 -color_trc bt709"
-    codec = "-c:v libx264 -crf 12 -pix_fmt yuv420p -movflags +faststart -f mp4"
     scale = f"scale=out_color_matrix=bt709:{EXACT}"
-    encode(path, to_uint8(frames), fps, ["-vf", scale, *colours.split(), *codec.split()])
+    named = "setparams=color_primaries=bt709:color_trc=bt709"  # else players have to guess
+    codec = "-c:v libx264 -crf 12 -pix_fmt yuv420p -movflags +faststart -f mp4"
+    encode(path, to_uint8(frames), fps, ["-vf", f"{scale},{named}", *codec.split()])
 
 
 def to_uint8(frames: Tensor) -> np.ndarray:
     """Frames (f, 3, h, w) in [-1, 1] as bytes (f, h, w, 3), rounded; what lies beyond is clamped."""
-    pixels = (frames.detach().float().clamp(-1, 1) + 1) * 127.5
+    pixels = (frames.float().clamp(-1, 1) + 1) * 127.5
     return pixels.round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
 
 def to_pil(frame: Tensor) -> Image.Image:
     """One frame (3, h, w) in [-1, 1] as a picture."""
     return Image.fromarray(to_uint8(frame[None])[0])
-
-
-# ---- comparing
-
-
-def sheet(rows: list[tuple[str, Tensor]], columns: int = 8, cell: int = 160) -> Image.Image:
-    """A page of videos (label, (f, 3, h, w)): a row for each, its frames `cell` pixels high under its label.
-
-    The columns are moments, evenly spread from first to last; videos may differ in size and in frames.
-    """
-    columns = min(columns, max(len(video) for _, video in rows))
-    width = max(round(cell * video.shape[3] / video.shape[2]) for _, video in rows)
-    blocks = []
-    for text, video in rows:
-        chosen = [to_pil(video[i]) for i in moments(len(video), columns)]
-        strip = lay([ImageOps.pad(p, (width, cell), LANCZOS, "white") for p in chosen], gap=4)
-        blocks.append(lay([label(text, strip.width), strip], gap=6, down=True))
-    return ImageOps.expand(lay(blocks, gap=20, down=True), 16, "white")
-
-
-def side_by_side(rows: list[tuple[str, Tensor]], height: int = 256) -> Tensor:
-    """Videos (label, (f, 3, h, w)) playing beside each other, `height` pixels high under their labels.
-
-    Returns (f, 3, H, W) with the f of the longest; a shorter one is slowed down to end with it.
-    """
-    f = max(len(video) for _, video in rows)
-    pages = []
-    for t in range(f):
-        blocks = []
-        for text, video in rows:
-            picture = to_pil(video[moments(len(video), f)[t]])
-            picture = picture.resize((round(height * picture.width / picture.height), height), LANCZOS)
-            blocks.append(lay([label(text, picture.width), picture], gap=6, down=True))
-        pages.append(np.asarray(ImageOps.expand(lay(blocks, gap=8), 8, "white")))
-    return torch.from_numpy(np.stack(pages)).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-def moments(f: int, n: int) -> list[int]:
-    """n frame numbers spread evenly from 0 to f - 1."""
-    return [round(i * (f - 1) / max(n - 1, 1)) for i in range(n)]
-
-
-def lay(pictures: list[Image.Image], gap: int, down: bool = False) -> Image.Image:
-    """Pictures on white, `gap` pixels apart: in a row, standing on one line, or else one below the other."""
-    lengths = [p.height if down else p.width for p in pictures]
-    breadth = max(p.width if down else p.height for p in pictures)
-    length = sum(lengths) + gap * (len(pictures) - 1)
-    page = Image.new("RGB", (breadth, length) if down else (length, breadth), "white")
-    for i, p in enumerate(pictures):
-        at = sum(lengths[:i]) + gap * i
-        page.paste(p, (0, at) if down else (at, breadth - p.height))
-    return page
-
-
-def label(text: str, width: int, size: int = 17, lines: int = 3) -> Image.Image:
-    """Text as a picture `width` pixels wide, broken between words, cut with an ellipsis after `lines` lines."""
-    font = ImageFont.load_default(size)  # it has no accented letters, so they go without
-    text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    for characters in range(width // 3 + 1, 0, -1):  # as many in a line as are narrow enough
-        broken = textwrap.wrap(text, characters, max_lines=lines, placeholder="…") or [""]
-        if max(map(font.getlength, broken)) <= width:
-            break
-    step = round(1.3 * size)
-    picture = Image.new("RGB", (width, step * len(broken)), "white")
-    for i, line in enumerate(broken):
-        ImageDraw.Draw(picture).text((0, i * step), line, (40, 40, 44), font)
-    return picture

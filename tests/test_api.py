@@ -11,13 +11,7 @@ from PIL import Image
 import tav
 
 README = Path(__file__).parent.parent / "README.md"
-TINY = {
-    '"clip.mp4"': '"clip.gif"',
-    "size=64": "size=16",
-    "frames=8": "frames=2",
-    "steps=100": "steps=2",
-    "steps=50": "steps=2",
-}
+TINY = {"clip.mp4": "clip.gif", "frames=8": "frames=2", "steps=100": "steps=2", "steps=50": "steps=2"}
 
 
 def test_the_lines_in_the_readme_run(tmp_path, monkeypatch):

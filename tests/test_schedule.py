@@ -95,9 +95,7 @@ def test_t_is_an_int_or_one_for_each_row(schedule):
 
 def test_16_bit_latents_are_stepped_in_fp32(schedule):
     low, p = X.bfloat16(), PREDICTION.bfloat16()
-    assert close(
-        schedule.ddim_step(p, low, 501, 481), schedule.ddim_step(p.float(), low.float(), 501, 481), 0
-    )
+    assert close(schedule.ddim_step(p, low, 501, 481), schedule.ddim_step(p.float(), low.float(), 501, 481), 0)
     assert close(schedule.add_noise(low, p, 501), schedule.add_noise(low.float(), p.float(), 501), 0)
     assert schedule.target(low, p, 501).dtype == torch.float32
 
@@ -178,8 +176,6 @@ def test_v_inversion_takes_both_levels(s):
 
     ours = round_trip_error(schedule, 50, s)
     assert ours < round_trip_error(schedule, 50, s, previous_level_only) / 2
-    assert torch.equal(
-        target_level_only(PREDICTION, X, 501, 481).round(decimals=5), X.round(decimals=5)
-    )  # no step
+    assert torch.equal(target_level_only(PREDICTION, X, 501, 481).round(decimals=5), X.round(decimals=5))  # no step
     if s == 1.0:  # v is 0 everywhere: nothing is left of the error
         assert ours < 1e-5

@@ -178,6 +178,17 @@ def test_a_step_that_overflows_is_left_out_and_the_scale_halved(fresh):
     assert not same(steps(rest, 1).tuned(), before) and rest.scale == 2.0**10
 
 
+def test_a_state_can_be_continued_in_another_dtype(fresh):
+    dtypes = (torch.float32, torch.float16)
+    states = [steps(tuning(fresh(dtype)), 2).state() for dtype in dtypes]
+    for state, dtype in zip(states, reversed(dtypes)):
+        rest = tuning(fresh(dtype))
+        rest.restore(state)
+        assert rest.scale == (2.0**14 if dtype == torch.float16 else 1)
+        steps(rest, 1)
+        assert all(torch.equal(rest.parameters[name], rest.masters[name].to(dtype)) for name in rest.masters)
+
+
 @pytest.mark.parametrize(
     "dtype, advice", [(torch.float32, "try a smaller --lr"), (torch.bfloat16, "try --dtype fp32 or a smaller --lr")]
 )

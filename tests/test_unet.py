@@ -48,9 +48,7 @@ def test_cosines_come_first():
 
 
 def test_sines_first_would_show(monkeypatch):
-    monkeypatch.setattr(
-        unet_module, "timestep_embedding", lambda t, dim: timestep_embedding(t, dim).roll(dim // 2, 1)
-    )
+    monkeypatch.setattr(unet_module, "timestep_embedding", lambda t, dim: timestep_embedding(t, dim).roll(dim // 2, 1))
     assert error(unet("unet_sd1"), "unet_sd1") > 1e-3
 
 
@@ -71,9 +69,7 @@ def test_downsampling_pads_all_sides():
     nn.init.ones_(down.conv.weight)
     nn.init.zeros_(down.conv.bias)
     assert down(torch.ones(1, 1, 4, 4))[0, 0].tolist() == [[4, 6], [6, 9]]
-    assert [d.conv.padding for block in unet("unet_sd1").down_blocks for d in block.downsamplers] == [
-        (1, 1)
-    ] * 2
+    assert [d.conv.padding for block in unet("unet_sd1").down_blocks for d in block.downsamplers] == [(1, 1)] * 2
 
 
 def test_linear_projections_are_1x1_convolutions():

@@ -11,9 +11,10 @@ import pytest
 import torch
 from PIL import Image, ImageSequence
 
-from tav import video
+from tav import compare, video
+from tav.compare import sheet, side_by_side
 from tav.errors import UserError
-from tav.video import read_clip, replacing, sheet, side_by_side, to_pil, to_uint8, write_gif, write_mp4
+from tav.video import read_clip, replacing, to_pil, to_uint8, write_gif, write_mp4
 
 
 def waves(f: int = 12, h: int = 96, w: int = 128) -> torch.Tensor:
@@ -87,9 +88,7 @@ def test_a_smooth_video_comes_back(tmp_path, name, least):
     got, fps = read_clip(tmp_path / name)
     assert got.shape == frames.shape
     assert psnr(got, frames) > least
-    assert fps == pytest.approx(
-        8, abs=0.06
-    )  # a gif's 12 frames may last a hundredth of a second more or less
+    assert fps == pytest.approx(8, abs=0.06)  # a gif may last a hundredth of a second more or less
 
 
 @pytest.mark.parametrize("fps", [7.5, 24, 29.97])
@@ -162,7 +161,7 @@ def test_a_gif_lasts_at_least_two_hundredths_a_frame(tmp_path):
 
 
 def test_a_gif_is_read_as_it_is_shown(tmp_path):
-    """Each picture draws a blue corner over the red one and leaves the rest; only the first corner is taken back."""
+    """Blue corners drawn over red: the first is taken back (disposal 3) before the second comes."""
     red, first, last = Image.new("RGBA", (8, 8), "red"), Image.new("RGBA", (8, 8)), Image.new("RGBA", (8, 8))
     first.paste((0, 0, 255, 255), (0, 0, 4, 4))
     last.paste((0, 0, 255, 255), (4, 4, 8, 8))
@@ -266,9 +265,8 @@ def test_a_rotated_film_is_upright_and_wide_pixels_are_made_square(tmp_path, cap
 
 def test_an_uneven_frame_rate_doubles_and_drops_nothing(tmp_path):
     write_mp4(tmp_path / "a.mp4", counted(8), 8)
-    ffmpeg(
-        "-i", tmp_path / "a.mp4", "-vf", "setpts=PTS*(1+3*gt(N\\,3))", "-fps_mode", "vfr", tmp_path / "b.mkv"
-    )
+    slower = ["-vf", "setpts=PTS*(1+3*gt(N\\,3))", "-fps_mode", "vfr"]  # from frame 4 on
+    ffmpeg("-i", tmp_path / "a.mp4", *slower, tmp_path / "b.mkv")
     assert numbers(read_clip(tmp_path / "b.mkv")[0]) == list(range(8))
 
 
@@ -305,9 +303,8 @@ def test_crop_takes_the_middle_and_stretch_takes_all(tmp_path, size, turn):
     assert (to_uint8(crop) == [0, 128, 0]).all()  # none of red or blue leaks in
 
     whole, _ = read_clip(tmp_path / "a.png", frames=1, size=size, stretch=True)
-    assert np.array_equal(
-        to_uint8(whole)[0], np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS))
-    )
+    squeezed = picture.resize((size, size), Image.Resampling.LANCZOS)
+    assert np.array_equal(to_uint8(whole)[0], np.asarray(squeezed))
     ends = [to_pil(whole[0]).getpixel(at) for at in [(0, 0), (size - 1, size - 1)]]
     assert ends == [(255, 0, 0), (0, 0, 255)]
 
@@ -396,6 +393,7 @@ def make_single_film(path):
 
 
 UNREADABLE = "it is cut short, damaged or not what its name says; copy or convert it again, or use another"
+TEN = "has 10 frames, but"
 TWO = "a clip needs at least 2 frames and this has 1; use a longer one"
 MISTAKES = [
     (None, "a.mp4", {}, "no such file or folder; check the spelling"),
@@ -418,37 +416,37 @@ MISTAKES = [
         make_ten,
         "a.gif",
         {"frames": 24},
-        "has 10 frames, but --frames 24 --start 0 --stride 1 needs 24; try --frames 10",
+        f"{TEN} --frames 24 --start 0 --stride 1 needs 24; try --frames 10",
     ),
     (
         make_ten,
         "a.gif",
         {"frames": 4, "start": 3, "stride": 3},
-        "has 10 frames, but --frames 4 --start 3 --stride 3 needs 13; try --frames 3 or --stride 2 or --start 0",
+        f"{TEN} --frames 4 --start 3 --stride 3 needs 13; try --frames 3 or --stride 2 or --start 0",
     ),
     (
         make_ten,
         "a.gif",
         {"frames": 24, "start": 40},
-        "has 10 frames, but --frames 24 --start 40 --stride 1 needs 64; try --frames 10 --start 0 --stride 1",
+        f"{TEN} --frames 24 --start 40 --stride 1 needs 64; try --frames 10 --start 0 --stride 1",
     ),
     (
         make_ten,
         "a.gif",
         {"start": 40},
-        "has 10 frames, but --frames 2 --start 40 --stride 1 needs 42; try --start 8",
+        f"{TEN} --frames 2 --start 40 --stride 1 needs 42; try --start 8",
     ),
     (
         make_ten,
         "a.gif",
         {"stride": 50},
-        "has 10 frames, but --frames 2 --start 0 --stride 50 needs 51; try --stride 9",
+        f"{TEN} --frames 2 --start 0 --stride 50 needs 51; try --stride 9",
     ),
     (
         make_ten,
         "a.gif",
         {"frames": 1, "start": 10},
-        "has 10 frames, but --frames 1 --start 10 --stride 1 needs 11; try --start 9",
+        f"{TEN} --frames 1 --start 10 --stride 1 needs 11; try --start 9",
     ),
 ]
 
@@ -469,9 +467,7 @@ def test_a_folder_that_may_not_be_read(monkeypatch, tmp_path):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(type(tmp_path), "iterdir", refuse)
-    with pytest.raises(
-        UserError, match=f"^{tmp_path}: Permission denied; copy or convert it again, or use another$"
-    ):
+    with pytest.raises(UserError, match="Permission denied; copy or convert it again, or use another$"):
         read_clip(tmp_path)
 
 
@@ -533,7 +529,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(monkeypatch, tmp_path, 
         command[-1].write_bytes(b"half a film")
         if isinstance(failure, BaseException):
             raise failure
-        said = b"[out#0/mp4 @ 0x55] Task finished\n[out#0/mp4 @ 0x55] Error closing file: No space left on device\n"
+        said = b"[mp4 @ 0x55] Task finished\n[mp4 @ 0x55] Error closing file: No space left on device\n"
         return subprocess.CompletedProcess(command, failure, b"", said if failure == 1 else b"")
 
     monkeypatch.setattr(video.subprocess, "run", half)
@@ -564,9 +560,7 @@ def test_a_real_ffmpeg_that_runs_out_of_room(tmp_path, name):
 @pytest.mark.parametrize("write", [write_mp4, write_gif])
 def test_a_place_that_cannot_be_written(tmp_path, capfd, write):
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(
-        UserError, match="file/a: cannot be written, ffmpeg: Not a directory; make room or choose"
-    ):
+    with pytest.raises(UserError, match="file/a: cannot be written, ffmpeg: Not a directory; make room"):
         write(tmp_path / "file" / "a", waves(2), 8)
     (tmp_path / "taken").mkdir()
     with pytest.raises(UserError, match="taken: cannot be written, Is a directory; "):
@@ -625,9 +619,8 @@ def test_side_by_side_plays_together_and_ends_together():
 
 
 def test_side_by_side_stands_on_one_line_under_labels_of_any_length():
-    got = to_uint8(
-        side_by_side([("a", counted(1, 8, 8)), ("a long label " * 9, counted(1, 8, 8))], height=64)
-    )
+    rows = [("a", counted(1, 8, 8)), ("a long label " * 9, counted(1, 8, 8))]
+    got = to_uint8(side_by_side(rows, height=64))
     line = round(1.3 * 17)
     assert got.shape == (1, 8 + 3 * line + 6 + 64 + 8, 8 + 64 + 8 + 64 + 8, 3)
     top, bottom = 8 + 3 * line + 6, 8 + 3 * line + 6 + 63
@@ -651,7 +644,7 @@ def ink(picture: Image.Image) -> tuple[int, int, int, int]:
     ],
 )
 def test_a_label_is_broken_to_fit(text, lines):
-    picture = video.label(text, 200)
+    picture = compare.label(text, 200)
     assert picture.size == (200, lines * round(1.3 * 17))
     if text:
         left, top, right, bottom = ink(picture)
@@ -664,7 +657,7 @@ def test_a_label_is_broken_to_fit(text, lines):
 def test_a_label_says_what_it_is_given():
     def data(text: str) -> bytes:
         out = io.BytesIO()
-        video.label(text, 120).save(out, "png")
+        compare.label(text, 120).save(out, "png")
         return out.getvalue()
 
     assert data("a cat") != data("a dog")

@@ -84,9 +84,7 @@ def unet(heads: list[int], text_width: int, config: dict) -> None:
         weights,
     )
     x, states, t = torch.randn(1, 4, 32, 32), torch.randn(1, 77, text_width), torch.tensor([981])
-    report(
-        "UNet", lambda: ours(x, t, states), lambda: theirs(x, t, encoder_hidden_states=states).sample, ours
-    )
+    report("UNet", lambda: ours(x, t, states), lambda: theirs(x, t, encoder_hidden_states=states).sample, ours)
 
 
 def build(make: Callable[[], nn.Module], weights: dict[str, Tensor]) -> nn.Module:

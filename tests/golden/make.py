@@ -112,9 +112,7 @@ def randomize(model: nn.Module, seed: int) -> dict[str, Tensor]:
     return weights
 
 
-def save(
-    name: str, weights: dict[str, Tensor], inputs: dict[str, Tensor], outputs: dict[str, Tensor]
-) -> None:
+def save(name: str, weights: dict[str, Tensor], inputs: dict[str, Tensor], outputs: dict[str, Tensor]) -> None:
     tensors = {}
     for kind, group in (("weights", weights), ("in", inputs), ("out", outputs)):
         tensors |= {f"{kind}.{key}": value.contiguous() for key, value in group.items()}
@@ -129,9 +127,7 @@ def text() -> dict:
     for seed, (name, sizes) in enumerate(TEXTS.items()):
         model = CLIPTextModel(CLIPTextConfig(**sizes))
         weights = randomize(model, seed)
-        published = {
-            ("" if n.startswith("text_model.") else "text_model.") + n: w for n, w in weights.items()
-        }
+        published = {("" if n.startswith("text_model.") else "text_model.") + n: w for n, w in weights.items()}
         ids = torch.randint(TEXT["vocab_size"], (2, 77), generator=torch.Generator().manual_seed(seed))
         save(name, published, {"ids": ids}, {"states": model(input_ids=ids).last_hidden_state})
     return TEXTS
@@ -183,9 +179,7 @@ def schedule() -> dict:
             scheduler.set_timesteps(50)
         for t in (981, 501, 21, 1):
             outputs[f"ddim.{kind}.{t}"] = ddim.step(prediction, t, x).prev_sample
-            outputs[f"ddim_eta.{kind}.{t}"] = ddim.step(
-                prediction, t, x, eta=0.6, variance_noise=fresh
-            ).prev_sample
+            outputs[f"ddim_eta.{kind}.{t}"] = ddim.step(prediction, t, x, eta=0.6, variance_noise=fresh).prev_sample
             again = torch.Generator().manual_seed(32)  # draws `fresh`
             outputs[f"ddpm.{kind}.{t}"] = ddpm.step(prediction, t, x, generator=again).prev_sample
     times = torch.tensor([981, 1])

@@ -108,7 +108,7 @@ DEFAULTS = {  # tav.json: what tune.py and sample.py do with these weights when 
     "tune": {"frames": 16, "stride": 1, "steps": 120, "lr": 3e-4},
     "sample": {
         "steps": 50,
-        "guidance": 6.0,
+        "guidance": 3.5,
         "prompts": [
             "spider man is skiing",
             "a man is skiing on the beach",
