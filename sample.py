@@ -1,6 +1,5 @@
 """Edit a tuned clip by prompt: python sample.py "spider man is skiing on the beach"."""
 
-import argparse
 import re
 
 import torch
@@ -17,7 +16,7 @@ from tav.weights import load, resolve
 
 def arguments() -> dict:
     """The arguments that were given; the others are not in there."""
-    parser = Parser(description=__doc__, argument_default=argparse.SUPPRESS)
+    parser = Parser(description=__doc__)
     add = parser.add_argument
     add("prompts", nargs="*", help="one video each (default: the weights' own example edits)")
     add("--run", help="run folder (default: the newest in runs/)")

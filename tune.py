@@ -1,6 +1,5 @@
 """Tune Stable Diffusion on one clip and its caption: python tune.py clip.mp4 "a man is skiing"."""
 
-import argparse
 import time
 from pathlib import Path
 
@@ -20,7 +19,7 @@ SAVE_EVERY = 60.0  # seconds
 
 def arguments() -> dict:
     """The arguments that were given; the others are not in there."""
-    parser = Parser(description=__doc__, argument_default=argparse.SUPPRESS)
+    parser = Parser(description=__doc__)
     add = parser.add_argument
     add("clip", nargs="?", help="an mp4, gif or webm, or a folder of pictures")
     add("prompt", nargs="?", help="what the clip shows")

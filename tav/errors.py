@@ -26,7 +26,10 @@ def fail(message: str, status: int = 2) -> NoReturn:
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that answers a wrong command line with one line, not with its whole usage."""
+    """Answers a wrong command line with one line, not with its whole usage; has no values for what was not given."""
+
+    def __init__(self, **options):
+        super().__init__(argument_default=argparse.SUPPRESS, **options)
 
     def error(self, message: str) -> NoReturn:
         fail(f"error: {message}; see --help")

@@ -153,6 +153,23 @@ def test_a_warning_is_one_line():
     assert (done.returncode, done.stderr) == (0, 'warning: too long; cut: "skiing"\n')
 
 
+def test_a_bar_shows_after_two_seconds_and_ends_its_line_before_an_error():
+    code = """
+from errors import UserError, bar, run
+import sys, time
+def main():
+    list(bar("short")(range(3)))
+    for i in bar("long")(range(99)):
+        time.sleep(2.1 * (i == 0))
+        if i == 2:
+            raise UserError("wrong; right")
+run(main)"""
+    env = os.environ | {"PYTHONPATH": str(ROOT / "tav")}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True)  # keep each \\r
+    assert b"long" in done.stderr and b"short" not in done.stderr
+    assert done.stderr.endswith(b"\nerror: wrong; right\n")
+
+
 # ---- cut and continued
 
 

@@ -71,6 +71,15 @@ def test_guidance_is_linear_in_each_prediction(base):
     assert torch.allclose(guided, alone, atol=1e-6)
 
 
+@pytest.mark.parametrize("guidance", [1, 7.5])
+def test_two_videos_at_once_are_those_of_one_at_a_time(base, guidance):
+    noises = [LATENTS, LATENTS.flip(1)]
+    texts = base.embed(["snow", "rain", "a panda", "a dog"])
+    both = sample(base, torch.cat(noises), texts, 3, guidance).chunk(2)
+    for i, noise in enumerate(noises):
+        assert torch.allclose(both[i], sample(base, noise, texts[[i, 2 + i]], 3, guidance), atol=1e-5)
+
+
 def test_inversion_asks_at_the_timestep_it_goes_to_with_the_empty_prompt(base):
     asked = []
 
