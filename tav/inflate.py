@@ -15,8 +15,8 @@ from .unet import BasicTransformerBlock, Transformer2DModel, UNet2DConditionMode
 class SparseCausalAttention(Attention):
     """SC-Attn: frame i asks the first frame and the one before it, Q = W_q z_i, K, V = W_k, W_v [z_0, z_{i-1}].
 
-    x is (b*f, n, d). Frame 0 is its own first and previous frame, which is plain self-attention: a
-    softmax does not change when every key is doubled. Later frames do not attend to themselves.
+    x is (b*f, n, d). Frame 0 has itself twice, which is plain self-attention: doubling every key changes no
+    softmax. Later frames do not attend to themselves.
     """
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
@@ -32,10 +32,7 @@ def first_and_previous(x: Tensor, frames: int) -> Tensor:
 
 
 class TemporalAttention(Attention):
-    """Temp-Attn: each place of the picture attends to the same place in all f frames.
-
-    x is (b*f, n, d). No mask and no positional encoding: the order of frames is not told.
-    """
+    """Temp-Attn of x (b*f, n, d): each place attends to the same place in all f frames, whatever their order."""
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
         n = x.shape[1]

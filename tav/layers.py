@@ -1,22 +1,16 @@
-"""What the VAE and the UNet share: attention, feed-forward, ResNet block, resampling, time (lesson 04).
+"""What the VAE and the UNet are made of: attention, feed-forward, ResNet block, resampling (lesson 04).
 
 Shapes: b batch (frames folded in), f frames, c channels, h w height and width, n = h*w tokens,
 l context tokens, d token width, e width of a head. Attribute names are those of Stable Diffusion
 checkpoints in the diffusers layout, so that a file loads without a table of names.
 """
 
-import math
-
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
-    """softmax(q k^T / sqrt(e)) v, head by head.
-
-    q is (b, n, d), k and v are (b, l, d) with d = heads * e; returns (b, n, d).
-    """
+    """softmax(q k^T / sqrt(e)) v, head by head: q (b, n, d), k and v (b, l, d) with d = heads * e -> (b, n, d)."""
     q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))  # b heads n e
     return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(-2)  # b n d
 
@@ -66,8 +60,7 @@ class FeedForward(nn.Module):
 def group_norm(norm: nn.GroupNorm, x: Tensor, frames: int = 1) -> Tensor:
     """GroupNorm of x (b*f, c, h, w) whose statistics are shared by the f = `frames` frames of a video.
 
-    An image has one frame. Frames lie in channels-last memory, where stacking them on top of each
-    other, (b, c, f*h, w), is a view.
+    In channels-last memory, stacking frames on top of each other, (b, c, f*h, w), is a view.
     """
     if frames == 1:
         return norm(x)
@@ -103,10 +96,7 @@ class ResnetBlock2D(nn.Module):
 
 
 class Downsample2D(nn.Module):
-    """Halves h and w with a convolution of stride 2.
-
-    The UNet pads all four sides (`padding` 1); the VAE pads right and bottom only (`padding` 0).
-    """
+    """Halves h and w. The UNet pads all four sides (`padding` 1), the VAE right and bottom only (`padding` 0)."""
 
     def __init__(self, channels: int, padding: int):
         super().__init__()
@@ -127,26 +117,3 @@ class Upsample2D(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
-
-
-def timestep_embedding(t: Tensor, dim: int) -> Tensor:
-    """Timesteps t (b,) as (b, dim) in fp32: [cos(t w_k), sin(t w_k)], w_k = 10000^(-k / (dim/2)).
-
-    Cosines come first (diffusers' `flip_sin_to_cos`), and the exponent divides by dim/2, not by
-    dim/2 - 1 (`downscale_freq_shift` 0). Source: DDPM, after Vaswani et al. 2017.
-    """
-    k = torch.arange(dim // 2, device=t.device, dtype=torch.float32)
-    angles = t[:, None].float() * torch.exp(-math.log(10000) * k / (dim // 2))
-    return torch.cat([angles.cos(), angles.sin()], dim=-1)
-
-
-class TimestepEmbedding(nn.Module):
-    """A two-layer MLP from the sinusoids (b, dim) to the embedding (b, time_dim) the ResNet blocks read."""
-
-    def __init__(self, dim: int, time_dim: int):
-        super().__init__()
-        self.linear_1 = nn.Linear(dim, time_dim)
-        self.linear_2 = nn.Linear(time_dim, time_dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.linear_2(F.silu(self.linear_1(x)))

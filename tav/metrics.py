@@ -4,6 +4,7 @@ Shapes: f frames, n patches of a picture, l text tokens, d width, p width of the
 texts share. Sources: CLIP (Radford et al. 2021), the scores of Tune-A-Video, section 5.2.
 """
 
+import csv
 from pathlib import Path
 
 import torch
@@ -11,12 +12,16 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from . import configs
 from .errors import UserError
+from .files import need, read_json, tensors
 from .text import CLIPEncoder, CLIPTextModel, Tokenizer
-from .video import to_uint8
-from .weights import read_json, tensors
+from .video import replacing, to_uint8
+from .weights import fill, load_tokenizer
 
-MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # of CLIP's training pictures
+MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]  # of CLIP's training pictures
+VISION = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
+VISION |= {"image_size": 224, "patch_size": 32, "hidden_act": "quick_gelu"}  # transformers' defaults
 
 
 class CLIPVisionEmbeddings(nn.Module):
@@ -39,12 +44,12 @@ class CLIPVisionTransformer(nn.Module):
 
     def __init__(self, config: dict):
         super().__init__()
-        dim, act, eps = config["hidden_size"], config.get("hidden_act", "quick_gelu"), 1e-5
+        dim, act = config["hidden_size"], config.get("hidden_act", "quick_gelu")
         self.embeddings = CLIPVisionEmbeddings(dim, config["image_size"], config["patch_size"])
-        self.pre_layrnorm = nn.LayerNorm(dim, eps)  # spelled so in every checkpoint
+        self.pre_layrnorm = nn.LayerNorm(dim)  # spelled so in every checkpoint
         sizes = (config["num_hidden_layers"], dim, config["intermediate_size"], config["num_attention_heads"])
-        self.encoder = CLIPEncoder(*sizes, act, eps, causal=False)
-        self.post_layernorm = nn.LayerNorm(dim, eps)
+        self.encoder = CLIPEncoder(*sizes, act, causal=False)
+        self.post_layernorm = nn.LayerNorm(dim)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.post_layernorm(self.encoder(self.pre_layrnorm(self.embeddings(x)))[:, 0])
@@ -73,47 +78,79 @@ class CLIP(CLIPTextModel):
 
 
 def preprocess(frames: Tensor, size: int) -> Tensor:
-    """Frames (f, 3, H, W) in [-1, 1] -> CLIP's input (f, 3, size, size).
+    """Frames (f, 3, H, W) in [-1, 1] -> CLIP's input (f, 3, size, size), as transformers' `CLIPImageProcessorPil`.
 
-    As its image processor does: bytes, bicubic until the short side is `size`, centre crop, mean and std.
+    As bytes, bicubic until the short side is `size` (the long one is rounded down); centre crop; mean and std.
     """
-    out = []
-    for pixels in to_uint8(frames):
-        h, w = pixels.shape[:2]
-        scale = size / min(h, w)
-        picture = Image.fromarray(pixels).resize((max(size, int(w * scale)), max(size, int(h * scale))), Image.BICUBIC)
-        left, top = (picture.width - size) // 2, (picture.height - size) // 2
-        cropped = picture.crop((left, top, left + size, top + size))
-        out.append(torch.frombuffer(bytearray(cropped.tobytes()), dtype=torch.uint8).view(size, size, 3))
-    x = torch.stack(out).permute(0, 3, 1, 2).float() / 255
-    return (x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+    h, w = frames.shape[2:]
+    new = (size * w // min(h, w), size * h // min(h, w))
+    left, top = (new[0] - size) // 2, (new[1] - size) // 2
+    pictures = [Image.fromarray(pixels).resize(new, Image.Resampling.BICUBIC) for pixels in to_uint8(frames)]
+    crops = [bytearray(p.crop((left, top, left + size, top + size)).tobytes()) for p in pictures]
+    x = torch.stack([torch.frombuffer(c, dtype=torch.uint8).view(size, size, 3) for c in crops]).permute(0, 3, 1, 2)
+    return (x / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+
+
+def clip_folder(weights: str) -> Path:
+    """Where the CLIP that came with the weights is: in the folder `clip/` beside their other parts."""
+    if not (folder := Path(weights) / "clip").is_dir():
+        raise UserError(f"{weights}: no clip/ in it to score with; pass --clip with a folder of CLIP ViT-L/14")
+    return folder
 
 
 def load_clip(folder: str | Path, device: str = "cpu") -> tuple[CLIP, Tokenizer]:
-    """CLIP from a folder in transformers' layout: config.json, model.safetensors, tokenizer files."""
+    """CLIP from a folder of transformers' `CLIPModel`: config.json, model.safetensors, tokenizer files.
+
+    Raises UserError, naming what is wrong or missing, and if its pictures are prepared otherwise than here.
+    """
     folder = Path(folder)
-    config = read_json(folder / "config.json")
-    own = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "hidden_act")
-    text = {k: v for k, v in config["text_config"].items() if k in (*own, "vocab_size", "max_position_embeddings")}
-    with torch.device("meta"):
-        model = CLIP(text, config["vision_config"], config.get("projection_dim", 512))
-    state = {n: t.float() for n, t in tensors(folder / "model.safetensors") if not n.endswith("position_ids")}
+    config, words, _ = (need(folder, name) for name in ("config.json", "vocab.json", "merges.txt"))
+    config, looks = read_json(config), folder / "preprocessor_config.json"
+    looks = read_json(looks) if looks.exists() else {}
+    fixed = {"image_mean": MEAN, "image_std": STD, "resample": Image.Resampling.BICUBIC, "layer_norm_eps": 1e-5}
     try:
-        model.load_state_dict(state, strict=True, assign=True)
-    except RuntimeError as error:
-        raise UserError(f"{folder}: config.json and weights do not belong together ({error})") from None
-    return model.eval().requires_grad_(False).to(device), Tokenizer.load(folder)
+        defaults = {"text_config": configs.OWN["text_encoder"], "vision_config": VISION}
+        text, vision = ({k: config[part].get(k, v) for k, v in own.items()} for part, own in defaults.items())
+        for key, value in [*looks.items(), *config["text_config"].items(), *config["vision_config"].items()]:
+            if fixed.get(key, value) != value:
+                raise ValueError(f"{key} = {value}")
+        with torch.device("meta"):
+            model = CLIP(text, vision, config.get("projection_dim", 512))
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        raise UserError(f"{folder}: not the config.json of a CLIP as known here ({error!r}); use another") from None
+    fill(model, tensors(need(folder, "model.safetensors")), device, torch.float32, folder)
+    return model, load_tokenizer(words.parent, text)
 
 
 def frame_consistency(vectors: Tensor, adjacent: bool = False) -> float:
-    """Mean cosine of the frames' CLIP vectors (f, p), in percent: over all pairs, or over neighbours only."""
-    cosines = vectors @ vectors.T
-    if adjacent:
-        return 100 * cosines.diagonal(1).mean().item()
-    f = len(vectors)
-    return 100 * ((cosines.sum() - cosines.trace()) / (f * (f - 1))).item()
+    """Mean cosine of the frames' CLIP vectors (f, p), in percent: over all pairs, or over neighbours only.
+
+    In fp64 and rounded to fp32, so that a still has exactly 100. One frame alone has none: nan.
+    """
+    vectors = F.normalize(vectors.cpu().double(), dim=-1)
+    cosines = (vectors @ vectors.T).float()
+    i, j = torch.triu_indices(*cosines.shape, offset=1)  # i < j
+    return 100 * cosines[i, j][(j == i + 1) | (not adjacent)].mean().item()
 
 
 def textual_alignment(vectors: Tensor, text: Tensor) -> float:
     """Mean of 100 times the cosine of each frame's vector (f, p) and the prompt's (p,)."""
-    return 100 * (vectors @ text).mean().item()
+    return 100 * F.cosine_similarity(vectors, text[None]).mean().item()
+
+
+@torch.no_grad()
+def score(clip: CLIP, tokenizer: Tokenizer, frames: Tensor, prompt: str) -> tuple[float, float, float]:
+    """Frame consistency, over all pairs and over neighbours, and textual alignment of frames (f, 3, H, W)."""
+    device = clip.logit_scale.device
+    vectors = clip.embed_pictures(preprocess(frames, clip.image_size).to(device))  # f p
+    text = clip.embed_texts(tokenizer(prompt).to(device), tokenizer.end)[0]  # p
+    return frame_consistency(vectors), frame_consistency(vectors, adjacent=True), textual_alignment(vectors, text)
+
+
+def table(rows: list[tuple[str, tuple[float, float, float]]], path: Path) -> str:
+    """The scores of videos (name, score), as a table to print; also writes it to `path` as csv."""
+    head = ("consistency", "adjacent", "alignment")
+    with replacing(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("video", *head), *((name, *map("{:.2f}".format, s)) for name, s in rows)])
+    lines = [f"{a:11.2f}{b:10.2f}{c:11.2f}  {name}" for name, (a, b, c) in rows]
+    return "\n".join([f"{head[0]:>11}{head[1]:>10}{head[2]:>11}", *lines])

@@ -27,8 +27,7 @@ def recipe(model: StableDiffusion) -> dict:
 def invert(model: StableDiffusion, latents: Tensor, steps: int, progress: Progress = iter) -> Tensor:
     """The noise (f, c, h, w) that DDIM sampling would turn into these latents.
 
-    The prompt is empty and without guidance, as published. The UNet is asked at the timestep each step
-    leads to; the first step starts from the noise level of timestep 0.
+    As published: empty prompt, no guidance, and the UNet is asked at the timestep each step leads to.
     """
     text = model.embed("")  # 1 l d
     x, schedule = latents.float(), model.schedule
@@ -74,10 +73,9 @@ def inversion_key(model: StableDiffusion, tuned: dict[str, Tensor], latents: Ten
 def edit(
     model: StableDiffusion, frames: Tensor, prompt: str, negative="", steps=None, guidance=None, progress=iter
 ) -> Tensor:
-    """The clip `frames` (f, 3, H, W), inverted and sampled again with another prompt: (f, 3, H, W) in [-1, 1].
+    """The clip `frames` (f, 3, H, W) that `model` was tuned on, with another prompt: (f, 3, H, W) in [-1, 1].
 
-    `model.unet` is the video UNet, tuned on this clip. Steps and guidance are those of `recipe` unless
-    given. sample.py does the same and keeps the inversion.
+    Steps and guidance are those of `recipe` unless given. sample.py does the same and keeps the inversion.
     """
     own = recipe(model)
     steps = own["steps"] if steps is None else steps

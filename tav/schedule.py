@@ -7,8 +7,8 @@ latents, e unit noise and Abar = Abar_t,
     x_t = sqrt(Abar) x_0 + sqrt(1 - Abar) e        DDPM (Ho et al. 2020), equation 4
     v_t = sqrt(Abar) e - sqrt(1 - Abar) x_0        Salimans & Ho 2022, appendix D
 
-and the UNet predicts e or v. The paper of the steps is DDIM (Song et al. 2021), whose alpha is DDPM's
-Abar. Everything is computed, and returned, in fp32 whatever the dtype of the latents.
+and the UNet predicts e or v. In DDIM (Song et al. 2021) alpha means DDPM's Abar. Everything is computed,
+and returned, in fp32 whatever the dtype of the latents.
 """
 
 import torch
@@ -42,9 +42,8 @@ class Schedule:
         self.betas = roots ** (1 / power)
         self.alphas_cumprod = torch.cumprod(1 - self.betas, dim=0)  # Abar_t = prod_{s <= t} (1 - beta_s)
         self.final_alpha_cumprod = torch.tensor(1.0) if set_alpha_to_one else self.alphas_cumprod[0]
-        self.num_train_timesteps = num_train_timesteps
+        self.num_train_timesteps, self.steps_offset = num_train_timesteps, steps_offset
         self.prediction_type = prediction_type
-        self.steps_offset = steps_offset
 
     def timesteps(self, steps: int) -> list[int]:
         """The DDIM grid, descending ("leading" in diffusers): 50 steps visit 981, 961, ..., 21, 1.
@@ -76,44 +75,28 @@ class Schedule:
         """The clean latents and the noise that the UNet's answer to x_t implies."""
         return self._split(prediction, x, self._alpha(t, x), self._alpha(t, x))
 
-    def ddim_step(
-        self,
-        prediction: Tensor,
-        x: Tensor,
-        t: int | Tensor,
-        previous: int | Tensor,
-        eta: float = 0.0,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """From x_t down to level `previous` (t minus the stride; below 0 is the end): DDIM, equation 12.
-
-        With eta 0 nothing is random; eta 1 adds as much noise as DDPM, drawn on the generator's own device.
-        """
+    def ddim_step(self, prediction: Tensor, x: Tensor, t: int | Tensor, previous: int | Tensor) -> Tensor:
+        """From x_t down to level `previous` (t minus the stride; below 0 is the end): DDIM, equation 12, sigma 0."""
         x0, noise = self.to_x0_and_noise(prediction, x, t)
-        a, a_prev = self._alpha(t, x), self._alpha(previous, x)
-        sigma = eta * ((1 - a_prev) / (1 - a)).sqrt() * (1 - a / a_prev).sqrt()  # equation 16
-        x = a_prev.sqrt() * x0 + (1 - a_prev - sigma**2).sqrt() * noise
-        return x if eta == 0 else x + sigma * draw(x, generator)
+        a_prev = self._alpha(previous, x)
+        return a_prev.sqrt() * x0 + (1 - a_prev).sqrt() * noise
 
     def ddim_invert_step(self, prediction: Tensor, x: Tensor, t: int | Tensor, previous: int | Tensor) -> Tensor:
         """From level `previous` up to t: undoes `ddim_step`, given the same prediction.
 
-        The UNet cannot be asked about x_t, which is not known yet; as in the published Tune-A-Video the
-        caller asks it about x, which still sits at `previous`, but tells it t. What is assumed is that its
-        answer would be the same at x_t, so the error falls with the number of steps. For epsilon this is
-        the published formula. For v it is what the same reasoning gives; see `_split`.
+        The UNet cannot be asked about x_t, which is not known yet; as published, it is asked about x, which
+        still sits at `previous`, but told t. That its answer would be the same at x_t is an approximation,
+        whose error falls with the number of steps.
         """
         a, a_prev = self._alpha(t, x), self._alpha(previous, x)
         x0, noise = self._split(prediction, x, a, a_prev)
         return a.sqrt() * x0 + (1 - a).sqrt() * noise
 
-    def ddpm_step(
-        self, prediction: Tensor, x: Tensor, t: int | Tensor, previous: int | Tensor, noise: Tensor
-    ) -> Tensor:
+    def ddpm_step(self, prediction: Tensor, x: Tensor, t: int, previous: int, noise: Tensor) -> Tensor:
         """From x_t down to `previous` with fresh unit noise: DDPM, equations 6 and 7, for any stride.
 
-        The variance is the smaller of the paper's two, that of the true posterior ("fixed_small"). Below 0
-        Abar is 1 here, so the last step returns x_0 and adds no noise.
+        The variance is the true posterior's, the smaller of the paper's two. Below 0 Abar is 1 here, so the
+        last step returns x_0 and adds no noise.
         """
         x0, _ = self.to_x0_and_noise(prediction, x, t)
         a, a_prev = self._alpha(t, x), self._alpha(previous, x, final=torch.tensor(1.0))
@@ -125,11 +108,9 @@ class Schedule:
     def _split(self, prediction: Tensor, x: Tensor, a: Tensor, a_x: Tensor) -> tuple[Tensor, Tensor]:
         """x_0 and e, from a prediction made for level `a` and latents x that sit at level `a_x`.
 
-        Two equations in two unknowns. The first is always x = sqrt(a_x) x_0 + sqrt(1 - a_x) e. The second
-        is e = prediction, or v = sqrt(a) e - sqrt(1 - a) x_0 = prediction. When a_x = a, as on the way
-        down, c = 1 and the solution for v is the familiar one. On the way up, a_x is the level before, and
-        putting either level in both equations is wrong: `a` in both makes the step x_t = x, whatever the
-        number of steps; `a_x` in both no longer undoes `ddim_step` (tests/test_schedule.py measures this).
+        Two equations in two unknowns: x = sqrt(a_x) x_0 + sqrt(1 - a_x) e, and e = prediction or
+        v = sqrt(a) e - sqrt(1 - a) x_0 = prediction. On the way down a_x = a and c = 1. On the way up a_x is
+        the level before: for v, one level in both equations would be wrong (lesson 11).
         """
         if self.prediction_type == "epsilon":
             return (x - (1 - a_x).sqrt() * prediction) / a_x.sqrt(), prediction.float()
@@ -143,9 +124,3 @@ class Schedule:
         final = self.final_alpha_cumprod if final is None else final
         t = torch.as_tensor(t, device=x.device).reshape(-1, 1, 1, 1)
         return torch.where(t < 0, final.to(x.device), self.alphas_cumprod.to(x.device)[t.clamp(min=0)])
-
-
-def draw(like: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Unit noise in fp32 shaped as `like`, drawn on the generator's own device."""
-    device = generator.device if generator is not None else like.device
-    return torch.randn(like.shape, generator=generator, device=device).to(like.device)

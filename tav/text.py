@@ -1,8 +1,7 @@
 """Prompt -> token ids -> the text states that the UNet attends to (lesson 02).
 
 Shapes: b prompts, l token positions (77 in Stable Diffusion), d width of a text state. Tokenizer and
-text tower are CLIP's (Radford et al. 2021); parameter names are those of transformers' `CLIPTextModel`
-as Stable Diffusion's folders publish it.
+text tower are CLIP's (Radford et al. 2021); parameter names are those of transformers' `CLIPTextModel`.
 """
 
 import json
@@ -26,19 +25,17 @@ WORD = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{
 class Tokenizer:
     """CLIP's byte-level byte-pair encoding: start token, the prompt's pieces, end token, padding.
 
-    `vocab` maps pieces to ids, `merges` lists the pairs to join, most frequent first. `length` is what
-    every row is padded or cut to. `pad` is the padding token: Stable Diffusion 1 pads with the end token,
-    2 with "!". A special token, `pad` among them, keeps its own id wherever a prompt contains it, as in
-    transformers: with SD 2, "wow!" ends in the padding id.
+    `vocab` maps pieces to ids, `merges` lists the pairs to join, most frequent first. Every row is padded or
+    cut to `length`. Stable Diffusion 1 pads with the end token, 2 with "!". As in transformers, a special
+    token keeps its own id wherever a prompt contains it: with SD 2, "wow!" ends in the padding id.
     """
 
     def __init__(self, vocab: dict[str, int], merges: list[tuple[str, str]], length: int = LENGTH, pad: str = END):
         if missing := {START, END, pad} - vocab.keys():
             raise ValueError(f"the vocabulary lacks {', '.join(sorted(missing))}")
         bpe = BPETokenizer(models.BPE(vocab, merges, unk_token=END, end_of_word_suffix="</w>"))
-        bpe.normalizer = normalizers.Sequence(
-            [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
-        )
+        one_blank = normalizers.Replace(Regex(r"\s+"), " ")
+        bpe.normalizer = normalizers.Sequence([normalizers.NFC(), one_blank, normalizers.Lowercase()])
         words = pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True)  # removed: what is no word
         in_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
         bpe.pre_tokenizer = pre_tokenizers.Sequence([words, in_bytes])
@@ -48,10 +45,8 @@ class Tokenizer:
 
     @classmethod
     def load(cls, folder: str | Path) -> "Tokenizer":
-        """The tokenizer of a `tokenizer/` folder: vocab.json and merges.txt, plus two files of settings.
-
-        SD 2.1's two files name different padding tokens; special_tokens_map.json is the one that counts.
-        Without either, padding is the end token and the length 77. Raises FileNotFoundError.
+        """The tokenizer of a `tokenizer/` folder: vocab.json, merges.txt and, if they are there, two files of
+        settings, of which special_tokens_map.json has the last word. Raises FileNotFoundError.
         """
         folder = Path(folder)
         vocab = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
@@ -72,10 +67,7 @@ class Tokenizer:
         return torch.tensor([row + [self.pad] * (self.length - len(row)) for row in rows])
 
     def pieces(self, prompt: str) -> list[str]:
-        """What each position of the row stands for, padding left out: start, "a</w>", "cat</w>", ..., end.
-
-        Pieces are spelled in CLIP's byte symbols: an accented letter is two of them.
-        """
+        """What each position of the row stands for, padding left out: start, "a</w>", "cat</w>", ..., end."""
         return [self.bpe.id_to_token(i) for i in self._fit(prompt)]
 
     def _fit(self, prompt: str) -> list[int]:
@@ -110,13 +102,13 @@ class CLIPAttention(nn.Module):
 
 
 class CLIPLayer(nn.Module):
-    """Attention and a two-layer MLP (`act`: "quick_gelu" or "gelu"), each behind a LayerNorm and a residual."""
+    """Attention and a two-layer MLP (`act`: "quick_gelu" or "gelu"), each behind a LayerNorm (eps 1e-5)."""
 
-    def __init__(self, dim: int, hidden: int, heads: int, act: str, eps: float, causal: bool):
+    def __init__(self, dim: int, hidden: int, heads: int, act: str, causal: bool):
         super().__init__()
-        self.layer_norm1 = nn.LayerNorm(dim, eps)
+        self.layer_norm1 = nn.LayerNorm(dim)
         self.self_attn = CLIPAttention(dim, heads, causal)
-        self.layer_norm2 = nn.LayerNorm(dim, eps)
+        self.layer_norm2 = nn.LayerNorm(dim)
         self.mlp = nn.ModuleDict({"fc1": nn.Linear(dim, hidden), "fc2": nn.Linear(hidden, dim)})
         self.act = {"quick_gelu": quick_gelu, "gelu": F.gelu}[act]
 
@@ -128,9 +120,9 @@ class CLIPLayer(nn.Module):
 class CLIPEncoder(nn.Module):
     """A stack of layers, (b, l, d) -> (b, l, d): causal in the text tower, not in the image tower."""
 
-    def __init__(self, layers: int, dim: int, hidden: int, heads: int, act: str, eps: float, causal: bool):
+    def __init__(self, layers: int, dim: int, hidden: int, heads: int, act: str, causal: bool):
         super().__init__()
-        self.layers = nn.ModuleList([CLIPLayer(dim, hidden, heads, act, eps, causal) for _ in range(layers)])
+        self.layers = nn.ModuleList([CLIPLayer(dim, hidden, heads, act, causal) for _ in range(layers)])
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers:
@@ -141,10 +133,8 @@ class CLIPEncoder(nn.Module):
 class CLIPTextModel(nn.Module):
     """CLIP's text tower. Token ids (b, l) -> states (b, l, d), after the final LayerNorm.
 
-    Stable Diffusion 1 runs OpenAI's ViT-L/14 tower: 12 layers, d = 768, `quick_gelu`. Stable Diffusion 2
-    runs OpenCLIP's ViT-H/14 tower (d = 1024, `gelu`), and was trained on the states *before* its last
-    layer, passed through the final LayerNorm. That tower has 24 layers; the published folder leaves the
-    24th out, so that running all of its 23 gives the penultimate states and no code needs to know.
+    Stable Diffusion 1 runs OpenAI's ViT-L/14: 12 layers, d = 768, `quick_gelu`. 2 runs OpenCLIP's ViT-H/14
+    (d = 1024, `gelu`) up to the state *before* its last layer: the published folder has 23 of its 24 layers.
     """
 
     def __init__(
@@ -156,15 +146,13 @@ class CLIPTextModel(nn.Module):
         num_attention_heads: int,
         max_position_embeddings: int = LENGTH,
         hidden_act: str = "quick_gelu",
-        layer_norm_eps: float = 1e-5,
     ):
         super().__init__()
         table = {"token_embedding": nn.Embedding(vocab_size, hidden_size)}
         table["position_embedding"] = nn.Embedding(max_position_embeddings, hidden_size)
-        sizes = (num_hidden_layers, hidden_size, intermediate_size, num_attention_heads, hidden_act, layer_norm_eps)
+        sizes = (num_hidden_layers, hidden_size, intermediate_size, num_attention_heads, hidden_act)
         parts = {"embeddings": nn.ModuleDict(table), "encoder": CLIPEncoder(*sizes, causal=True)}
-        parts["final_layer_norm"] = nn.LayerNorm(hidden_size, layer_norm_eps)
-        self.text_model = nn.ModuleDict(parts)
+        self.text_model = nn.ModuleDict(parts | {"final_layer_norm": nn.LayerNorm(hidden_size)})
 
     def forward(self, ids: Tensor) -> Tensor:
         table = self.text_model["embeddings"]

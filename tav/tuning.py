@@ -26,11 +26,10 @@ def recipe(model: StableDiffusion) -> dict:
 class Tuning:
     """The tuning of one video UNet on one clip, step by step, as state that can be saved and continued.
 
-    `posterior` is of the clip's latents (f, c, h, w), sampled anew each step; `text` (1, l, d) are the
-    states of its caption. Each step draws from a generator seeded by (seed, step), so a run that is cut
-    and continued takes the very steps it would have taken. Trained weights are kept in fp32 (`masters`);
-    a UNet in half precision gets a rounded copy after each step, and in fp16 the loss is scaled up so that
-    small gradients do not vanish.
+    `posterior` is of the clip's latents (f, c, h, w), sampled anew each step; `text` (1, l, d) is its caption's.
+    Each step draws from a generator seeded by (seed, step), so that a run cut and continued takes the same
+    steps. Trained weights are kept in fp32 (`masters`); a UNet in half precision gets a rounded copy after each
+    step, and in fp16 the loss is scaled up so that small gradients do not vanish.
     """
 
     def __init__(self, model: StableDiffusion, posterior: Posterior, text: Tensor, lr: float, seed: int):
@@ -126,8 +125,7 @@ def tune(
 ) -> list[float]:
     """Tune `model.unet`, in place, on the clip `frames` (f, 3, H, W) and its caption; returns the losses.
 
-    Steps and learning rate are those of `recipe` unless given. `progress` passes on the range of steps it
-    is given, for instance tqdm. tune.py does the same with a run folder around it.
+    Steps and learning rate are those of `recipe` unless given. tune.py adds a run folder.
     """
     own, text = recipe(model), model.embed(prompt)
     tuning = Tuning(model, encoded(model, frames), text, own["lr"] if lr is None else lr, seed)

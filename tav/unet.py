@@ -2,28 +2,42 @@
 
 Shapes: b prompts, f frames, c channels, h w latent height and width, n = h*w tokens, l text tokens,
 d token width. Frames travel folded into the batch, (b*f, c, h, w); an image is a video of one frame.
-`frames` is passed down to the only layers that look beyond one frame: the GroupNorms of the ResNet
-blocks, and the transformer blocks once `inflate` has been at them.
+`frames` is passed down to what looks beyond one frame: the ResNet blocks' GroupNorms, and the
+transformer blocks once `inflate` has been at them.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import (
-    Attention,
-    Downsample2D,
-    FeedForward,
-    ResnetBlock2D,
-    TimestepEmbedding,
-    Upsample2D,
-    group_norm,
-    timestep_embedding,
-)
+from .layers import Attention, Downsample2D, FeedForward, ResnetBlock2D, Upsample2D, group_norm
 
 EPS = 1e-5  # ResNet blocks and output norm; the transformer's GroupNorm has 1e-6
+
+
+def timestep_embedding(t: Tensor, dim: int) -> Tensor:
+    """Timesteps t (b,) as (b, dim) in fp32: [cos(t w_k), sin(t w_k)], w_k = 10000^(-k / (dim/2)).
+
+    Cosines first (`flip_sin_to_cos`); the exponent divides by dim/2, not dim/2 - 1 (`downscale_freq_shift` 0).
+    """
+    k = torch.arange(dim // 2, device=t.device, dtype=torch.float32)
+    angles = t[:, None].float() * torch.exp(-math.log(10000) * k / (dim // 2))
+    return torch.cat([angles.cos(), angles.sin()], dim=-1)
+
+
+class TimestepEmbedding(nn.Module):
+    """A two-layer MLP from the sinusoids (b, dim) to the embedding (b, time_dim) that ResNet blocks read."""
+
+    def __init__(self, dim: int, time_dim: int):
+        super().__init__()
+        self.linear_1 = nn.Linear(dim, time_dim)
+        self.linear_2 = nn.Linear(time_dim, time_dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear_2(F.silu(self.linear_1(x)))
 
 
 class BasicTransformerBlock(nn.Module):
@@ -54,8 +68,7 @@ class BasicTransformerBlock(nn.Module):
 class Transformer2DModel(nn.Module):
     """Feature map (b*f, c, h, w) -> tokens -> one transformer block -> feature map, with a residual.
 
-    Stable Diffusion 1 projects in and out with 1x1 convolutions, 2 with linear layers
-    (`use_linear_projection`): the same arithmetic, other weight shapes.
+    Stable Diffusion 1 projects in and out with 1x1 convolutions, 2 with linear layers: the same arithmetic.
     """
 
     def __init__(self, channels: int, heads: int, context_dim: int, groups: int, linear: bool):
@@ -90,9 +103,9 @@ class Shared:
 
 
 class Level(nn.Module):
-    """ResNet blocks of one resolution, the first `attentions` of them with a transformer behind.
+    """ResNet blocks of one resolution, with `widths` input channels, and `attentions` transformers behind them.
 
-    `widths` are the ResNet blocks' input channels; `heads` is None where there are no transformers.
+    `heads` is None where there are no transformers.
     """
 
     def __init__(self, widths: list[int], channels: int, heads: int | None, attentions: int, net: Shared):
@@ -107,14 +120,13 @@ class Level(nn.Module):
 
 
 class DownBlock(Level):
-    """One resolution on the way down, then half of it. Every feature map on the way is a skip for the way up."""
+    """One resolution on the way down, then half of it. Every feature map on the way joins the list of skips."""
 
     def __init__(self, in_channels: int, channels: int, layers: int, down: bool, heads: int | None, net: Shared):
         super().__init__([in_channels] + [channels] * (layers - 1), channels, heads, layers, net)
         self.downsamplers = nn.ModuleList([Downsample2D(channels, padding=1)] if down else [])
 
     def forward(self, x: Tensor, skips: list[Tensor], time: Tensor, text: Tensor, frames: int) -> Tensor:
-        """Appends its skips to the list."""
         for i in range(len(self.resnets)):
             x = self.step(i, x, time, text, frames)
             skips.append(x)
@@ -135,7 +147,7 @@ class MidBlock(Level):
 
 
 class UpBlock(Level):
-    """One resolution on the way up, whose ResNet blocks each take one skip; then twice the resolution."""
+    """One resolution on the way up, whose ResNet blocks each take the last skip; then twice the resolution."""
 
     def __init__(self, in_channels: int, channels: int, taken: list[int], up: bool, heads: int | None, net: Shared):
         widths = [in_channels] + [channels] * (len(taken) - 1)
@@ -143,7 +155,6 @@ class UpBlock(Level):
         self.upsamplers = nn.ModuleList([Upsample2D(channels)] if up else [])
 
     def forward(self, x: Tensor, skips: list[Tensor], time: Tensor, text: Tensor, frames: int) -> Tensor:
-        """Takes its skips off the end of the list."""
         for i in range(len(self.resnets)):
             x = self.step(i, torch.cat([x, skips.pop()], dim=1), time, text, frames)
         for upsample in self.upsamplers:
@@ -154,9 +165,8 @@ class UpBlock(Level):
 class UNet2DConditionModel(nn.Module):
     """Predicts the noise (or v) in latents. Source: diffusers' class of that name, SD 1.x and 2.x.
 
-    `heads` gives the number of attention heads of each resolution, high to low, and `attentive`
-    whether a resolution has transformers at all (in Stable Diffusion all but the lowest). The middle
-    block always has one.
+    For each resolution, high to low, `heads` is its number of attention heads and `attentive` whether it has
+    transformers at all (in Stable Diffusion all but the lowest). The middle block always has one.
     """
 
     def __init__(
@@ -199,10 +209,7 @@ class UNet2DConditionModel(nn.Module):
         self.conv_out = nn.Conv2d(width, out_channels, 3, padding=1)
 
     def forward(self, x: Tensor, t: Tensor, text: Tensor, frames: int = 1) -> Tensor:
-        """Latents x (b*f, c, h, w), timesteps t (b,), text states (b, l, d) -> prediction, shaped as x.
-
-        `frames` is f; only an inflated UNet has attention that looks across them.
-        """
+        """Latents x (b*f, c, h, w), timesteps t (b,), text states (b, l, d), f = `frames` -> prediction as x."""
         time = timestep_embedding(t, self.conv_in.out_channels).to(x.dtype)
         time = self.time_embedding(time).repeat_interleave(frames, dim=0)  # bf time_dim
         x = self.conv_in(x.contiguous(memory_format=torch.channels_last))

@@ -65,7 +65,7 @@ def test_a_text_token_sees_no_later_one():
 
 def test_the_encoder_without_causal_sees_everything():
     torch.manual_seed(0)
-    encoder = CLIPEncoder(1, 16, 32, heads=2, act="gelu", eps=1e-5, causal=False)
+    encoder = CLIPEncoder(1, 16, 32, heads=2, act="gelu", causal=False)
     x = torch.randn(1, 5, 16)
     changed = x.clone()
     changed[:, 4] += torch.randn(16)

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from tav import unet as unet_module
-from tav.layers import Downsample2D, timestep_embedding
-from tav.unet import Transformer2DModel, UNet2DConditionModel
+from tav.layers import Downsample2D
+from tav.unet import Transformer2DModel, UNet2DConditionModel, timestep_embedding
 
 VARIANTS = ["unet_sd1", "unet_sd2"]
 
