@@ -1,0 +1,252 @@
+"""How fast, and against what floor? Not collected by pytest.
+
+    python tests/bench.py [--size mini|sd14] [--frames F] [--pixels P] [--repeat N] [--device D] [--dtype T]
+                          [--memory] [--profile]
+
+The floor is diffusers' image UNet (extra `reference`) on the same number of frames: it has none of the
+video attention, and trains the two queries that an image UNet has. Both have the same random weights'
+shapes. Contenders take turns within one run, so that what else the machine does hits both; printed are
+medians, and ours as a multiple of the floor. `--memory` measures one tuning step of each in a process of
+its own: the peak above what the loaded weights take. `--profile` names our ten most expensive operations.
+"""
+
+import argparse
+import gc
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "weights" / "make")]
+
+from miniature import TEXT, UNET, UNET_CONFIG, VAE, VAE_CONFIG  # noqa: E402
+
+from tav.sampling import sample  # noqa: E402
+from tav.schedule import Schedule  # noqa: E402
+from tav.text import CLIPTextModel  # noqa: E402
+from tav.tuning import Tuning  # noqa: E402
+from tav.unet import UNet2DConditionModel  # noqa: E402
+from tav.vae import AutoencoderKL, Posterior, decode, encode  # noqa: E402
+from tav.weights import DTYPES, StableDiffusion, load  # noqa: E402
+
+SD14_UNET = {
+    "block_out_channels": [320, 640, 1280, 1280],
+    "layers_per_block": 2,
+    "heads": [8, 8, 8, 8],
+    "attentive": [True, True, True, False],
+    "cross_attention_dim": 768,
+}
+SD14_VAE = {"block_out_channels": [128, 256, 512, 512], "layers_per_block": 2}
+# what diffusers needs to build the same: its defaults are SD 1.4's
+SD14_CONFIG = {"cross_attention_dim": 768, "sample_size": 64}
+SD14_VAE_CONFIG = SD14_VAE | {
+    "down_block_types": ["DownEncoderBlock2D"] * 4,
+    "up_block_types": ["UpDecoderBlock2D"] * 4,
+    "latent_channels": 4,
+}
+
+
+class Ours:
+    """tav: one tuning step, one inversion step, one guided sampling step, VAE."""
+
+    def __init__(self, args):
+        big, dtype = args.size == "sd14", DTYPES[args.dtype]
+        with torch.device(args.device):
+            unet = UNet2DConditionModel(**(SD14_UNET if big else UNET)).to(dtype).requires_grad_(False)
+            self.vae = AutoencoderKL(**(SD14_VAE if big else VAE)).to(dtype).requires_grad_(False)
+            text = CLIPTextModel(**TEXT | {"vocab_size": 8})  # not used: states are random
+        self.model = StableDiffusion(None, text, self.vae, unet, Schedule(), "", "", args.pixels)
+        self.latents, self.text = inputs(args)
+        posterior = Posterior(self.latents, 0.1 * torch.ones_like(self.latents))
+        self.tuning = Tuning(self.model, posterior, self.text[:1], 3e-5, 0)
+        self.frames = pictures(args)
+
+    def tune(self) -> None:
+        self.tuning.update(self.tuning.loss())
+
+    @torch.no_grad()
+    def invert(self) -> None:
+        t = torch.tensor([501], device=self.latents.device)
+        self.model.unet(self.latents.to(self.text.dtype), t, self.text[:1], len(self.latents))
+
+    def sample(self) -> None:
+        sample(self.model, self.latents, self.text, 1, 7.5)
+
+    def encode(self) -> None:
+        encode(self.vae, self.frames)
+
+    def decode(self) -> None:
+        decode(self.vae, self.latents)
+
+
+class Floor:
+    """diffusers: the same without video attention."""
+
+    def __init__(self, args):
+        from diffusers import AutoencoderKL as TheirVAE
+        from diffusers import UNet2DConditionModel as TheirUNet
+
+        big, dtype = args.size == "sd14", DTYPES[args.dtype]
+        config, vae = (SD14_CONFIG, SD14_VAE_CONFIG) if big else (UNET_CONFIG, VAE_CONFIG)
+        with torch.device(args.device):
+            self.unet = TheirUNet(**public(config)).to(dtype).requires_grad_(False).eval()
+            self.vae = TheirVAE(**public(vae)).to(dtype).requires_grad_(False).eval()
+        trained = [p for n, p in self.unet.named_parameters() if "to_q" in n]
+        for p in trained:
+            p.requires_grad_(True)
+        self.masters = [p.detach().float().clone().requires_grad_(True) for p in trained]
+        self.trained, self.optimizer = trained, torch.optim.AdamW(self.masters, 3e-5)
+        self.latents, self.text = inputs(args)
+        self.frames, self.dtype = pictures(args), dtype
+
+    def predict(self, x: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        return self.unet(x.to(self.dtype), 501, encoder_hidden_states=text).sample.float()
+
+    def tune(self) -> None:
+        noise = torch.randn_like(self.latents)
+        loss = F.mse_loss(self.predict(self.latents + noise, self.text[:1].repeat(len(noise), 1, 1)), noise)
+        loss.backward()
+        for p, master in zip(self.trained, self.masters):
+            master.grad, p.grad = p.grad.float(), None
+        torch.nn.utils.clip_grad_norm_(self.masters, 1.0)
+        self.optimizer.step()
+        for p, master in zip(self.trained, self.masters):
+            p.data.copy_(master)
+
+    @torch.no_grad()
+    def invert(self) -> None:
+        self.predict(self.latents, self.text[:1].repeat(len(self.latents), 1, 1))
+
+    @torch.no_grad()
+    def sample(self) -> None:
+        self.predict(torch.cat([self.latents] * 2), self.text.repeat_interleave(len(self.latents), 0))
+
+    @torch.no_grad()
+    def encode(self) -> None:
+        for frame in self.frames:
+            self.vae.encode(frame[None].to(self.dtype))
+
+    @torch.no_grad()
+    def decode(self) -> None:
+        for latent in self.latents:
+            self.vae.decode(latent[None].to(self.dtype))
+
+
+def public(config: dict) -> dict:
+    return {k: v for k, v in config.items() if not k.startswith("_")}
+
+
+def inputs(args) -> tuple[torch.Tensor, torch.Tensor]:
+    """Latents (f, 4, h, w) in fp32; the states of an empty and of a real prompt (2, l, d)."""
+    generator = torch.Generator().manual_seed(0)
+    side, shape = args.pixels // 8, (2, 77, 768) if args.size == "sd14" else (2, 32, 192)
+    latents = torch.randn(args.frames, 4, side, side, generator=generator)
+    text = torch.randn(shape, generator=generator)
+    return latents.to(args.device), text.to(args.device, DTYPES[args.dtype])
+
+
+def pictures(args) -> torch.Tensor:
+    return torch.rand(min(args.frames, 2), 3, args.pixels, args.pixels, device=args.device) * 2 - 1
+
+
+def seconds(work: Callable[[], None], device: str) -> float:
+    began = time.perf_counter()
+    work()
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+    return time.perf_counter() - began
+
+
+def compare(contenders: dict, args) -> None:
+    """Medians of `repeat` rounds in which the contenders take turns, after one round to warm up."""
+    print(f"{'':14}" + "".join(f"{name:>12}" for name in contenders) + f"{'ratio':>8}")
+    for what in ("tune", "invert", "sample", "encode", "decode"):
+        taken = {name: [] for name in contenders}
+        for _ in range(args.repeat + 1):
+            for name, contender in contenders.items():
+                taken[name].append(seconds(getattr(contender, what), args.device))
+        medians = [statistics.median(t[1:]) for t in taken.values()]
+        ratio = f"{medians[0] / medians[1]:8.2f}" if len(medians) > 1 else ""
+        print(f"{what:14}" + "".join(f"{1000 * m:9.1f} ms" for m in medians) + ratio, flush=True)
+
+
+def loading(repeat: int) -> None:
+    """The miniature, from files that lie in the system's cache."""
+    taken = [seconds(lambda: load(ROOT / "weights" / "mini"), "cpu") for _ in range(repeat + 1)]
+    print(f"{'load mini':14}{1000 * statistics.median(taken[1:]):9.1f} ms")
+
+
+def peak_of(kind: str, args) -> None:
+    """Run in a process of its own: what one tuning step takes above the loaded weights, in MB."""
+    contender = {"ours": Ours, "floor": Floor}[kind](args)
+    gc.collect()
+    cuda = args.device.startswith("cuda")
+    before = torch.cuda.memory_allocated() if cuda else resident()
+    for _ in range(2):
+        contender.tune()
+    peak = torch.cuda.max_memory_allocated() if cuda else 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print((peak - before) / 1e6, peak / 1e6)
+
+
+def resident() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def profile(ours: Ours) -> None:
+    for what in ("tune", "sample"):
+        getattr(ours, what)()
+        with torch.profiler.profile() as profiler:
+            getattr(ours, what)()
+        print(f"\n{what}\n{profiler.key_averages().table(sort_by='self_cpu_time_total', row_limit=10)}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--size", choices=["mini", "sd14"], default="mini")
+    parser.add_argument("--frames", type=int)
+    parser.add_argument("--pixels", type=int)
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", choices=list(DTYPES), default="fp32")
+    parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--peak-of", choices=["ours", "floor"], help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    args.frames = args.frames or {"mini": 16, "sd14": 2}[args.size]
+    args.pixels = args.pixels or {"mini": 128, "sd14": 256}[args.size]
+    torch.manual_seed(0)
+    if args.peak_of:
+        return peak_of(args.peak_of, args)
+    print(f"{args.size}: {args.frames} frames of {args.pixels} pixels, {args.dtype} on {args.device}, torch "
+          f"{torch.__version__}, {torch.get_num_threads()} threads")  # fmt: skip
+    kinds = {"ours": Ours}
+    try:
+        import diffusers
+
+        kinds["floor"] = Floor
+        print(f"floor: diffusers {diffusers.__version__}")
+    except ImportError:
+        print("no diffusers here (extra `reference`), so there is no floor to compare with")
+    if args.memory:
+        for kind in kinds:
+            own = [sys.executable, __file__, *sys.argv[1:], "--peak-of", kind]
+            above, peak = map(float, subprocess.run(own, check=True, capture_output=True, text=True).stdout.split())
+            print(f"tuning step, {kind}: {above:,.0f} MB above the weights, {peak:,.0f} MB in all", flush=True)
+        return None
+    contenders = {name: kind(args) for name, kind in kinds.items()}
+    if args.profile:
+        return profile(contenders["ours"])
+    compare(contenders, args)
+    return loading(args.repeat) if args.size == "mini" else None
+
+
+if __name__ == "__main__":
+    main()
