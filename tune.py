@@ -3,8 +3,6 @@
 import time
 from pathlib import Path
 
-import torch
-
 from tav.errors import Parser, UserError, bar, ctrl_c_waits, number, run
 from tav.runs import RUNS, Run
 from tav.tuning import Tuning, encoded, recipe
@@ -12,13 +10,61 @@ from tav.vae import Posterior
 from tav.video import read_clip
 from tav.weights import DTYPES, load, resolve
 
-MINI = Path(__file__).parent / "weights" / "mini"
+MINI = str(Path(__file__).parent / "weights" / "mini")
 READ = ("frames", "start", "stride", "size", "stretch")  # settings of how to read the clip
 SAVE_EVERY = 60.0  # seconds
 
 
-def arguments() -> dict:
-    """The arguments that were given; the others are not in there."""
+def main() -> None:
+    folder, settings = command_line()
+    device, dtype = resolve(settings.get("device"), settings.get("dtype"))
+    model = load(settings["weights"], device, dtype)
+    if note := model.defaults.get("note"):
+        print(" ".join(note.split()))
+    if settings.setdefault("weights_hash", model.hash) != model.hash:
+        raise UserError(f"{model.path}: not the weights this run was tuned on; pass those to --weights")
+    settings = recipe(model) | settings | {"device": device, "dtype": next(k for k in DTYPES if DTYPES[k] == dtype)}
+
+    source = folder.load("source")
+    if source is None:
+        frames, fps = read_clip(settings["clip"], **{key: settings[key] for key in READ})  # f 3 h w
+        latents = encoded(model, frames, bar("encoding", "frame"))  # mean and std: f 4 h/8 w/8, scaled
+        pixels = ((frames + 1) * 127.5).round().byte()
+        source = {"frames": pixels, "mean": latents.mean, "std": latents.std, "fps": frames.new_tensor(fps)}
+    posterior = Posterior(source["mean"].to(device), source["std"].to(device))
+    text = model.embed(settings["prompt"])  # 1 l d
+    tuning = Tuning(model, posterior, text, settings["lr"], settings["seed"])  # inflates: SC-Attn, Temp-Attn
+
+    with folder.working():
+        if state := folder.load("state"):
+            tuning.restore(state)
+        done, total = len(tuning.losses), settings["steps"]
+        if done > total:
+            raise UserError(f"{folder.path}: {done} steps are done already; ask for more --steps")
+        folder.write_settings(settings)
+        folder.save("source", source)
+        began, due = time.monotonic() - settings["seconds"], 0.0
+        stop = ctrl_c_waits()  # so that it cuts no step in two
+        progress = bar("tuning")(range(done, total + 1), initial=done, total=total)
+        for step in progress:
+            loss = tuning.loss()  # a UserError unless it is finite: weights saved here have just proved sound
+            if step == total or stop or time.monotonic() > due:
+                folder.save("state", tuning.state())
+                folder.save("tuned", tuning.tuned())
+                folder.write_losses(tuning.losses)
+                folder.write_settings(settings | {"seconds": round(time.monotonic() - began, 3)})
+                due = time.monotonic() + SAVE_EVERY
+            if step == total:
+                break
+            if stop:
+                raise KeyboardInterrupt(f" at step {step}; continue with tune.py --resume --out {folder.path}")
+            tuning.update(loss)
+            progress.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
+    print(f"tuned: {folder.path} (now: python sample.py --run {folder.path})")
+
+
+def command_line() -> tuple[Run, dict]:
+    """The run folder, new or resumed, and the settings that are given or known from before."""
     parser = Parser(description=__doc__)
     add = parser.add_argument
     add("clip", nargs="?", help="an mp4, gif or webm, or a folder of pictures")
@@ -36,80 +82,22 @@ def arguments() -> dict:
     add("--dtype", help="fp32, bf16 or fp16 (default: half precision on cuda, else fp32)")
     add("--out", help="run folder (default: a new one in runs/)")
     add("--resume", action="store_true", help="continue the run in --out, or else the newest")
-    return vars(parser.parse_args())
+    given = vars(parser.parse_args())  # what was not given is not in there
 
-
-def main() -> None:
-    folder, settings = new_or_resumed(arguments())
-    device, dtype = resolve(settings.get("device"), settings.get("dtype"))
-    model = load(settings["weights"], device, dtype)
-    if note := model.defaults.get("note"):
-        print(" ".join(note.split()))
-    if settings.setdefault("weights_hash", model.hash) != model.hash:
-        raise UserError(f"{model.path}: not the weights this run was tuned on; pass those to --weights")
-    settings = recipe(model) | settings | {"device": device, "dtype": next(k for k in DTYPES if DTYPES[k] == dtype)}
-
-    source = folder.load("source")
-    if source is None:
-        frames, fps = read_clip(settings["clip"], **{key: settings[key] for key in READ})  # f 3 h w
-        latents = encoded(model, frames, bar("encoding", "frame"))  # mean and std: f 4 h/8 w/8, scaled
-        pixels = ((frames + 1) * 127.5).round().to(torch.uint8)
-        source = {"frames": pixels, "mean": latents.mean, "std": latents.std, "fps": torch.tensor(fps)}
-    posterior = Posterior(source["mean"].to(device), source["std"].to(device))
-    text = model.embed(settings["prompt"])  # 1 l d
-    tuning = Tuning(model, posterior, text, settings["lr"], settings["seed"])  # inflates: SC-Attn, Temp-Attn
-    with folder.working():
-        if state := folder.load("state"):
-            tuning.restore(state)
-        if len(tuning.losses) > settings["steps"]:
-            raise UserError(f"{folder.path}: {len(tuning.losses)} steps are done already; ask for more --steps")
-        folder.write_settings(settings)
-        folder.save("source", source)
-        tune(folder, settings, tuning)
-    print(f"tuned: {folder.path} (now: python sample.py --run {folder.path})")
-
-
-def new_or_resumed(given: dict) -> tuple[Run, dict]:
-    """The run folder, and the settings so far. --resume can change --steps, and where and how to compute."""
-    out = given.pop("out", None)
     if given.pop("resume", False):
-        folder = Run(out)
+        folder = Run(given.pop("out", None))
         settings = folder.settings
-        for key in given.keys() - {"steps", "weights", "device", "dtype"}:
+        for key in given.keys() - {"steps", "weights", "device", "dtype"}:  # these may change
             if settings.get(key) != given[key]:
                 raise UserError(f"the run has {key} {settings.get(key)}, not {given[key]}; leave {key} out to resume")
         return folder, settings | given
     if "clip" not in given or not given.get("prompt", "").strip():
         raise UserError('a clip and a prompt are needed: python tune.py clip.mp4 "a man is skiing"; see --help')
-    folder = Run(out or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{Path(given['clip']).stem}")
-    folder.check_vacant()
+    folder = Run(given.pop("out", RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{Path(given['clip']).stem}"))
+    if any(file.is_file() for file in [folder.path, *folder.path.rglob("[!.]*")]):
+        raise UserError(f"{folder.path}: not an empty folder; choose another --out, or continue a run with --resume")
     read_clip(given["clip"], frames=1)  # is it one? Before gigabytes of weights are read
-    return folder, {"weights": str(MINI), "start": 0, "stretch": False, "seed": 0, "seconds": 0.0} | given
-
-
-def tune(folder: Run, settings: dict, tuning: Tuning) -> None:
-    """Tune until `steps` are done; save now and then, on Ctrl-C and at the end."""
-    began, due = time.monotonic() - settings["seconds"], 0.0
-
-    def save() -> None:
-        folder.save("state", tuning.state())
-        folder.save("tuned", tuning.tuned())
-        folder.write_losses(tuning.losses)
-        folder.write_settings(settings | {"seconds": round(time.monotonic() - began, 3)})
-
-    stop = ctrl_c_waits()  # so that it cuts no step in two
-    with bar("tuning")(total=settings["steps"], initial=len(tuning.losses)) as progress:
-        while (step := len(tuning.losses)) < settings["steps"]:
-            loss = tuning.loss()  # a UserError unless it is finite: weights saved here have just proved sound
-            if stop or time.monotonic() > due:
-                save()
-                due = time.monotonic() + SAVE_EVERY
-            if stop:
-                raise KeyboardInterrupt(f" at step {step}; continue with tune.py --resume --out {folder.path}")
-            tuning.update(loss)
-            progress.set_postfix(loss=f"{tuning.losses[-1]:.4f}", refresh=False)
-            progress.update()
-    save()
+    return folder, {"weights": MINI, "start": 0, "stretch": False, "seed": 0, "seconds": 0.0} | given
 
 
 if __name__ == "__main__":

@@ -1,10 +1,6 @@
-"""What a person at the keyboard reads while a command works, and when it cannot go on: one line, no traceback.
-
-A bug is not a user's mistake: whatever is not a `UserError` keeps its traceback.
-"""
+"""What a person at the keyboard reads while a command works or cannot go on; a bug keeps its traceback."""
 
 import argparse
-import math
 import signal
 import sys
 import warnings
@@ -19,12 +15,6 @@ class UserError(Exception):
     """A mistake the user can mend, in the form "what is wrong; what to do"."""
 
 
-def fail(message: str, status: int = 2) -> NoReturn:
-    """Print `message` as exactly one line on stderr and exit with `status`; 2 is the shell's usage error."""
-    print(" ".join(message.split()), file=sys.stderr)
-    sys.exit(status)
-
-
 class Parser(argparse.ArgumentParser):
     """Answers a wrong command line with one line, not with its whole usage; has no values for what was not given."""
 
@@ -32,26 +22,26 @@ class Parser(argparse.ArgumentParser):
         super().__init__(argument_default=argparse.SUPPRESS, **options)
 
     def error(self, message: str) -> NoReturn:
-        fail(f"error: {message}; see --help")
+        raise UserError(f"{message}; see --help")
 
 
-def bar(label: str, unit: str = "step") -> Callable[..., tqdm]:
-    """A progress bar to put around a loop, shown once that takes longer than two seconds."""
-    return partial(tqdm, desc=label, unit=unit, delay=2)
-
-
-def number(kind: type, least: float, most: float = math.inf) -> Callable[[str], float]:
+def number(kind: type, least: float, most: float = sys.maxsize) -> Callable[[str], float]:
     """The `type` of an argument that is a finite int or float from `least` to `most`."""
 
     def parse(text: str) -> float:
         value = kind(text)
-        if not least <= value <= most or value == math.inf:  # nan is not in between either
-            limit = f"{least} or more" if most == math.inf else f"from {least} to {most}"
+        if not least <= value <= most:  # and so for nan
+            limit = f"{least} or more" if most == sys.maxsize else f"from {least} to {most}"
             raise argparse.ArgumentTypeError(f"{text} is not {limit}")
         return value
 
     parse.__name__ = kind.__name__  # argparse: "invalid int value"
     return parse
+
+
+def bar(label: str, unit: str = "step") -> Callable[..., tqdm]:
+    """A progress bar to put around a loop, shown once that takes longer than two seconds."""
+    return partial(tqdm, desc=label, unit=unit, delay=2)
 
 
 def ctrl_c_waits() -> list[bool]:
@@ -67,15 +57,14 @@ def ctrl_c_waits() -> list[bool]:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call `main()`: a UserError exits with status 2, Ctrl-C with 130 (128 + SIGINT), a bug as Python does.
-
-    A warning, such as of a prompt that is too long, is one line as well.
-    """
-    warnings.formatwarning = lambda message, *_: f"warning: {message}\n"
+    """Call `main()`: a UserError exits with status 2, Ctrl-C with 130 (128 + SIGINT), a bug as Python does."""
+    warnings.formatwarning = lambda message, *_: f"warning: {message}\n"  # one line as well
     try:
         return main()
     except UserError as error:
         message, status = f"error: {error}", 2
     except KeyboardInterrupt as error:
         message, status = f"stopped by Ctrl-C{error}", 130
-    fail(message, status)  # only here, where the error has let go of its progress bar, which ends its line
+    # Only here has the error let go of its progress bar, which ends its line.
+    print(" ".join(message.split()), file=sys.stderr)
+    sys.exit(status)

@@ -93,7 +93,7 @@ class Tuning:
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Continue from a `state()`."""
         self.losses, scale, moments = tensors["losses"].tolist(), tensors["scale"].item(), {}
-        self.scale = scale if 1 not in (scale, self.scale) else self.scale  # fp16's own is not for other dtypes
+        self.scale = scale if 1 not in (scale, self.scale) else self.scale  # fp16's is not for other dtypes
         for i, name in enumerate(self.masters):
             self.masters[name].data.copy_(tensors[f"weight/{name}"])
             self.parameters[name].data.copy_(tensors[f"weight/{name}"])

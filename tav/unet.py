@@ -7,7 +7,7 @@ transformer blocks once `inflate` has been at them.
 """
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -92,8 +92,7 @@ def project(layer: nn.Module, tokens: Tensor) -> Tensor:
     return F.linear(tokens, layer.weight.flatten(1), layer.bias)
 
 
-@dataclass
-class Shared:
+class Shared(NamedTuple):
     """The sizes that every block of one UNet has in common."""
 
     groups: int

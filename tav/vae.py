@@ -1,7 +1,7 @@
 """Frames <-> latents: the autoencoder of latent diffusion (lesson 01).
 
-Shapes: b pictures, c channels, H W pixels, h w = H/8 W/8 latent height and width (8 = 2 to the number
-of resolutions less one), z latent channels. Every GroupNorm here has eps 1e-6, not the UNet's 1e-5.
+Shapes: b pictures, c channels, H W pixels, h w = H/8 W/8 latent height and width, z latent channels.
+Every GroupNorm here has eps 1e-6, not the UNet's 1e-5.
 """
 
 from dataclasses import dataclass
@@ -24,8 +24,7 @@ class Posterior:
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         """mean + std * noise, (b, z, h, w); the noise is drawn on the generator's own device."""
-        device = generator.device if generator is not None else self.mean.device
-        noise = torch.randn(self.mean.shape, generator=generator, device=device, dtype=torch.float32)
+        noise = torch.randn(self.mean.shape, generator=generator, device=(generator or self.mean).device)
         return self.mean + self.std * noise.to(self.mean)
 
 
@@ -66,9 +65,9 @@ class Stage(nn.Module):
             self.upsamplers = nn.ModuleList([Upsample2D(out_channels)])
 
     def forward(self, x: Tensor) -> Tensor:
-        for layer in self.children():  # resnets, then the resampler if there is one
-            for block in layer:
-                x = block(x)
+        for layers in self.children():  # resnets, then the resampler if there is one
+            for layer in layers:
+                x = layer(x)
         return x
 
 
@@ -116,8 +115,8 @@ class Decoder(nn.Module):
 class AutoencoderKL(nn.Module):
     """The VAE of Stable Diffusion (Rombach et al. 2022, section 3.1; diffusers' `AutoencoderKL`).
 
-    `scaling_factor` brings latents to unit variance, which the noise schedule assumes: 0.18215 is one
-    over the standard deviation of latents that latent diffusion measured on its training pictures.
+    `scaling_factor` brings latents to unit variance, which the noise schedule assumes: 0.18215 is one over
+    their standard deviation in latent diffusion's training pictures.
     """
 
     def __init__(

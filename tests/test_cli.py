@@ -107,15 +107,16 @@ def inflated(weights):
     return inflate(tav.load(weights).unet)
 
 
-def test_the_loss_picture_shows_every_loss(tmp_path):
+def test_the_loss_picture_shows_every_loss_and_their_mean(tmp_path):
     run = tune.Run(tmp_path)
     for losses in ([], [0.0], [1.0], [1.0, 0.5] * 40):
         run.write_losses(losses)
         assert len((tmp_path / "loss.csv").read_text().splitlines()) == 1 + len(losses)
-        pixels = np.asarray(Image.open(tmp_path / "loss.png"))[30:]
+        pixels = np.asarray(Image.open(tmp_path / "loss.png"))[20:]
         assert ((pixels != 255).any(axis=2).sum() > 0) == bool(losses)
-    dots = (pixels == 192).all(axis=2)  # silver
-    assert dots[:5].any() and dots[140:150].any() and not dots[20:130].any()  # at the top and half way down
+    dots, means = ((pixels[:, 200:] == colour).all(axis=2).any(axis=1) for colour in [(192, 192, 192), (65, 105, 225)])
+    assert dots[:12].any() and dots[150:160].any() and not dots[12:150].any()  # at the top and half way down
+    assert means[70:90].any() and not means[:70].any() and not means[90:].any()  # in between: silver, royal blue
 
 
 def test_the_last_line_says_where_to_look(place):
@@ -237,11 +238,11 @@ def test_damaged_files_are_mended_as_the_error_says(tuned):
         assert file.read_bytes() == whole
 
 
-def test_weights_that_break_stop_the_run_and_the_last_sound_state_stays(done, place, monkeypatch):
+@pytest.mark.parametrize("steps", ["6", "3"])  # the weights of the last step are tried out as well
+def test_weights_that_break_stop_the_run_and_the_last_sound_state_stays(steps, done, place, monkeypatch):
     monkeypatch.setattr(tune, "SAVE_EVERY", 0.0)
     monkeypatch.setattr(Tuning, "update", poison())
-    steps = [*SHORT[:-1], "6"]
-    broken = call(tune, *steps, folder=place)
+    broken = call(tune, *SHORT[:-1], steps, folder=place)
     assert broken.status == 2
     assert broken.err == "error: the loss is nan at step 3; try a smaller --lr\n"
     tensors = load_file(place / "run" / "state.safetensors")

@@ -1,7 +1,5 @@
 """Files and frames: what is written comes back, what is asked for is what is read, mistakes are named."""
 
-import io
-import os
 import re
 import subprocess
 
@@ -14,7 +12,7 @@ from PIL import Image, ImageSequence
 from tav import compare, video
 from tav.compare import sheet, side_by_side
 from tav.errors import UserError
-from tav.video import read_clip, replacing, to_pil, to_uint8, write_gif, write_mp4
+from tav.video import read_clip, replacing, to_uint8, write_gif, write_mp4
 
 
 def waves(f: int = 12, h: int = 96, w: int = 128) -> torch.Tensor:
@@ -43,6 +41,10 @@ def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
 def ffmpeg(*arguments) -> None:
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *arguments]
     subprocess.run([str(a) for a in command], check=True, stdin=subprocess.DEVNULL)
+
+
+def to_pil(frame: torch.Tensor) -> Image.Image:
+    return Image.fromarray(to_uint8(frame[None])[0])
 
 
 def write_folder(path, frames, fps=None) -> None:
@@ -112,7 +114,7 @@ def test_a_still_keeps_its_frames(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.gif"])
 def test_the_same_frames_make_the_same_file_and_leave_no_other(tmp_path, name):
-    (tmp_path / f".{name}.{os.getpid()}.part").write_text("left by a process that was killed")
+    (tmp_path / f".{name}.part").write_text("left by a process that was killed")
     WRITERS[name](tmp_path / name, waves(4), 8)
     first = (tmp_path / name).read_bytes()
     WRITERS[name](tmp_path / name, waves(4), 8)
@@ -203,7 +205,7 @@ def test_frames_start_and_stride(tmp_path, options, expected):
         assert numbers(read_clip(tmp_path / name, **options)[0]) == list(expected), name
 
 
-def test_a_film_is_read_no_further_than_needed(monkeypatch, tmp_path):
+def test_a_clip_is_read_no_further_than_needed(monkeypatch, tmp_path):
     taken = []
 
     def endless():
@@ -216,17 +218,25 @@ def test_a_film_is_read_no_further_than_needed(monkeypatch, tmp_path):
     assert taken[-1] == 14
 
 
-def test_ffmpeg_is_ended_and_an_unknown_frame_rate_is_8(monkeypatch, tmp_path):
-    def film():
-        yield {"fps": 0, "size": (4, 4)}
-        while True:
-            yield bytes(4 * 4 * 3)
+def test_ffmpeg_is_ended_however_much_of_the_film_is_read(monkeypatch, tmp_path):
+    started, popen = [], subprocess.Popen
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda *args, **options: started.append(popen(*args, **options)) or started[-1]
+    )
+    write_mp4(tmp_path / "a.mp4", noise(30, 256, 256), 8)
+    started.clear()
+    for frames in (1, None):
+        read_clip(tmp_path / "a.mp4", frames=frames)
+    with pytest.raises(UserError):
+        read_clip(tmp_path / "a.mp4", frames=31)
+    assert len(started) == 3 and all(process.poll() is not None for process in started)
 
-    reader = film()  # held here, so that only an explicit close ends it
-    monkeypatch.setattr(imageio_ffmpeg, "read_frames", lambda *args, **options: reader)
+
+def test_an_unknown_frame_rate_is_8(monkeypatch, tmp_path):
+    film = iter([{"fps": 0, "size": (4, 4)}, bytes(4 * 4 * 3)])
+    monkeypatch.setattr(imageio_ffmpeg, "read_frames", lambda *args, **options: film)
     (tmp_path / "a.mp4").write_text("something")
-    assert read_clip(tmp_path / "a.mp4", frames=2)[1] == 8
-    assert next(reader, "ended") == "ended"
+    assert read_clip(tmp_path / "a.mp4", stride=2)[1] == 4
 
 
 def test_pictures_come_in_the_order_of_their_numbers_upright_and_without_hidden_files(tmp_path):
@@ -238,19 +248,18 @@ def test_pictures_come_in_the_order_of_their_numbers_upright_and_without_hidden_
     (folder / "notes.txt").write_text("not a picture")
     assert numbers(read_clip(folder)[0]) == [0, 1, 2, 3]
 
+
+def test_a_picture_is_upright_and_lies_on_white(tmp_path):
     lying = Image.new("RGB", (20, 10), "white")
     lying.paste("black", (0, 0, 10, 10))  # on the left
     exif = Image.Exif()
     exif[0x0112] = 6  # show turned by 90 degrees clockwise
-    lying.save(tmp_path / "phone.jpg", exif=exif)
-    got, _ = read_clip(tmp_path / "phone.jpg", frames=1)
-    assert got.shape == (1, 3, 20, 10)
-    assert got[0, 0, 2, 5] < -0.9 and got[0, 0, 17, 5] > 0.9  # and so on top
-
-
-def test_a_transparent_png_lies_on_white(tmp_path):
-    Image.new("RGBA", (4, 4), (255, 0, 0, 0)).save(tmp_path / "a.png")
-    assert (read_clip(tmp_path / "a.png", frames=1)[0] == 1).all()
+    lying.save(tmp_path / "1.jpg", exif=exif)
+    Image.new("RGBA", (10, 20), (255, 0, 0, 0)).save(tmp_path / "2.png")  # fully transparent
+    got, _ = read_clip(tmp_path)
+    assert got.shape == (2, 3, 20, 10)
+    assert got[0, 0, 2, 5] < -0.9 and got[0, 0, 17, 5] > 0.9  # black is on top
+    assert (got[1] == 1).all()
 
 
 def test_a_rotated_film_is_upright_and_wide_pixels_are_made_square(tmp_path, capfd, caplog):
@@ -298,11 +307,14 @@ def test_crop_takes_the_middle_and_stretch_takes_all(tmp_path, size, turn):
         picture = picture.transpose(Image.Transpose.TRANSPOSE)
     picture.save(tmp_path / "a.png")
 
-    crop, _ = read_clip(tmp_path / "a.png", frames=1, size=size)
+    crop, _ = read_clip(tmp_path, size=size)
     assert crop.shape == (1, 3, size, size)
-    assert (to_uint8(crop) == [0, 128, 0]).all()  # none of red or blue leaks in
+    middle = (0, 20, 20, 40) if turn else (20, 0, 40, 20)
+    cut = picture.resize((size, size), Image.Resampling.LANCZOS, box=middle)
+    assert np.array_equal(to_uint8(crop)[0], np.asarray(cut))
+    assert to_pil(crop[0]).getpixel((size // 2, size // 2)) == (0, 128, 0)
 
-    whole, _ = read_clip(tmp_path / "a.png", frames=1, size=size, stretch=True)
+    whole, _ = read_clip(tmp_path, size=size, stretch=True)
     squeezed = picture.resize((size, size), Image.Resampling.LANCZOS)
     assert np.array_equal(to_uint8(whole)[0], np.asarray(squeezed))
     ends = [to_pil(whole[0]).getpixel(at) for at in [(0, 0), (size - 1, size - 1)]]
@@ -311,9 +323,9 @@ def test_crop_takes_the_middle_and_stretch_takes_all(tmp_path, size, turn):
 
 def test_a_square_of_the_right_size_is_left_alone(tmp_path):
     to_pil(noise(1, 24, 24)[0]).save(tmp_path / "a.png")
-    as_is, _ = read_clip(tmp_path / "a.png", frames=1)
+    as_is, _ = read_clip(tmp_path)
     for stretch in (False, True):
-        assert torch.equal(read_clip(tmp_path / "a.png", frames=1, size=24, stretch=stretch)[0], as_is)
+        assert torch.equal(read_clip(tmp_path, size=24, stretch=stretch)[0], as_is)
 
 
 # ---- mistakes
@@ -360,11 +372,6 @@ def make_no_picture(path):
     (path / "a" / "1.png").write_text("no picture")
 
 
-def make_mixed(path):
-    write_folder(path / "a", noise(2))
-    Image.new("RGB", (9, 9)).save(path / "a" / "9.png")
-
-
 def make_broken_gif(path):
     write_gif(path / "a.gif", noise(4), 8)
     data = (path / "a.gif").read_bytes()
@@ -380,26 +387,13 @@ def make_ten(path):
     write_gif(path / "a.gif", counted(10, 8, 8), 8)
 
 
-def make_png(path):
-    Image.new("RGB", (8, 8)).save(path / "a.png")
-
-
-def make_single_gif(path):
-    Image.new("RGB", (8, 8)).save(path / "a.gif")
-
-
-def make_single_film(path):
-    write_mp4(path / "a.mp4", counted(1), 8)
-
-
 UNREADABLE = "it is cut short, damaged or not what its name says; copy or convert it again, or use another"
-TEN = "has 10 frames, but"
-TWO = "a clip needs at least 2 frames and this has 1; use a longer one"
+SHORT = "; ask for fewer --frames or a smaller --stride, or use a longer clip"
 MISTAKES = [
     (None, "a.mp4", {}, "no such file or folder; check the spelling"),
     (make_folder, "a", {}, "no png or jpg in this folder; name a film, a gif or another folder"),
-    (lambda path: (path / "a.mp4").touch(), "a.mp4", {}, "the file is empty; copy or download it again"),
-    (lambda path: (path / "a.gif").touch(), "a.gif", {}, "the file is empty; copy or download it again"),
+    (lambda path: (path / "a.mp4").touch(), "a.mp4", {}, UNREADABLE),
+    (lambda path: (path / "a.gif").touch(), "a.gif", {}, UNREADABLE),
     (make_text, "a.mp4", {}, UNREADABLE),
     (make_cut, "a.mp4", {}, UNREADABLE),
     (make_head, "a.mp4", {}, UNREADABLE),
@@ -407,47 +401,14 @@ MISTAKES = [
     (make_broken_gif, "a.gif", {}, UNREADABLE),
     (make_broken_picture, "a", {}, f"1.png: {UNREADABLE}"),
     (make_no_picture, "a", {}, f"1.png: {UNREADABLE}"),
-    (make_mixed, "a", {}, "its pictures differ in size; give a --size to make them alike"),
-    (make_png, "a.png", {}, TWO),
-    (make_png, "a.png", {"frames": 24}, TWO),
-    (make_single_gif, "a.gif", {}, TWO),
-    (make_single_film, "a.mp4", {}, TWO),
-    (
-        make_ten,
-        "a.gif",
-        {"frames": 24},
-        f"{TEN} --frames 24 --start 0 --stride 1 needs 24; try --frames 10",
-    ),
+    (make_ten, "a.gif", {"frames": 24}, f"found only 10 of 24 frames from --start 0 at --stride 1{SHORT}"),
     (
         make_ten,
         "a.gif",
         {"frames": 4, "start": 3, "stride": 3},
-        f"{TEN} --frames 4 --start 3 --stride 3 needs 13; try --frames 3 or --stride 2 or --start 0",
+        f"found only 3 of 4 frames from --start 3 at --stride 3{SHORT}",
     ),
-    (
-        make_ten,
-        "a.gif",
-        {"frames": 24, "start": 40},
-        f"{TEN} --frames 24 --start 40 --stride 1 needs 64; try --frames 10 --start 0 --stride 1",
-    ),
-    (
-        make_ten,
-        "a.gif",
-        {"start": 40},
-        f"{TEN} --frames 2 --start 40 --stride 1 needs 42; try --start 8",
-    ),
-    (
-        make_ten,
-        "a.gif",
-        {"stride": 50},
-        f"{TEN} --frames 2 --start 0 --stride 50 needs 51; try --stride 9",
-    ),
-    (
-        make_ten,
-        "a.gif",
-        {"frames": 1, "start": 10},
-        f"{TEN} --frames 1 --start 10 --stride 1 needs 11; try --start 9",
-    ),
+    (make_ten, "a.gif", {"start": 10}, f"found only 0 of 1 frames from --start 10 at --stride 1{SHORT}"),
 ]
 
 
@@ -476,45 +437,8 @@ def test_a_film_that_is_cut_short_gives_what_it_has_and_says_how_much(tmp_path):
     got, _ = read_clip(tmp_path / "a.mp4")
     assert 2 <= len(got) < 8
     assert torch.equal(got[:2], read_clip(tmp_path / "whole.mp4", frames=2)[0])
-    words = f"has {len(got)} frames, but --frames 8 --start 0 --stride 1 needs 8; try --frames {len(got)}"
-    with pytest.raises(UserError, match=words):
+    with pytest.raises(UserError, match=f"found only {len(got)} of 8 frames"):
         read_clip(tmp_path / "a.mp4", frames=8)
-
-
-@pytest.mark.parametrize(
-    "options, words",
-    [
-        ({"frames": 0}, "--frames is 0; it must be 1 or more"),
-        ({"frames": -2}, "--frames is -2; it must be 1 or more"),
-        ({"start": -1}, "--start is -1; it must be 0 or more"),
-        ({"stride": 0}, "--stride is 0; it must be 1 or more"),
-        ({"stride": -1}, "--stride is -1; it must be 1 or more"),
-        ({"size": 0}, "--size is 0; it must be 1 or more"),
-    ],
-)
-def test_a_number_that_makes_no_sense_is_named(tmp_path, options, words):
-    make_ten(tmp_path)
-    with pytest.raises(UserError, match=f"^{words}$"):
-        read_clip(tmp_path / "a.gif", **options)
-
-
-@pytest.mark.parametrize("frames", [None, 1, 2, 4, 24])
-@pytest.mark.parametrize("start", [0, 3, 9, 10, 40])
-@pytest.mark.parametrize("stride", [1, 3, 50])
-def test_what_an_error_advises_works(monkeypatch, frames, start, stride):
-    monkeypatch.setattr(video, "open_clip", lambda path: (8.0, (Image.new("L", (1, 1)) for _ in range(10))))
-    asked = {"frames": frames, "start": start, "stride": stride}
-    wanted = frames or 2
-    if start + (wanted - 1) * stride < 10:
-        assert len(read_clip("a.gif", **asked)[0]) >= wanted
-        return
-    with pytest.raises(UserError) as raised:
-        read_clip("a.gif", **asked)
-    advice = str(raised.value).split("; try ")[1]
-    for way in advice.split(" or "):
-        changed = {key: int(value) for key, value in re.findall(r"--(\w+) (\d+)", way)}
-        assert changed.items() - asked.items()
-        assert len(read_clip("a.gif", **asked | changed)[0]) >= min(wanted, 2)
 
 
 # ---- nothing half-written
@@ -537,9 +461,9 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(monkeypatch, tmp_path, 
     with pytest.raises(kind) as raised:
         WRITERS[name](tmp_path / name, waves(2), 8)
     if kind is UserError:
-        why = "ffmpeg: exit status -9" if failure == -9 else "(ffmpeg: )?No space left on device"
-        words = f"cannot be written, {why}; make room or choose another folder"
-        assert re.fullmatch(f"{re.escape(str(tmp_path / name))}: {words}", str(raised.value))
+        why = {1: "ffmpeg: No space left on device (exit status 1)", -9: "ffmpeg:  (exit status -9)"}
+        words = f"cannot be written, {why.get(failure, 'No space left on device')}; make room or choose another folder"
+        assert str(raised.value) == f"{tmp_path / name}: {words}"
     assert [p.name for p in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "old"
 
@@ -560,7 +484,7 @@ def test_a_real_ffmpeg_that_runs_out_of_room(tmp_path, name):
 @pytest.mark.parametrize("write", [write_mp4, write_gif])
 def test_a_place_that_cannot_be_written(tmp_path, capfd, write):
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(UserError, match="file/a: cannot be written, ffmpeg: Not a directory; make room"):
+    with pytest.raises(UserError, match="file/a: cannot be written, ffmpeg: Not a directory .*; make room"):
         write(tmp_path / "file" / "a", waves(2), 8)
     (tmp_path / "taken").mkdir()
     with pytest.raises(UserError, match="taken: cannot be written, Is a directory; "):
@@ -588,49 +512,42 @@ def grey(frame: int) -> int:
     return round((frame / 16 - 0.9 + 1) * 127.5)
 
 
+LABEL = 54  # the height of a label of two lines; 6 pixels of white are at the other sides, 2 around each frame
+
+
 def test_a_sheet_shows_the_same_moments_of_every_video():
-    page = sheet([("long", counted(24, 32, 32)), ("short and small", counted(4, 8, 8))], columns=8, cell=40)
-    line = round(1.3 * 17)  # one line of text
-    assert page.size == (2 * 16 + 8 * 40 + 7 * 4, 2 * 16 + 2 * (line + 6 + 40) + 20)
-    across = [16 + 20 + i * 44 for i in range(8)]
-    first, second = 16 + line + 6 + 20, 16 + line + 6 + 40 + 20 + line + 6 + 20
-    assert [page.getpixel((x, first))[0] for x in across] == [grey(i) for i in (0, 3, 7, 10, 13, 16, 20, 23)]
-    assert [page.getpixel((x, second))[0] for x in across] == [grey(i) for i in (0, 0, 1, 1, 2, 2, 3, 3)]
-    assert page.getpixel((16 + 42, first)) == (255, 255, 255)  # between two frames
+    page = sheet([("a clip", counted(24)), ("an edit", counted(24).flip(0))], cell=40)
+    row = LABEL + 2 + 40 + 2 + 6
+    assert page.size == (6 + 8 * 44 + 6, 2 * row)
+    across, moments = [6 + 2 + 20 + i * 44 for i in range(8)], [0, 3, 7, 10, 13, 16, 20, 23]
+    first, second = LABEL + 2 + 20, row + LABEL + 2 + 20
+    assert [page.getpixel((x, first))[0] for x in across] == [grey(i) for i in moments]
+    assert [page.getpixel((x, second))[0] for x in across] == [grey(23 - i) for i in moments]
+    between = 6 + 44 - 2  # two frames
+    assert [page.getpixel((between + x, first))[0] for x in (-1, 0, 3, 4)] == [grey(0), 255, 255, grey(3)]
 
 
-def test_a_sheet_has_no_more_columns_than_frames_and_centres_what_is_narrow():
-    wide, narrow = counted(3, 20, 40), counted(2, 20, 20)
-    page = sheet([("a", wide), ("b", narrow)], cell=20)
-    assert page.width == 2 * 16 + 3 * 40 + 2 * 4
-    y = page.height - 16 - 10
-    assert [page.getpixel((x, y))[0] for x in (18, 36, 54)] == [255, grey(0), 255]
+def test_a_sheet_has_no_more_columns_than_frames_and_keeps_their_shape():
+    page = sheet([("a", counted(3, 20, 40))], cell=30)
+    assert page.size == (6 + 3 * 64 + 6, LABEL + 2 + 30 + 2 + 6)
+    assert [page.getpixel((6 + 2 + 30 + i * 64, LABEL + 17))[0] for i in range(3)] == [grey(i) for i in range(3)]
 
 
-def test_side_by_side_plays_together_and_ends_together():
-    got = side_by_side([("long", counted(5, 16, 16)), ("short", counted(2, 10, 20))], height=64)
-    line = round(1.3 * 17)
-    assert got.shape == (5, 3, 8 + line + 6 + 64 + 8, 8 + 64 + 8 + 128 + 8)
-    bytes_ = to_uint8(got)
-    y = 8 + line + 6 + 32
-    assert bytes_[:, y, 8 + 32, 0].tolist() == [grey(i) for i in range(5)]
-    assert bytes_[:, y, 8 + 64 + 8 + 64, 0].tolist() == [grey(i) for i in (0, 0, 0, 1, 1)]
-    assert (bytes_[:, :8] == 255).all() and (bytes_[:, y, 8 + 64 : 8 + 64 + 8] == 255).all()
+def test_side_by_side_plays_together():
+    got = side_by_side([("a clip", counted(5, 16, 32)), ("an edit", counted(5, 16, 32).flip(0))], height=64)
+    half = 6 + 2 + 128 + 2 + 6
+    assert got.shape == (5, 3, LABEL + 2 + 64 + 2 + 6, 2 * half)
+    pixels, y = to_uint8(got), LABEL + 2 + 32
+    assert pixels[:, y, half // 2, 0].tolist() == [grey(i) for i in range(5)]
+    assert pixels[:, y, half + half // 2, 0].tolist() == [grey(4 - i) for i in range(5)]
+    assert (pixels[:, y, half - 8 : half + 8] == 255).all()
 
 
-def test_side_by_side_stands_on_one_line_under_labels_of_any_length():
-    rows = [("a", counted(1, 8, 8)), ("a long label " * 9, counted(1, 8, 8))]
-    got = to_uint8(side_by_side(rows, height=64))
-    line = round(1.3 * 17)
-    assert got.shape == (1, 8 + 3 * line + 6 + 64 + 8, 8 + 64 + 8 + 64 + 8, 3)
-    top, bottom = 8 + 3 * line + 6, 8 + 3 * line + 6 + 63
-    assert (got[0, [top, bottom]][:, [20, 100]] == grey(0)).all()
-    assert (got[0, : 8 + 2 * line, : 8 + 64] == 255).all()  # the short label is right above its video
-
-
-def ink(picture: Image.Image) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of what is not white."""
-    return Image.fromarray(255 - np.asarray(picture.convert("L"))).getbbox()
+def ink(text: str, width: int = 200) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of what is not white in a label over a white picture."""
+    page = compare.titled(text, np.full((1, 10, width, 3), 255, np.uint8), 10)
+    assert page.shape == (LABEL + 2 + 10 + 2 + 6, 6 + 2 + width + 2 + 6, 3)
+    return Image.fromarray(255 - page).convert("L").getbbox()
 
 
 @pytest.mark.parametrize(
@@ -638,28 +555,23 @@ def ink(picture: Image.Image) -> tuple[int, int, int, int]:
     [
         ("a man is skiing", 1),
         ("a man, wearing pink clothes, is skiing", 2),
-        ("word " * 100, 3),
-        ("W" * 200, 3),
-        ("", 1),
+        ("spider man is skiing on the beach " * 9, 2),
+        ("skiing" * 20, 2),
+        ("a", 1),
     ],
 )
-def test_a_label_is_broken_to_fit(text, lines):
-    picture = compare.label(text, 200)
-    assert picture.size == (200, lines * round(1.3 * 17))
-    if text:
-        left, top, right, bottom = ink(picture)
-        assert right <= 200 and top < round(1.3 * 17) and bottom > (lines - 1) * round(1.3 * 17)
-        assert right > 100  # and the line is used
-    else:
-        assert ink(picture) is None
+def test_a_label_is_broken_to_fit_and_stands_right_above_its_video(text, lines):
+    left, top, right, bottom = ink(text)
+    assert 6 <= left < 10 and right < 216 - 6
+    assert (bottom - top > 22) == (lines == 2)  # a line of text is at most 17 pixels high
+    assert 0 < top and LABEL - 12 < bottom < LABEL
 
 
 def test_a_label_says_what_it_is_given():
-    def data(text: str) -> bytes:
-        out = io.BytesIO()
-        compare.label(text, 120).save(out, "png")
-        return out.getvalue()
+    def label(text: str) -> np.ndarray:
+        return compare.titled(text, np.zeros((1, 10, 120, 3), np.uint8), 10)
 
-    assert data("a cat") != data("a dog")
-    assert data("a café") == data("a cafe")  # the font has no accents, and a box would be worse
-    assert data("word " * 100) == data("word " * 200) != data("word " * 6)  # the ellipsis stands for the rest
+    assert (label("a cat") != label("a dog")).any()
+    assert (label("") == label(" ")).all() and (label("")[:LABEL] == 255).all()
+    assert (label("word " * 100) == label("word " * 200)).all()  # the ellipsis stands for the rest
+    assert (label("word " * 100) != label("word " * 4)).any()
