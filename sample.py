@@ -1,11 +1,13 @@
 """Edit a tuned clip by prompt: python sample.py "spider man is skiing on the beach"."""
 
 import re
+from pathlib import Path
 
 import torch
 
 from tav.compare import sheet, side_by_side
 from tav.errors import Parser, UserError, bar, number, run
+from tav.metrics import load_clip, table
 from tav.runs import Run
 from tav.sampling import inversion_key, invert, recipe, sample
 from tav.tuning import load_tuned
@@ -25,6 +27,8 @@ def arguments() -> dict:
     add("--guidance", type=number(float, 0), help="classifier-free guidance (published: 12.5; 1 is none)")
     add("--negative", help="what the videos should not show")
     add("--no-inversion", action="store_true", help="start from random noise, not from the clip's own")
+    add("--score", action="store_true", help="print how alike the frames are, and how like the prompt, as CLIP sees it")
+    add("--clip", help="a folder with CLIP ViT-L/14 to score with (default: the one that came with the weights)")
     add("--seed", type=number(int, 0, 2**32 - 1), help="seed of the random noise (default 0)")
     add("--device", help="cuda, mps or cpu (default: the first of these that is there)")
     add("--dtype", help="fp32, bf16 or fp16 (default: as tuned)")
@@ -45,6 +49,11 @@ def main() -> None:
     args = {"prompts": [settings["prompt"]], "negative": "", "seed": 0} | recipe(model) | given
     if not all(prompt.strip() for prompt in args["prompts"]):
         raise UserError("an empty prompt; say what the video should show")
+    if scored := given.keys() & {"score", "clip"}:
+        place = Path(given.get("clip", Path(model.path) / "clip"))
+        if not place.is_dir():
+            raise UserError(f"{place}: no such folder to score with; pass one of CLIP ViT-L/14 to --clip")
+        clip = load_clip(place, device)
 
     with folder.working():
         noise = first_noise(folder, model, tuned, source["mean"].to(device), args)  # f 4 h/8 w/8
@@ -57,6 +66,9 @@ def main() -> None:
         with replacing(folder.path / "samples" / "comparison.png") as part:
             sheet(videos).save(part, format="png")
         write(folder, "comparison", side_by_side(videos), source["fps"].item())
+        if scored:
+            prompts = [settings["prompt"], *args["prompts"]]
+            print(table(*clip, videos, prompts, folder.path / "samples" / "scores.csv"))
     print(f"edits: {folder.path / 'samples'} (first look at comparison.png)")
 
 

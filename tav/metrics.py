@@ -1,42 +1,27 @@
 """Is it any good? CLIP's image tower, frame consistency and textual alignment (lesson 12).
 
-Shapes: f frames, n patches of a picture, l text tokens, d width, p width of the space that pictures and
-texts share. Sources: CLIP (Radford et al. 2021), the scores of Tune-A-Video, section 5.2.
+Shapes: f frames, n patches, l tokens, d width, p width of the space of pictures and texts. Source: Radford et al. 2021.
 """
 
 import csv
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from . import configs
+from .configs import OWN
 from .errors import UserError
 from .files import need, read_json, tensors
 from .text import CLIPEncoder, CLIPTextModel, Tokenizer
 from .video import replacing, to_uint8
-from .weights import fill, load_tokenizer
+from .weights import Undrawn, fill, load_tokenizer
 
 MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]  # of CLIP's training pictures
-VISION = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
-VISION |= {"image_size": 224, "patch_size": 32, "hidden_act": "quick_gelu"}  # transformers' defaults
-
-
-class CLIPVisionEmbeddings(nn.Module):
-    """Pictures (f, 3, H, H) -> a class vector and a vector for each patch (f, 1+n, d)."""
-
-    def __init__(self, dim: int, image_size: int, patch_size: int):
-        super().__init__()
-        self.class_embedding = nn.Parameter(torch.randn(dim) * dim**-0.5)
-        self.patch_embedding = nn.Conv2d(3, dim, patch_size, stride=patch_size, bias=False)
-        self.position_embedding = nn.Embedding((image_size // patch_size) ** 2 + 1, dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        patches = self.patch_embedding(x).flatten(2).transpose(1, 2)  # f n d
-        first = self.class_embedding.expand(len(x), 1, -1)
-        return torch.cat([first, patches], dim=1) + self.position_embedding.weight
+FIXED = {"image_mean": MEAN, "image_std": STD, "resample": Image.Resampling.BICUBIC, "layer_norm_eps": 1e-5}
+VISION = {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12, "image_size": 224, "patch_size": 32}
 
 
 class CLIPVisionTransformer(nn.Module):
@@ -44,15 +29,21 @@ class CLIPVisionTransformer(nn.Module):
 
     def __init__(self, config: dict):
         super().__init__()
-        dim, act = config["hidden_size"], config.get("hidden_act", "quick_gelu")
-        self.embeddings = CLIPVisionEmbeddings(dim, config["image_size"], config["patch_size"])
+        dim, patch, side = config["hidden_size"], config["patch_size"], config["image_size"]
+        self.embeddings = nn.Module()
+        self.embeddings.class_embedding = nn.Parameter(torch.normal(0.0, dim**-0.5, (dim,)))
+        self.embeddings.patch_embedding = nn.Conv2d(3, dim, patch, stride=patch, bias=False)
+        self.embeddings.position_embedding = nn.Embedding((side // patch) ** 2 + 1, dim)
         self.pre_layrnorm = nn.LayerNorm(dim)  # spelled so in every checkpoint
         sizes = (config["num_hidden_layers"], dim, config["intermediate_size"], config["num_attention_heads"])
-        self.encoder = CLIPEncoder(*sizes, act, causal=False)
+        self.encoder = CLIPEncoder(*sizes, config.get("hidden_act", "quick_gelu"), causal=False)
         self.post_layernorm = nn.LayerNorm(dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.post_layernorm(self.encoder(self.pre_layrnorm(self.embeddings(x)))[:, 0])
+        patches = self.embeddings.patch_embedding(x).flatten(2).transpose(1, 2)  # f n d
+        x = torch.cat([self.embeddings.class_embedding.expand(len(x), 1, -1), patches], dim=1)  # f 1+n d
+        x = self.encoder(self.pre_layrnorm(x + self.embeddings.position_embedding.weight))
+        return self.post_layernorm(x[:, 0])
 
 
 class CLIP(CLIPTextModel):
@@ -72,85 +63,58 @@ class CLIP(CLIPTextModel):
 
     def embed_texts(self, ids: Tensor, end: int) -> Tensor:
         """Token ids (b, l) -> unit vectors (b, p), read at each row's first `end` token."""
-        states = self(ids)
         last = (ids == end).int().argmax(dim=1)
-        return F.normalize(self.text_projection(states[torch.arange(len(ids)), last]), dim=-1)
+        return F.normalize(self.text_projection(self(ids)[torch.arange(len(ids)), last]), dim=-1)
 
 
 def preprocess(frames: Tensor, size: int) -> Tensor:
-    """Frames (f, 3, H, W) in [-1, 1] -> CLIP's input (f, 3, size, size), as transformers' `CLIPImageProcessorPil`.
-
-    As bytes, bicubic until the short side is `size` (the long one is rounded down); centre crop; mean and std.
-    """
+    """Frames (f, 3, H, W) in [-1, 1] -> CLIP's input (f, 3, size, size), as transformers' CLIPImageProcessorPil:
+    bytes, bicubic until the short side is `size` (the long one rounded down), centre crop, mean and std."""
     h, w = frames.shape[2:]
     new = (size * w // min(h, w), size * h // min(h, w))
     left, top = (new[0] - size) // 2, (new[1] - size) // 2
-    pictures = [Image.fromarray(pixels).resize(new, Image.Resampling.BICUBIC) for pixels in to_uint8(frames)]
-    crops = [bytearray(p.crop((left, top, left + size, top + size)).tobytes()) for p in pictures]
-    x = torch.stack([torch.frombuffer(c, dtype=torch.uint8).view(size, size, 3) for c in crops]).permute(0, 3, 1, 2)
-    return (x / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
-
-
-def clip_folder(weights: str) -> Path:
-    """Where the CLIP that came with the weights is: in the folder `clip/` beside their other parts."""
-    if not (folder := Path(weights) / "clip").is_dir():
-        raise UserError(f"{weights}: no clip/ in it to score with; pass --clip with a folder of CLIP ViT-L/14")
-    return folder
+    pictures = [np.asarray(Image.fromarray(p).resize(new, Image.Resampling.BICUBIC)) for p in to_uint8(frames)]
+    x = torch.from_numpy(np.stack(pictures))[:, top : top + size, left : left + size].permute(0, 3, 1, 2) / 255
+    return (x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
 
 
 def load_clip(folder: str | Path, device: str = "cpu") -> tuple[CLIP, Tokenizer]:
-    """CLIP from a folder of transformers' `CLIPModel`: config.json, model.safetensors, tokenizer files.
-
-    Raises UserError, naming what is wrong or missing, and if its pictures are prepared otherwise than here.
-    """
-    folder = Path(folder)
-    config, words, _ = (need(folder, name) for name in ("config.json", "vocab.json", "merges.txt"))
-    config, looks = read_json(config), folder / "preprocessor_config.json"
-    looks = read_json(looks) if looks.exists() else {}
-    fixed = {"image_mean": MEAN, "image_std": STD, "resample": Image.Resampling.BICUBIC, "layer_norm_eps": 1e-5}
+    """CLIP from a folder of transformers' `CLIPModel`. UserError if it is not whole, or not of the kind known here."""
+    folder, own = Path(folder), OWN["text_encoder"]  # transformers' defaults; VISION: where the image tower's differ
+    config, looks = (read_json(need(folder, f"{name}.json")) for name in ("config", "preprocessor_config"))
     try:
-        defaults = {"text_config": configs.OWN["text_encoder"], "vision_config": VISION}
-        text, vision = ({k: config[part].get(k, v) for k, v in own.items()} for part, own in defaults.items())
-        for key, value in [*looks.items(), *config["text_config"].items(), *config["vision_config"].items()]:
-            if fixed.get(key, value) != value:
-                raise ValueError(f"{key} = {value}")
-        with torch.device("meta"):
-            model = CLIP(text, vision, config.get("projection_dim", 512))
-    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
-        raise UserError(f"{folder}: not the config.json of a CLIP as known here ({error!r}); use another") from None
+        text, vision = own | config["text_config"], own | VISION | config["vision_config"]
+        if odd := {k: v for part in (looks, text, vision) for k, v in part.items() if FIXED.get(k, v) != v}:
+            raise ValueError(odd)
+        with torch.device("meta"), Undrawn():
+            model = CLIP({k: text[k] for k in own}, vision, config.get("projection_dim", 512))
+    except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        raise UserError(f"{folder}: not a CLIP of the kind known here ({error!r}); use another") from None
     fill(model, tensors(need(folder, "model.safetensors")), device, torch.float32, folder)
-    return model, load_tokenizer(words.parent, text)
+    return model, load_tokenizer(folder, text)
 
 
 def frame_consistency(vectors: Tensor, adjacent: bool = False) -> float:
-    """Mean cosine of the frames' CLIP vectors (f, p), in percent: over all pairs, or over neighbours only.
-
-    In fp64 and rounded to fp32, so that a still has exactly 100. One frame alone has none: nan.
-    """
-    vectors = F.normalize(vectors.cpu().double(), dim=-1)
-    cosines = (vectors @ vectors.T).float()
-    i, j = torch.triu_indices(*cosines.shape, offset=1)  # i < j
-    return 100 * cosines[i, j][(j == i + 1) | (not adjacent)].mean().item()
+    """Mean cosine of frames' CLIP vectors (f, p), in percent: over all pairs, or neighbours only; nan if f is 1."""
+    i, j = torch.triu_indices(len(vectors), len(vectors), offset=1)  # i < j
+    cosines = F.cosine_similarity(vectors[i].double(), vectors[j].double()).float()  # so that a still has exactly 100
+    return 100 * cosines[(j == i + 1) | (not adjacent)].mean().item()
 
 
 def textual_alignment(vectors: Tensor, text: Tensor) -> float:
-    """Mean of 100 times the cosine of each frame's vector (f, p) and the prompt's (p,)."""
+    """Mean of 100 times the cosine of each frame's CLIP vector (f, p) and the prompt's (p,)."""
     return 100 * F.cosine_similarity(vectors, text[None]).mean().item()
 
 
 @torch.no_grad()
-def score(clip: CLIP, tokenizer: Tokenizer, frames: Tensor, prompt: str) -> tuple[float, float, float]:
-    """Frame consistency, over all pairs and over neighbours, and textual alignment of frames (f, 3, H, W)."""
-    device = clip.logit_scale.device
-    vectors = clip.embed_pictures(preprocess(frames, clip.image_size).to(device))  # f p
-    text = clip.embed_texts(tokenizer(prompt).to(device), tokenizer.end)[0]  # p
-    return frame_consistency(vectors), frame_consistency(vectors, adjacent=True), textual_alignment(vectors, text)
-
-
-def table(rows: list[tuple[str, tuple[float, float, float]]], path: Path) -> str:
-    """The scores of videos (name, score), as a table to print; also writes it to `path` as csv."""
-    head = ("consistency", "adjacent", "alignment")
+def table(clip: CLIP, tokenizer: Tokenizer, videos: list[tuple[str, Tensor]], prompts: list[str], path: Path) -> str:
+    """The scores of videos (name, (f, 3, H, W)), one with each prompt: a table to print and, at `path`, a csv."""
+    rows, device = [("video", "consistency", "adjacent", "alignment")], clip.logit_scale.device
+    for (name, frames), prompt in zip(videos, prompts, strict=True):
+        vectors = clip.embed_pictures(preprocess(frames, clip.image_size).to(device)).cpu()  # f p
+        text = clip.embed_texts(tokenizer(prompt).to(device), tokenizer.end)[0].cpu()  # p
+        scores = frame_consistency(vectors), frame_consistency(vectors, True), textual_alignment(vectors, text)
+        rows.append((name, *(f"{score:.2f}" for score in scores)))
     with replacing(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("video", *head), *((name, *map("{:.2f}".format, s)) for name, s in rows)])
-    lines = [f"{a:11.2f}{b:10.2f}{c:11.2f}  {name}" for name, (a, b, c) in rows]
-    return "\n".join([f"{head[0]:>11}{head[1]:>10}{head[2]:>11}", *lines])
+        csv.writer(file).writerows(rows)
+    return "\n".join(f"{c:>11}{a:>10}{t:>11}  {name}" for name, c, a, t in rows)

@@ -15,7 +15,7 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler, UNet2DConditionModel
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 HERE = Path(__file__).parent
 TOKENIZER = HERE.parents[1] / "weights" / "clip-tokenizer"
@@ -48,6 +48,21 @@ UNETS = {  # name: (tav's own arguments, diffusers' own arguments)
         {"attention_head_dim": [2, 4, 4], "use_linear_projection": True},
     ),
 }
+CLIP = {
+    "text": dict(TEXT, vocab_size=514, num_hidden_layers=2),  # 256 bytes, alone and at a word's end, start and end
+    "vision": {
+        "hidden_size": 24,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 3,
+        "image_size": 16,
+        "patch_size": 4,
+    },
+    "width": 20,
+}
+# Height and width of frames: no resizing; only cropping, with an odd rest; smaller, wide and high; larger, with
+# an odd rest; a scale of 16/49, which is not quite that in floating point (49 * (16 / 49) < 16).
+FRAMES = [(16, 16), (16, 19), (37, 50), (53, 41), (9, 12), (49, 49)]
 SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
 
 PROMPTS = [
@@ -165,6 +180,34 @@ def unet() -> dict:
     return sizes
 
 
+def metrics() -> dict:
+    # Pillow's bicubic, as in OpenAI's own code; transformers' other image processor resizes with torchvision.
+    processor = CLIPImageProcessorPil(size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16})
+    ids = torch.randint(512, (3, 77), generator=torch.Generator().manual_seed(40))
+    for row, end in enumerate((5, 30, 76)):
+        ids[row, end] = 513  # the first of them counts
+        ids[row, end + 1 :: 2] = 513
+    inputs, outputs, generator = {"ids": ids}, {}, torch.Generator().manual_seed(41)
+    for h, w in FRAMES:
+        frames = torch.randint(256, (2, 3, h, w), dtype=torch.uint8, generator=generator)
+        inputs[f"frames.{h}x{w}"] = frames
+        outputs[f"pixels.{h}x{w}"] = processor(list(frames), return_tensors="pt").pixel_values
+    pixels = torch.cat(list(outputs.values()))
+    for act in ("quick_gelu", "gelu"):
+        text = dict(CLIP["text"], hidden_act=act, eos_token_id=513)
+        vision = dict(CLIP["vision"], hidden_act=act)
+        model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=CLIP["width"]))
+        weights = randomize(model, 42)
+        out = model(input_ids=ids, pixel_values=pixels)
+        outputs |= {
+            f"{act}.pictures": out.image_embeds,
+            f"{act}.texts": out.text_embeds,
+            f"{act}.logits": out.logits_per_image,
+        }
+    save("metrics", weights, inputs, outputs)
+    return {"metrics": CLIP}
+
+
 def schedule() -> dict:
     x, prediction = noise(2, 4, 3, 5, seed=30), noise(2, 4, 3, 5, seed=31)
     fresh = torch.randn(x.shape, generator=torch.Generator().manual_seed(32))
@@ -204,7 +247,7 @@ def tokens() -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    sizes = text() | vae() | unet() | schedule()
+    sizes = text() | vae() | unet() | schedule() | metrics()
     lines = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in sizes.items()]
     (HERE / "sizes.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     tokens()
