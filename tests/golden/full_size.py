@@ -20,6 +20,7 @@ import transformers
 from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from tav.metrics import CLIP
 from tav.text import CLIPTextModel
 from tav.unet import UNet2DConditionModel
 from tav.vae import AutoencoderKL
@@ -87,6 +88,23 @@ def unet(heads: list[int], text_width: int, config: dict) -> None:
     report("UNet", lambda: ours(x, t, states), lambda: theirs(x, t, encoder_hidden_states=states).sample, ours)
 
 
+def clip() -> None:
+    """ViT-L/14, which the paper scores with: pictures and texts as unit vectors."""
+    text = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
+    vision = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16}
+    vision |= {"image_size": 224, "patch_size": 14}
+    torch.manual_seed(0)
+    text_config = text | {"bos_token_id": 49406, "eos_token_id": 49407}
+    config = transformers.CLIPConfig(text_config=text_config, vision_config=vision, projection_dim=768)
+    theirs = transformers.CLIPModel(config).eval()
+    ours = build(lambda: CLIP(text | {"vocab_size": 49408}, vision, 768), theirs.state_dict())
+    pixels, ids = torch.randn(2, 3, 224, 224), torch.randint(49406, (2, 77))
+    ids[:, -1] = 49407
+    expected = theirs(input_ids=ids, pixel_values=pixels)
+    report("CLIP pictures", lambda: ours.embed_pictures(pixels), lambda: expected.image_embeds, ours)
+    report("CLIP texts", lambda: ours.embed_texts(ids, 49407), lambda: expected.text_embeds, ours)
+
+
 def build(make: Callable[[], nn.Module], weights: dict[str, Tensor]) -> nn.Module:
     """A tav module around the reference's own tensors: no second copy, names checked strictly."""
     with torch.device("meta"):
@@ -106,6 +124,9 @@ def report(name: str, ours: Callable[[], Tensor], theirs: Callable[[], Tensor], 
 
 if __name__ == "__main__":
     with torch.inference_mode():
+        print("ViT-L/14")
+        clip()
+        gc.collect()
         print("SD 1.4 and 2.1")
         vae()
         for version, sizes in VERSIONS.items():
