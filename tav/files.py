@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,30 +13,29 @@ from torch import Tensor
 from .errors import UserError
 
 
-def opened(path: Path):
-    """The safetensors file, open for reading tensor by tensor; UserError if it is damaged."""
+def tensors(path: Path) -> Iterator[tuple[str, Tensor]]:
+    """Each name and tensor of a safetensors file, mapped from disk, not copied; UserError if it is damaged."""
     try:
-        return safe_open(path, framework="pt")
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():
+                yield name, file.get_tensor(name)
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: not a whole safetensors file ({error}); get it again") from None
-
-
-def tensors(path: Path) -> Iterator[tuple[str, Tensor]]:
-    """Each name and tensor of a file, one at a time; the bytes are mapped from disk, not copied."""
-    with opened(path) as file:
-        for name in file.keys():
-            yield name, file.get_tensor(name)
 
 
 def read_json(path: Path) -> dict:
     """The object in a JSON file; UserError if there is none."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # no such file, not UTF-8, not JSON
+        return {**json.loads(path.read_text(encoding="utf-8"))}
+    except (OSError, ValueError, TypeError) as error:  # cannot be read, not UTF-8 or not JSON, no object
         raise UserError(f"{path}: cannot be read as JSON ({error}); get it again") from None
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: not a JSON object; get it again")
-    return value
+
+
+def need(folder: Path, name: str) -> Path:
+    """The file of that name; UserError if there is none."""
+    if not (folder / name).is_file():
+        raise UserError(f"{folder}: no {name} in it; see weights/README.md for what belongs there")
+    return folder / name
 
 
 def file_digest(path: Path) -> str:
@@ -47,42 +47,33 @@ def file_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-# ------------------------------------------------------------------- the diffusers layout, here or on the hub
-
-STEMS = {"unet": "unet/diffusion_pytorch_model", "vae": "vae/diffusion_pytorch_model"}
-STEMS["text_encoder"] = "text_encoder/model"
-SMALL = [f"{part}/config.json" for part in STEMS] + ["scheduler/scheduler_config.json", "tav.json"]
-SMALL += [f"tokenizer/{n}" for n in ("vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json")]
-
-
-def need(folder: Path, name: str) -> Path:
-    """The file of that name; UserError if there is none."""
-    if not (folder / name).is_file():
-        raise UserError(f"{folder}: no {name} in it; see weights/README.md for what belongs there")
-    return folder / name
+STEMS = {part: f"{part}/diffusion_pytorch_model" for part in ("vae", "unet")} | {"text_encoder": "text_encoder/model"}
+ENDS = (".safetensors", "-*-of-*.safetensors")  # of a file that is whole, of numbered pieces
+VARIANTS = {False: ("", ".fp16"), True: (".fp16", "")}  # by whether half precision is wanted: what comes first
+CONFIGS = {part: f"{part}/config.json" for part in STEMS} | {"scheduler": "scheduler/scheduler_config.json"}
+SMALL = [f"tokenizer/{n}" for n in ("vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json")]
+SMALL += [*CONFIGS.values(), "tav.json"]
 
 
 def weight_files(folder: Path, part: str, half: bool) -> list[Path]:
-    """A part's safetensors files: whole or sharded, fp32 or `.fp16.`, the asked-for precision first."""
-    for variant in (".fp16", "") if half else ("", ".fp16"):
-        if (whole := folder / f"{STEMS[part]}{variant}.safetensors").is_file():
-            return [whole]
-        if (index := folder / f"{STEMS[part]}.safetensors.index{variant}.json").is_file():
-            shards = set(read_json(index).get("weight_map", {}).values())
-            return [need(folder, f"{part}/{shard}") for shard in sorted(shards)]
+    """The safetensors of a part."""
+    for variant in VARIANTS[half]:
+        for end in ENDS:
+            if files := sorted(folder.glob(f"{STEMS[part]}{variant}{end}")):
+                return files
     raise UserError(f"{folder}: no {STEMS[part]}.safetensors in it (pickled weights are never loaded); get that file")
 
 
-def fetched(repo: str, half: bool) -> Path:
+def fetched(name: str, half: bool) -> Path:
     """The local copy of a hub repository: only files that are needed, in one precision, fetched only once."""
-    for variant in (".fp16", "") if half else ("",):
-        kinds = (f"{variant}.safetensors", f"{variant}-*-of-*.safetensors", f".safetensors.index{variant}.json")
-        wanted = [f"{stem}{kind}" for stem in STEMS.values() for kind in kinds]
+    if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*(?<!\.safetensors)", name) or Path(name).parent.exists():
+        raise UserError(f"{name}: no such weights folder or file; see weights/README.md for where to get one")
+    for variant in VARIANTS[half]:
+        wanted = SMALL + [f"{stem}{variant}{end}" for stem in STEMS.values() for end in ENDS]
         try:
-            folder = Path(huggingface_hub.snapshot_download(repo, allow_patterns=SMALL + wanted))
+            folder = Path(huggingface_hub.snapshot_download(name, allow_patterns=wanted))
         except Exception as error:  # of many kinds: offline, no such repository, one behind a licence, a full disk
-            why = f"no such folder here, and the hub does not give it: {error}"
-            raise UserError(f"{repo}: {' '.join(why.split())}") from None
+            raise UserError(f"{name}: no such folder here, and the hub does not give it: {error}") from None
         if all(any(folder.glob(f"{stem}{variant}*.safetensors")) for stem in STEMS.values()):
             break
     return folder

@@ -77,6 +77,10 @@ def config(place: Path, part: str, **changes) -> None:
     write(file, json.dumps(json.loads(file.read_text()) | changes))
 
 
+def own_settings(place: Path, values: dict | list) -> None:
+    write(place / "weights" / "tav.json", json.dumps(values))
+
+
 def run_json(place: Path, change) -> None:
     file = place / "run" / "run.json"
     file.write_text(json.dumps(change(json.loads(file.read_text()))))
@@ -149,7 +153,11 @@ TUNE = {
     "a .ckpt": (lambda p: write(p / "a.ckpt", "hello"), [*SHORT, "--weights", "a.ckpt"], "a .ckpt file is a pickle"),
     "an unknown block": (lambda p: config(p, "unet", down_block_types=["AttnDownBlock2D"]), SHORT, "AttnDownBlock2D"),
     "a config that is no JSON": (lambda p: write(p / "weights" / "unet" / "config.json", "{"), SHORT, "config.json"),
-    "a tav.json that is no JSON": (lambda p: write(p / "weights" / "tav.json", "[]"), SHORT, "tav.json: not a JSON"),
+    "a tav.json that is no object": (lambda p: own_settings(p, []), SHORT, "weights/tav.json: cannot be read as JSON"),
+    "a tav.json with a word for a number": (lambda p: own_settings(p, {"tune": {"steps": "many"}}), SHORT,
+                                            "weights/tav.json: a value of the wrong type"),
+    "a tav.json with a number for a table": (lambda p: own_settings(p, {"tune": 3}), SHORT,
+                                             "weights/tav.json: a value of the wrong type"),
     "a folder with something in it": (lambda p: write(p / "run" / "a.txt", "hello"), SHORT, "run: not an empty folder"),
     "a file for a folder": (lambda p: write(p / "run", "hello"), SHORT, "run: not an empty folder"),
     "a folder in a file": (NOTHING, [*SHORT, "--out", "clip.gif/run"], "cannot be written"),

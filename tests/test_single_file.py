@@ -7,19 +7,21 @@ import json
 from pathlib import Path
 
 import pytest
-import tiny
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from tav import single_file
+from tav.configs import arguments
 from tav.errors import UserError
-from tav.text import CLIPTextModel
+from tav.files import CONFIGS, STEMS
+from tav.text import CLIPTextModel, quick_gelu
 from tav.unet import UNet2DConditionModel
 from tav.vae import AutoencoderKL
-from tav.weights import PARTS, Undrawn, load
+from tav.weights import CLIP_TOKENIZER, PARTS, Undrawn, fill, load
 
 LAYOUT = json.loads((Path(__file__).parent / "data" / "single_file.json").read_text(encoding="utf-8"))
+PUBLISHED = {False: single_file.SD1, True: single_file.SD2}
 PREFIX = {"unet": "model.diffusion_model.", "vae": "first_stage_model."}
 
 Row = tuple[str, tuple[int, ...], str, int | None]  # their name, its shape, our name, which third of it
@@ -111,30 +113,42 @@ def test_the_list_is_as_long_as_the_real_files():
     assert {part: len(names) for part, names in sd2.items()} == {"unet": 686, "vae": 248, "text_encoder": 23 * 12 + 4}
 
 
+def built(raw: dict[str, dict]) -> dict[str, nn.Module]:
+    """Modules of the sizes that the configs say, randomly initialised."""
+    torch.manual_seed(0)
+    return {part: build(**arguments(part, raw[part])) for part, build in PARTS.items()}
+
+
 @pytest.mark.parametrize("sd2", [False, True])
-def test_sizes_follow_from_the_shapes(sd2):
-    sizes, modules = single_file.sizes(published_shapes(sd2)), full_size(sd2)
-    assert sizes["unet"]["heads"] == ([5, 10, 20, 20] if sd2 else [8] * 4)
-    assert sizes["text_encoder"]["num_attention_heads"] == (16 if sd2 else 12)
-    assert sizes["text_encoder"]["hidden_act"] == ("gelu" if sd2 else "quick_gelu")
+def test_the_published_sizes(sd2):
     with torch.device("meta"), Undrawn():
-        for part, build in PARTS.items():
-            ours, expected = build(**sizes[part]).state_dict(), modules[part].state_dict()
-            assert {n: t.shape for n, t in ours.items()} == {n: t.shape for n, t in expected.items()}
+        ours, modules = built(PUBLISHED[sd2]), full_size(sd2)
+    for part in PARTS:
+        state, expected = ours[part].state_dict(), modules[part].state_dict()
+        assert {n: t.shape for n, t in state.items()} == {n: t.shape for n, t in expected.items()}
+        heads = [[m.heads for m in module.modules() if hasattr(m, "heads")] for module in (ours[part], modules[part])]
+        assert heads[0] == heads[1] and (heads[0] or part == "vae")
+    act = torch.nn.functional.gelu if sd2 else quick_gelu
+    assert ours["text_encoder"].text_model["encoder"].layers[0].act is act
 
 
 @pytest.mark.parametrize("sd2", [False, True])
-@pytest.mark.parametrize("part", PARTS)
-def test_every_real_tensor_is_where_we_look_for_it(part, sd2):
-    """One to one, by name and by shape; and what is in the file besides is ignored knowingly, by name."""
-    state = full_size(sd2)[part].state_dict()
-    listed = {ours: (theirs, third) for theirs, _, ours, third in manifest(sd2)[part]}
-    sizes = single_file.sizes(published_shapes(sd2))
-    assert {name: single_file.source(part, name, sizes) for name in state} == listed
-    for _, shape, ours, third in manifest(sd2)[part]:
-        shape = shape if third is None else (shape[0] // 3, *shape[1:])
-        in_vae_attention = part == "vae" and ".attentions." in ours
-        assert tuple(state[ours].shape) == (shape[:2] if in_vae_attention and len(shape) == 4 else shape), ours
+def test_every_real_tensor_gets_the_name_we_expect(sd2):
+    """One to one, each by its name alone."""
+    for part, listed in manifest(sd2).items():
+        for theirs, shape, ours, third in listed:
+            found = [name for name, _ in single_file.renamed([(theirs, torch.empty(shape, device="meta"))])]
+            assert (found[0] if third is None else found[third]) == f"{part}.{ours}"
+            assert len(found) == (1 if third is None else 3)
+
+
+@pytest.mark.parametrize("sd2", [False, True])
+def test_a_real_file_fills_the_whole_model(sd2):
+    """By name and by shape, with nothing missing or left over. On the meta device: no memory to speak of."""
+    modules = nn.ModuleDict(full_size(sd2))
+    file = {name: torch.empty(shape, device="meta") for name, shape in published_shapes(sd2).items()}
+    assert len(file) == (1244 if sd2 else 1147)
+    fill(modules, single_file.renamed(file.items()), "meta", torch.float32, "")
 
 
 @pytest.mark.parametrize("sd2", [False, True])
@@ -147,12 +161,66 @@ def test_what_is_ignored_and_nothing_else(sd2):
 # ------------------------------------------------------------------------------------------- round trip
 
 
+def narrow(sd2: bool) -> dict[str, dict]:
+    """SD1 or SD2 with as many blocks as published and few channels, so that every name is a real one."""
+    raw = PUBLISHED[sd2]
+    text = {"hidden_size": 64, "intermediate_size": 64, "num_attention_heads": 1}
+    return raw | {
+        "text_encoder": raw["text_encoder"] | text,
+        "vae": raw["vae"] | {"block_out_channels": [32, 64, 96, 96]},
+        "unet": raw["unet"] | {"block_out_channels": [32, 64, 96, 96], "cross_attention_dim": 64},
+    }
+
+
+NARROW = {sd2: narrow(sd2) for sd2 in (False, True)}
+
+
+@pytest.fixture(autouse=True)
+def narrowed(monkeypatch):
+    monkeypatch.setattr(single_file, "SD1", NARROW[False])
+    monkeypatch.setattr(single_file, "SD2", NARROW[True])
+
+
+def write_folder(at: Path, sd2: bool, modules: dict[str, nn.Module]) -> Path:
+    """The diffusers layout."""
+    scheduler = {"prediction_type": "v_prediction" if sd2 else "epsilon"}
+    size = {"sample_size": 96 if sd2 else 64}
+    for part, config in (NARROW[sd2] | {"scheduler": scheduler}).items():
+        (at / part).mkdir(parents=True)
+        (at / CONFIGS[part]).write_text(json.dumps(config | (size if part == "unet" else {})))
+    for part, module in modules.items():
+        save_file(module.state_dict(), at / f"{STEMS[part]}.safetensors")
+    (at / "tokenizer").mkdir()
+    for name in ("vocab.json", "merges.txt"):
+        (at / "tokenizer" / name).symlink_to((CLIP_TOKENIZER / name).resolve())
+    if sd2:  # as published
+        (at / "tokenizer" / "special_tokens_map.json").write_text('{"pad_token": "!"}')
+    return at
+
+
+def write_single_file(at: Path, sd2: bool, modules: dict[str, nn.Module]) -> Path:
+    """The original layout, as the list has it."""
+    tensors: dict[str, torch.Tensor] = {}
+    for part, listed in manifest(sd2).items():
+        state = modules[part].state_dict()
+        for theirs, shape, ours, third in listed:
+            tensor = state[ours]
+            tensor = tensor.view(*tensor.shape, *[1] * (len(shape) - tensor.ndim))  # the VAE's 1x1 convolutions
+            tensors[theirs] = torch.cat([tensors[theirs], tensor]) if third else tensor
+    tensors |= {name: torch.zeros(1) for name in unused(sd2)} | {"model_ema.decay": torch.zeros(1)}
+    save_file(tensors, at, {"modelspec.prediction_type": "v"} if sd2 else None)
+    return at
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> dict[bool, tuple[Path, Path]]:
-    """The same tiny weights in both layouts, for SD 1 and SD 2."""
-    at = tmp_path_factory.mktemp("layouts")
-    names = {False: "sd1", True: "sd2"}
-    return {sd2: (tiny.folder(at / n, sd2), tiny.single_file(at / f"{n}.safetensors", sd2)) for sd2, n in names.items()}
+def made(tmp_path_factory) -> dict[bool, tuple[dict[str, nn.Module], Path, Path]]:
+    """Modules, and both layouts of the same weights, for SD 1 and SD 2."""
+    at, found = tmp_path_factory.mktemp("layouts"), {}
+    for sd2, name in {False: "sd1", True: "sd2"}.items():
+        modules = built(NARROW[sd2])
+        single = write_single_file(at / f"{name}.safetensors", sd2, modules)
+        found[sd2] = (modules, write_folder(at / name, sd2, modules), single)
+    return found
 
 
 def equal(a: nn.Module, b: nn.Module) -> bool:
@@ -161,29 +229,29 @@ def equal(a: nn.Module, b: nn.Module) -> bool:
 
 
 @pytest.mark.parametrize("sd2", [False, True])
-def test_both_layouts_load_to_the_same_modules(made, sd2):
-    a, b = (load(path) for path in made[sd2])
-    original = tiny.modules(sd2)
+def test_both_layouts_load_to_the_same_model(made, sd2):
+    original, a, b = made[sd2][0], *map(load, made[sd2][1:])
     for part in PARTS:
         assert equal(getattr(a, part), getattr(b, part)) and equal(getattr(a, part), original[part])
     assert a.schedule.prediction_type == b.schedule.prediction_type == ("v_prediction" if sd2 else "epsilon")
     heads = [[m.heads for m in model.unet.modules() if hasattr(m, "heads")] for model in (a, b)]
-    assert heads[0] == heads[1] and set(heads[0]) == {1 if sd2 else 8}
+    assert heads[0] == heads[1] and set(heads[0]) == ({5, 10, 20} if sd2 else {8})
     assert torch.equal(a.embed("a man is skiing"), b.embed("a man is skiing"))
-    assert b.size == (768 if sd2 else 512)
+    assert a.tokenizer("a").flatten()[-1] == b.tokenizer("a").flatten()[-1] == (0 if sd2 else a.tokenizer.end)
+    assert a.size == b.size == (768 if sd2 else 512)
 
 
 def test_in_half_precision(made):
-    model = load(made[True][1], dtype=torch.float16)
+    model = load(made[True][2], dtype=torch.float16)
     assert {p.dtype for part in PARTS for p in getattr(model, part).parameters()} == {torch.float16}
 
 
 # ---------------------------------------------------------------------------------------------- refusals
 
 
-def changed(path: Path, at: Path, drop: str = "", metadata: dict | None = None, **more: torch.Tensor) -> Path:
+def changed(path: Path, at: Path, drop: str = "", **more: torch.Tensor) -> Path:
     tensors = load_file(path) | more
-    save_file({name: tensor for name, tensor in tensors.items() if name != drop}, at, metadata)
+    save_file({name: tensor for name, tensor in tensors.items() if name != drop}, at)
     return at
 
 
@@ -195,23 +263,40 @@ def refused(path: Path) -> str:
 
 
 def test_a_missing_a_strange_and_a_misshapen_tensor_are_named(made, tmp_path):
-    sd1, at = made[False][1], tmp_path / "changed.safetensors"
+    sd1, at = made[False][2], tmp_path / "changed.safetensors"
     name = "model.diffusion_model.input_blocks.1.0.in_layers.0.weight"
-    assert "1 tensor (down_blocks.0.resnets.0.norm1.weight) missing" in refused(changed(sd1, at, drop=name))
-    assert "1 tensor (control_model.x) unexpected" in refused(changed(sd1, at, **{"control_model.x": torch.zeros(1)}))
+    assert "1 missing (unet.down_blocks.0.resnets.0.norm1.weight);" in refused(changed(sd1, at, drop=name))
+    stranger = "control_model.input_blocks.0.0.weight"
+    assert f"1 unexpected ({stranger});" in refused(changed(sd1, at, **{stranger: torch.zeros(1)}))
     message = refused(changed(sd1, at, **{name: torch.zeros(3)}))
-    assert "1 tensor (down_blocks.0.resnets.0.norm1.weight (3,) instead of (64,)) of the wrong shape" in message
+    assert "1 of the wrong shape (unet.down_blocks.0.resnets.0.norm1.weight (3,) instead of (32,));" in message
+
+
+def test_a_misshapen_fused_tensor_is_named(made, tmp_path):
+    fused = "cond_stage_model.model.transformer.resblocks.0.attn.in_proj_bias"
+    message = refused(changed(made[True][2], tmp_path / "base.safetensors", **{fused: torch.zeros(2)}))
+    layer = "text_encoder.text_model.encoder.layers.0.self_attn"
+    assert f"3 of the wrong shape ({layer}.q_proj.bias (1,) instead of (64,), {layer}.k_proj.bias (1,)" in message
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path):
     save_file({"lora_unet.alpha": torch.zeros(1)}, tmp_path / "lora.safetensors")
-    assert "no tensor" in refused(tmp_path / "lora.safetensors")
-    assert "is it a whole Stable Diffusion 1.x or 2.x file?" in refused(tmp_path / "lora.safetensors")
+    message = refused(tmp_path / "lora.safetensors")
+    assert "tensors: 1,130 missing (text_encoder.text_model.embeddings.token_embedding.weight, " in message
+    assert "1 unexpected (lora_unet.alpha); is it a whole Stable Diffusion 1.x or 2.x?" in message
 
 
 def test_an_inpainting_file_is_refused(made, tmp_path):
-    wide = {"model.diffusion_model.input_blocks.0.0.weight": torch.zeros(64, 9, 3, 3)}
-    assert "an inpainting UNet" in refused(changed(made[False][1], tmp_path / "inpaint.safetensors", **wide))
+    wide = {"model.diffusion_model.input_blocks.0.0.weight": torch.zeros(32, 9, 3, 3)}
+    message = refused(changed(made[False][2], tmp_path / "inpaint.safetensors", **wide))
+    assert "(unet.conv_in.weight (32, 9, 3, 3) instead of (32, 4, 3, 3))" in message
+
+
+def small(path: Path, sd2: bool, metadata: dict) -> Path:
+    """A file that has no more of SD 1 or SD 2 than tells which one it is."""
+    name = "cond_stage_model.model.ln_final.bias" if sd2 else "cond_stage_model.transformer.text_model.x"
+    save_file({name: torch.zeros(1)}, path, metadata)
+    return path
 
 
 @pytest.mark.parametrize(
@@ -226,10 +311,13 @@ def test_an_inpainting_file_is_refused(made, tmp_path):
         ("mine-base", {"modelspec.prediction_type": "v"}, "v_prediction"),
     ],
 )
-def test_what_sd2_predicts_is_told_by_metadata_or_name(name, metadata, expected):
-    assert single_file.prediction_type(published_shapes(True), metadata, Path(f"{name}.safetensors")) == expected
-    assert single_file.prediction_type(published_shapes(False), metadata, Path("any.safetensors")) == "epsilon"
+def test_what_sd2_predicts_is_told_by_metadata_or_name(name, metadata, expected, tmp_path):
+    found = single_file.configs(small(tmp_path / f"{name}.safetensors", True, metadata))
+    assert found["scheduler"] == {"prediction_type": expected}
+    assert found["unet"]["sample_size"] == (96 if expected == "v_prediction" else 64)
+    assert single_file.configs(small(tmp_path / f"{name}.safetensors", False, metadata))["scheduler"] == {}
 
 
-def test_an_sd2_file_that_does_not_tell_is_refused(made, tmp_path):
-    assert "put 768 or base into its name" in refused(changed(made[True][1], tmp_path / "mine.safetensors"))
+def test_an_sd2_file_that_does_not_tell_is_refused(tmp_path):
+    message = refused(small(tmp_path / "v2.safetensors", True, {}))
+    assert "Put 768 (predicts v) or base (predicts epsilon) into its name" in message

@@ -1,7 +1,4 @@
-"""Tiny Stable Diffusions in the real layouts, with random weights: what tests run on.
-
-`folder(path, ...)` writes the diffusers layout, `single_file(path, ...)` the original one.
-"""
+"""Tiny Stable Diffusions in the diffusers layout, with random weights: what tests run on."""
 
 import json
 from pathlib import Path
@@ -9,7 +6,6 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from tav import single_file as original
 from tav.text import CLIPTextModel
 from tav.unet import UNet2DConditionModel
 from tav.vae import AutoencoderKL
@@ -72,35 +68,4 @@ def folder(path: Path, sd2: bool = False, seed: int = 0, dtype: torch.dtype = to
         target = path / "tokenizer" / name
         if not target.exists():
             target.symlink_to((CLIP_TOKENIZER / name).resolve())
-    return path
-
-
-def single_file(path: Path, sd2: bool = False, seed: int = 0, extras: bool = True) -> Path:
-    """The original layout: the same weights as `folder`, under the names of the single file."""
-    parts = modules(sd2, seed)
-    sizes = {
-        "unet": UNET | {"attentive": [True, False]},
-        "vae": VAE,
-        "text_encoder": {"hidden_act": "gelu" if sd2 else "quick_gelu"},
-    }
-    tensors: dict[str, torch.Tensor] = {}
-    for part, module in parts.items():
-        for name, tensor in module.state_dict().items():
-            theirs, third = original.source(part, name, sizes)
-            if ".mid.attn_1." in theirs and tensor.ndim == 2:
-                tensor = tensor[:, :, None, None]  # 1x1 convolutions there
-            if third is not None:  # q, k and v arrive in this order
-                tensor = torch.cat([tensors[theirs], tensor]) if theirs in tensors else tensor
-            tensors[theirs] = tensor
-    if extras:
-        tensors |= {"betas": torch.zeros(1000), "alphas_cumprod": torch.zeros(1000), "model_ema.decay": torch.zeros(1)}
-        if sd2:  # the real tower has 24 layers, of which the last is not used
-            last = {"ln_1.weight": (64,), "attn.in_proj_weight": (192, 64), "mlp.c_fc.bias": (64,)}
-            tower = {f"transformer.resblocks.23.{name}": shape for name, shape in last.items()}
-            for name, shape in (tower | {"text_projection": (64, 64), "logit_scale": ()}).items():
-                tensors[f"cond_stage_model.model.{name}"] = torch.zeros(shape)
-        else:
-            tensors["cond_stage_model.transformer.text_model.embeddings.position_ids"] = torch.arange(77)[None]
-    metadata = {"modelspec.prediction_type": "v"} if sd2 else None
-    save_file({k: v.contiguous().clone() for k, v in tensors.items()}, path, metadata=metadata)
     return path
