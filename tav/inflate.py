@@ -1,8 +1,8 @@
 """An image UNet that eats video: SC-Attn, Temp-Attn, and which parameters train (lessons 07, 08, 09).
 
 Shapes: b prompts, f frames, n = h*w tokens of a frame, d token width. Source: Tune-A-Video
-(arXiv 2212.11565), section 4.1 and the published code. Its convolutions work frame by frame, which
-frames folded into the batch do already; its GroupNorms pool over frames (`layers.group_norm`).
+(arXiv 2212.11565), section 4.1. Convolutions work frame by frame, which frames folded into the batch do
+already; GroupNorms pool over frames (`layers.group_norm`).
 """
 
 import torch
@@ -42,10 +42,10 @@ class TemporalAttention(Attention):
 
 
 class VideoTransformerBlock(BasicTransformerBlock):
-    """SC-Attn, attention to the text, feed-forward, Temp-Attn; `norm_temp`, `attn_temp` as published.
+    """SC-Attn, attention to the text, feed-forward, Temp-Attn.
 
-    Temp-Attn's output layer starts at zero, weight and bias, so that before tuning the video UNet is
-    the image UNet. (The published code leaves the bias at its random initial value.)
+    Temp-Attn's output layer starts at zero, weight and bias, so that before tuning the video UNet is the image
+    UNet. (The published code leaves the bias at its random initial value.)
     """
 
     def __init__(self, dim: int, heads: int, context_dim: int):
@@ -67,8 +67,8 @@ class VideoTransformerBlock(BasicTransformerBlock):
 def inflate(unet: UNet2DConditionModel) -> UNet2DConditionModel:
     """Turn the image UNet into the video UNet, in place: every transformer block gets its video form.
 
-    The image weights stay; Temp-Attn's queries, keys and values take PyTorch's default initial values
-    (`torch.manual_seed` before the call fixes them). An inflated UNet is returned as it is.
+    The image weights stay; Temp-Attn's queries, keys and values take PyTorch's initial values, which
+    `torch.manual_seed` fixes. An inflated UNet stays as it is.
     """
     for transformer in [m for m in unet.modules() if isinstance(m, Transformer2DModel)]:
         for i, block in enumerate(transformer.transformer_blocks):

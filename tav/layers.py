@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
+def attend(q: Tensor, k: Tensor, v: Tensor, heads: int, causal: bool = False) -> Tensor:
     """softmax(q k^T / sqrt(e)) v, head by head: q (b, n, d), k and v (b, l, d) with d = heads * e -> (b, n, d)."""
     q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))  # b heads n e
-    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(-2)  # b n d
+    return F.scaled_dot_product_attention(q, k, v, is_causal=causal).transpose(1, 2).flatten(-2)  # b n d
 
 
 class Attention(nn.Module):
@@ -47,7 +47,7 @@ class GEGLU(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two layers of width 4d with a GEGLU between; `net.1` was dropout, hence the Identity."""
+    """Two layers with a GEGLU of width 4d between; `net.1` was dropout, hence the Identity."""
 
     def __init__(self, dim: int):
         super().__init__()

@@ -15,11 +15,11 @@ from .vae import decode
 from .weights import StableDiffusion
 
 PUBLISHED = {"steps": 50, "guidance": 12.5}  # for Stable Diffusion 1.4
-Progress = Callable[[Iterable], Iterable]  # for instance tqdm: passes on what it is given, and shows it
+Progress = Callable[[Iterable], Iterable]  # for instance tqdm
 
 
 def recipe(model: StableDiffusion) -> dict:
-    """How to sample from these weights: steps, guidance and perhaps example prompts; as published, or their own."""
+    """How to sample from these weights: as published, unless they have settings of their own."""
     return PUBLISHED | model.defaults.get("sample", {})
 
 
@@ -61,12 +61,11 @@ def sample(
 
 def inversion_key(model: StableDiffusion, tuned: dict[str, Tensor], latents: Tensor, steps: int) -> str:
     """A name that changes with anything an inversion depends on."""
-    schedule, names = model.schedule, sorted(tuned)
-    facts = [model.hash, model.dtype, model.device.type, model.tokenizer("").tolist(), steps, names]
-    facts += [schedule.prediction_type, schedule.steps_offset]
-    digest = hashlib.sha256(repr(facts).encode())
-    for tensor in [schedule.alphas_cumprod, schedule.final_alpha_cumprod, latents, *map(tuned.get, names)]:
-        digest.update(tensor.cpu().numpy().tobytes())
+    facts = {**vars(model.schedule), **tuned, "latents": latents, "prompt": model.tokenizer("")}
+    digest = hashlib.sha256(repr([model.hash, model.dtype, model.device.type, steps]).encode())
+    for name, value in sorted(facts.items()):
+        digest.update(f"{name}, ".encode())
+        digest.update(value.cpu().numpy().tobytes() if isinstance(value, Tensor) else repr(value).encode())
     return digest.hexdigest()[:16]
 
 

@@ -7,8 +7,7 @@ latents, e unit noise and Abar = Abar_t,
     x_t = sqrt(Abar) x_0 + sqrt(1 - Abar) e        DDPM (Ho et al. 2020), equation 4
     v_t = sqrt(Abar) e - sqrt(1 - Abar) x_0        Salimans & Ho 2022, appendix D
 
-and the UNet predicts e or v. In DDIM (Song et al. 2021) alpha means DDPM's Abar. Everything is computed,
-and returned, in fp32 whatever the dtype of the latents.
+and the UNet predicts e or v. In DDIM (Song et al. 2021) alpha means Abar. All is computed in fp32.
 """
 
 import torch
@@ -18,9 +17,8 @@ from torch import Tensor
 class Schedule:
     """Stable Diffusion's noise schedule; the arguments are the keys of `scheduler_config.json`.
 
-    `prediction_type`: "epsilon" (SD 1, SD 2 base) or "v_prediction" (SD 2 at 768). `steps_offset` shifts
-    the grid of sampling steps up by one. `set_alpha_to_one` false: the last DDIM step ends at the noise
-    level of timestep 0, Abar_0 = 0.99915, not at 1; training never saw less noise than that.
+    `prediction_type`: "epsilon" (SD 1, SD 2 base) or "v_prediction" (SD 2 at 768). `set_alpha_to_one` false: the
+    last DDIM step ends at Abar_0 = 0.99915, not at 1; training never saw less noise than that.
     """
 
     def __init__(
@@ -48,16 +46,12 @@ class Schedule:
     def timesteps(self, steps: int) -> list[int]:
         """The DDIM grid, descending ("leading" in diffusers): 50 steps visit 981, 961, ..., 21, 1.
 
-        Neighbours are N // steps apart, N = `num_train_timesteps`; the step after the last, -19, stands for
-        the end of the schedule. Raises ValueError unless 1 <= steps and all of the grid lies below N.
+        The step after the last, -19, stands for the end of the schedule. ValueError if the grid has no room.
         """
-        if not 1 <= steps <= self.num_train_timesteps:
-            raise ValueError(f"{steps} steps: must be between 1 and {self.num_train_timesteps}")
+        if not 1 <= steps <= self.num_train_timesteps - self.steps_offset:
+            raise ValueError(f"{steps} steps do not fit into a schedule of {self.num_train_timesteps}")
         stride = self.num_train_timesteps // steps
-        grid = [i * stride + self.steps_offset for i in range(steps)]
-        if grid[-1] >= self.num_train_timesteps:
-            raise ValueError(f"{steps} steps would begin at t = {grid[-1]}, above the schedule's last")
-        return grid[::-1]
+        return [i * stride + self.steps_offset for i in range(steps)][::-1]
 
     def add_noise(self, x0: Tensor, noise: Tensor, t: int | Tensor) -> Tensor:
         """x_t from clean latents and unit noise (b, c, h, w): DDPM, equation 4."""

@@ -14,11 +14,12 @@ from tokenizers import Regex, models, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as BPETokenizer
 from torch import Tensor, nn
 
+from .layers import attend
+
 START, END = "<|startoftext|>", "<|endoftext|>"
 LENGTH = 77  # CLIP's context length, where a folder names none
 
-# What counts as a word for CLIP: a special token, an English ending, a run of letters, one digit, or a
-# run of anything else but blanks. Source: `SimpleTokenizer` of openai/CLIP.
+# A word for CLIP (openai/CLIP, `SimpleTokenizer`): a special token, an English ending, letters, one digit, others.
 WORD = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 
 
@@ -61,7 +62,7 @@ class Tokenizer:
         return cls(vocab, merges, settings.get("model_max_length") or LENGTH, pad)
 
     def __call__(self, prompts: str | list[str]) -> Tensor:
-        """Token ids (b, l), long. Warns with the words that did not fit when a prompt is too long."""
+        """Token ids (b, l). Warns with the words that did not fit when a prompt is too long."""
         prompts = [prompts] if isinstance(prompts, str) else prompts
         rows = list(map(self._fit, prompts))
         return torch.tensor([row + [self.pad] * (self.length - len(row)) for row in rows])
@@ -71,7 +72,6 @@ class Tokenizer:
         return [self.bpe.id_to_token(i) for i in self._fit(prompt)]
 
     def _fit(self, prompt: str) -> list[int]:
-        """Start, the prompt's ids cut to length - 2, end."""
         encoding, room = self.bpe.encode(prompt, add_special_tokens=False), self.length - 2
         if len(encoding.ids) > room:
             first = encoding.word_ids.index(encoding.word_ids[room])  # a word cut in the middle counts as cut
@@ -95,10 +95,8 @@ class CLIPAttention(nn.Module):
         self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(dim, dim) for _ in range(4))
 
     def forward(self, x: Tensor) -> Tensor:
-        projections = (self.q_proj, self.k_proj, self.v_proj)
-        q, k, v = (p(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for p in projections)  # b heads l e
-        x = F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
-        return self.out_proj(x.transpose(1, 2).flatten(-2))  # b l d
+        q, k, v = self.q_proj(x), self.k_proj(x), self.v_proj(x)
+        return self.out_proj(attend(q, k, v, self.heads, self.causal))
 
 
 class CLIPLayer(nn.Module):

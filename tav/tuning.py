@@ -1,8 +1,7 @@
 """One-shot tuning: a few attention projections learn one clip (lesson 10).
 
 Shapes: f frames, c h w latent channels, height and width, l d text tokens and width. Source: Tune-A-Video,
-section 4.2 and the published configuration: AdamW, learning rate 3e-5, one timestep a step for the whole
-clip, independent noise for each frame, gradients clipped to norm 1, 500 steps.
+section 4.2, and its published configuration.
 """
 
 import torch
@@ -19,7 +18,7 @@ PUBLISHED = {"frames": 24, "stride": 2, "steps": 500, "lr": 3e-5}  # for Stable 
 
 
 def recipe(model: StableDiffusion) -> dict:
-    """How to tune these weights: frames, stride, size, steps, lr. The published recipe, unless they have their own."""
+    """How to tune these weights: as published, unless they have settings of their own."""
     return PUBLISHED | {"size": model.size} | model.defaults.get("tune", {})
 
 
@@ -40,8 +39,7 @@ class Tuning:
             self.unet = inflate(model.unet)
         self.parameters = trainable(self.unet)
         self.masters = {name: nn.Parameter(p.detach().float().clone()) for name, p in self.parameters.items()}
-        weights = list(self.masters.values())
-        self.optimizer = torch.optim.AdamW(weights, lr, (0.9, 0.999), eps=1e-8, weight_decay=1e-2, foreach=True)
+        self.optimizer = torch.optim.AdamW(self.masters.values(), lr, weight_decay=1e-2, foreach=True)
         self.scale = 2.0**14 if text.dtype == torch.float16 else 1.0
 
     def loss(self) -> Tensor:
@@ -58,7 +56,7 @@ class Tuning:
         return loss
 
     def update(self, loss: Tensor) -> None:
-        """Its gradients to the masters, clip, AdamW, and the masters' values back to the UNet."""
+        """Its gradients to the masters, clipped to norm 1; AdamW; the masters' values back to the UNet."""
         (loss * self.scale).backward()
         for p, master in zip(self.parameters.values(), self.masters.values()):
             master.grad, p.grad = p.grad.float() / self.scale, None

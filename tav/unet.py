@@ -2,8 +2,7 @@
 
 Shapes: b prompts, f frames, c channels, h w latent height and width, n = h*w tokens, l text tokens,
 d token width. Frames travel folded into the batch, (b*f, c, h, w); an image is a video of one frame.
-`frames` is passed down to what looks beyond one frame: the ResNet blocks' GroupNorms, and the
-transformer blocks once `inflate` has been at them.
+Only the ResNet blocks' GroupNorms look beyond one frame, and transformer blocks that `inflate` changed.
 """
 
 import math
@@ -26,6 +25,15 @@ def timestep_embedding(t: Tensor, dim: int) -> Tensor:
     k = torch.arange(dim // 2, device=t.device, dtype=torch.float32)
     angles = t[:, None].float() * torch.exp(-math.log(10000) * k / (dim // 2))
     return torch.cat([angles.cos(), angles.sin()], dim=-1)
+
+
+class Shared(NamedTuple):
+    """The sizes that every block of one UNet has in common."""
+
+    groups: int
+    time_dim: int
+    context_dim: int
+    linear: bool
 
 
 class TimestepEmbedding(nn.Module):
@@ -66,17 +74,17 @@ class BasicTransformerBlock(nn.Module):
 
 
 class Transformer2DModel(nn.Module):
-    """Feature map (b*f, c, h, w) -> tokens -> one transformer block -> feature map, with a residual.
+    """Feature map (b*f, c, h, w) -> tokens -> a transformer block -> feature map, with a residual.
 
-    Stable Diffusion 1 projects in and out with 1x1 convolutions, 2 with linear layers: the same arithmetic.
+    SD 1 projects in and out with 1x1 convolutions, SD 2 with linear layers: the same arithmetic.
     """
 
-    def __init__(self, channels: int, heads: int, context_dim: int, groups: int, linear: bool):
+    def __init__(self, channels: int, heads: int, net: Shared):
         super().__init__()
-        self.norm = nn.GroupNorm(groups, channels, eps=1e-6)
-        self.proj_in = nn.Linear(channels, channels) if linear else nn.Conv2d(channels, channels, 1)
-        self.transformer_blocks = nn.ModuleList([BasicTransformerBlock(channels, heads, context_dim)])
-        self.proj_out = nn.Linear(channels, channels) if linear else nn.Conv2d(channels, channels, 1)
+        self.norm = nn.GroupNorm(net.groups, channels, eps=1e-6)
+        self.proj_in = nn.Linear(channels, channels) if net.linear else nn.Conv2d(channels, channels, 1)
+        self.transformer_blocks = nn.ModuleList([BasicTransformerBlock(channels, heads, net.context_dim)])
+        self.proj_out = nn.Linear(channels, channels) if net.linear else nn.Conv2d(channels, channels, 1)
 
     def forward(self, x: Tensor, text: Tensor, frames: int = 1) -> Tensor:
         tokens = self.norm(x).permute(0, 2, 3, 1).flatten(1, 2)  # bf n c
@@ -92,26 +100,14 @@ def project(layer: nn.Module, tokens: Tensor) -> Tensor:
     return F.linear(tokens, layer.weight.flatten(1), layer.bias)
 
 
-class Shared(NamedTuple):
-    """The sizes that every block of one UNet has in common."""
-
-    groups: int
-    time_dim: int
-    context_dim: int
-    linear: bool
-
-
 class Level(nn.Module):
-    """ResNet blocks of one resolution, with `widths` input channels, and `attentions` transformers behind them.
-
-    `heads` is None where there are no transformers.
-    """
+    """ResNet blocks of one resolution, with `widths` input channels, and, unless `heads` is None, transformers."""
 
     def __init__(self, widths: list[int], channels: int, heads: int | None, attentions: int, net: Shared):
         super().__init__()
         self.resnets = nn.ModuleList([ResnetBlock2D(c, channels, net.groups, EPS, net.time_dim) for c in widths])
-        sizes = (channels, heads, net.context_dim, net.groups, net.linear)
-        self.attentions = nn.ModuleList([Transformer2DModel(*sizes) for _ in range(attentions if heads else 0)])
+        transformers = attentions if heads else 0
+        self.attentions = nn.ModuleList([Transformer2DModel(channels, heads, net) for _ in range(transformers)])
 
     def step(self, i: int, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
         x = self.resnets[i](x, time, frames)
@@ -177,35 +173,27 @@ class UNet2DConditionModel(nn.Module):
         cross_attention_dim: int,
         linear_projection: bool = False,
         norm_num_groups: int = 32,
-        in_channels: int = 4,
-        out_channels: int = 4,
     ):
         super().__init__()
-        channels, levels = list(block_out_channels), len(block_out_channels)
-        time_dim = 4 * channels[0]
-        net = Shared(norm_num_groups, time_dim, cross_attention_dim, linear_projection)
-        level_heads = [h if a else None for h, a in zip(heads, attentive)]
-        self.time_embedding = TimestepEmbedding(channels[0], time_dim)
-        self.conv_in = nn.Conv2d(in_channels, channels[0], 3, padding=1)
-
+        width, last = block_out_channels[0], len(block_out_channels) - 1
+        net = Shared(norm_num_groups, 4 * width, cross_attention_dim, linear_projection)
+        levels = list(enumerate(zip(block_out_channels, [h if a else None for h, a in zip(heads, attentive)])))
+        self.time_embedding = TimestepEmbedding(width, net.time_dim)
+        self.conv_in = nn.Conv2d(4, width, 3, padding=1)
+        skips = [width]
         self.down_blocks = nn.ModuleList()
-        skips, width = [channels[0]], channels[0]
-        for i, c in enumerate(channels):
-            down = i < levels - 1
-            self.down_blocks.append(DownBlock(width, c, layers_per_block, down, level_heads[i], net))
-            skips += [c] * (layers_per_block + down)
+        for i, (c, h) in levels:
+            self.down_blocks.append(DownBlock(width, c, layers_per_block, i < last, h, net))
+            skips += [c] * (layers_per_block + (i < last))
             width = c
-
         self.mid_block = MidBlock(width, heads[-1], net)
-
         self.up_blocks = nn.ModuleList()
-        for i, c in reversed(list(enumerate(channels))):
+        for i, (c, h) in reversed(levels):
             taken = [skips.pop() for _ in range(layers_per_block + 1)]
-            self.up_blocks.append(UpBlock(width, c, taken, i > 0, level_heads[i], net))
+            self.up_blocks.append(UpBlock(width, c, taken, i > 0, h, net))
             width = c
-
         self.conv_norm_out = nn.GroupNorm(norm_num_groups, width, EPS)
-        self.conv_out = nn.Conv2d(width, out_channels, 3, padding=1)
+        self.conv_out = nn.Conv2d(width, 4, 3, padding=1)
 
     def forward(self, x: Tensor, t: Tensor, text: Tensor, frames: int = 1) -> Tensor:
         """Latents x (b*f, c, h, w), timesteps t (b,), text states (b, l, d), f = `frames` -> prediction as x."""

@@ -53,7 +53,7 @@ class MidBlock(nn.Module):
 
 
 class Stage(nn.Module):
-    """ResNet blocks at one resolution, then a change of resolution (`down`, `up`, or None)."""
+    """ResNet blocks at one resolution, then a change of it ("down", "up" or None)."""
 
     def __init__(self, in_channels: int, out_channels: int, layers: int, groups: int, change: str | None):
         super().__init__()
@@ -71,15 +71,20 @@ class Stage(nn.Module):
         return x
 
 
+def stages(channels: list[int], layers: int, groups: int, change: str) -> nn.ModuleList:
+    """A stage for each width; the last one keeps its resolution."""
+    changes = [change] * (len(channels) - 1) + [None]
+    pairs = zip([channels[0], *channels], channels, changes)
+    return nn.ModuleList([Stage(before, width, layers, groups, change) for before, width, change in pairs])
+
+
 class Encoder(nn.Module):
     """Pictures (b, 3, H, W) -> mean and log-variance stacked (b, 2z, h, w)."""
 
-    def __init__(self, in_channels: int, channels: list[int], layers: int, latent_channels: int, groups: int):
+    def __init__(self, channels: list[int], layers: int, latent_channels: int, groups: int):
         super().__init__()
-        self.conv_in = nn.Conv2d(in_channels, channels[0], 3, padding=1)
-        pairs = list(zip([channels[0], *channels], channels))
-        changes = ["down"] * (len(channels) - 1) + [None]
-        self.down_blocks = nn.ModuleList([Stage(i, o, layers, groups, s) for (i, o), s in zip(pairs, changes)])
+        self.conv_in = nn.Conv2d(3, channels[0], 3, padding=1)
+        self.down_blocks = stages(channels, layers, groups, "down")
         self.mid_block = MidBlock(channels[-1], groups)
         self.conv_norm_out = nn.GroupNorm(groups, channels[-1], EPS)
         self.conv_out = nn.Conv2d(channels[-1], 2 * latent_channels, 3, padding=1)
@@ -94,16 +99,14 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Latents (b, z, h, w) -> pictures (b, 3, H, W). One ResNet block more a stage than the encoder."""
 
-    def __init__(self, out_channels: int, channels: list[int], layers: int, latent_channels: int, groups: int):
+    def __init__(self, channels: list[int], layers: int, latent_channels: int, groups: int):
         super().__init__()
         channels = channels[::-1]
         self.conv_in = nn.Conv2d(latent_channels, channels[0], 3, padding=1)
         self.mid_block = MidBlock(channels[0], groups)
-        pairs = list(zip([channels[0], *channels], channels))
-        changes = ["up"] * (len(channels) - 1) + [None]
-        self.up_blocks = nn.ModuleList([Stage(i, o, layers + 1, groups, s) for (i, o), s in zip(pairs, changes)])
+        self.up_blocks = stages(channels, layers + 1, groups, "up")
         self.conv_norm_out = nn.GroupNorm(groups, channels[-1], EPS)
-        self.conv_out = nn.Conv2d(channels[-1], out_channels, 3, padding=1)
+        self.conv_out = nn.Conv2d(channels[-1], 3, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
         x = self.mid_block(self.conv_in(z))
@@ -126,13 +129,10 @@ class AutoencoderKL(nn.Module):
         latent_channels: int = 4,
         norm_num_groups: int = 32,
         scaling_factor: float = 0.18215,
-        in_channels: int = 3,
-        out_channels: int = 3,
     ):
         super().__init__()
-        shared = (list(block_out_channels), layers_per_block, latent_channels, norm_num_groups)
-        self.encoder = Encoder(in_channels, *shared)
-        self.decoder = Decoder(out_channels, *shared)
+        self.encoder = Encoder(block_out_channels, layers_per_block, latent_channels, norm_num_groups)
+        self.decoder = Decoder(block_out_channels, layers_per_block, latent_channels, norm_num_groups)
         self.quant_conv = nn.Conv2d(2 * latent_channels, 2 * latent_channels, 1)
         self.post_quant_conv = nn.Conv2d(latent_channels, latent_channels, 1)
         self.scaling_factor = scaling_factor
@@ -151,15 +151,13 @@ class AutoencoderKL(nn.Module):
 
 @torch.no_grad()
 def encode(vae: AutoencoderKL, frames: Tensor) -> Posterior:
-    """Frames (f, 3, H, W) in [-1, 1] -> the posterior of their latents (f, c, h, w) in fp32, frame by frame."""
-    weight = vae.quant_conv.weight
-    parts = [vae.encode(frame[None].to(weight)) for frame in frames]
+    """Frames (f, 3, H, W) in [-1, 1] -> the posterior of their latents (f, z, h, w) in fp32, frame by frame."""
+    parts = [vae.encode(frame[None].to(vae.quant_conv.weight)) for frame in frames]
     return Posterior(torch.cat([p.mean for p in parts]).float(), torch.cat([p.std for p in parts]).float())
 
 
 @torch.no_grad()
 def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
-    """Latents (f, c, h, w) -> frames (f, 3, H, W) in [-1, 1], fp32 on the CPU, frame by frame."""
-    weight = vae.post_quant_conv.weight
-    frames = [vae.decode(latent[None].to(weight)).float().cpu() for latent in latents]
+    """Latents (f, z, h, w) -> frames (f, 3, H, W) in [-1, 1], fp32 on the CPU, frame by frame."""
+    frames = [vae.decode(latent[None].to(vae.quant_conv.weight)).float().cpu() for latent in latents]
     return torch.cat(frames).clamp(-1, 1)
