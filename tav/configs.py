@@ -1,8 +1,7 @@
 """What the config files say -> constructor arguments (lesson 06).
 
-Real configs are of many ages. A key that an old file lacks has its library's default; a key that newer
-files add is fine while it is off, or says what Stable Diffusion 1 and 2 do anyway; any other value is
-refused by name, because a model built otherwise would load and draw nonsense.
+A key that an old file lacks has its library's default. One that newer files add is fine while it is off or says what
+Stable Diffusion 1 and 2 do anyway; any other value is refused, because such a model would load and draw nonsense.
 """
 
 from .errors import UserError
@@ -26,15 +25,14 @@ KNOWN = {
     "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D", "UpDecoderBlock2D"],
     "mid_block_type": ["UNetMidBlock2DCrossAttn"], "mid_block_add_attention": [True], "mid_block_scale_factor": [1],
     "in_channels": [4, 3], "out_channels": [4, 3], "latent_channels": [4],  # of latents 4, of pictures 3
+    "attention_head_dim": range(1, 65), "transformer_layers_per_block": [1], "attention_type": ["default"],
     "hidden_act": ["quick_gelu", "gelu"], "act_fn": ["silu"], "norm_eps": [1e-5], "layer_norm_eps": [1e-5],
-    "center_input_sample": [False], "flip_sin_to_cos": [True], "freq_shift": [0], "downsample_padding": [1],
     "resnet_time_scale_shift": ["default"], "resnet_out_scale_factor": [1], "time_embedding_type": ["positional"],
-    "transformer_layers_per_block": [1], "attention_type": ["default"], "conv_in_kernel": [3], "conv_out_kernel": [3],
+    "flip_sin_to_cos": [True], "downsample_padding": [1], "conv_in_kernel": [3], "conv_out_kernel": [3],
     "use_quant_conv": [True], "use_post_quant_conv": [True], "addition_embed_type_num_heads": [64],
     "force_upcast": [True, False], "upcast_attention": [True, False],  # torch's attention has its scores in fp32 anyway
-    "trained_betas": [None], "rescale_betas_zero_snr": [False], "beta_schedule": ["scaled_linear", "linear"],
-    "prediction_type": ["epsilon", "v_prediction"],
-}  # fmt: skip
+    "beta_schedule": ["scaled_linear", "linear"], "prediction_type": ["epsilon", "v_prediction"],
+    "trained_betas": [None], "rescale_betas_zero_snr": [False]}  # fmt: skip
 
 # What tav.json may say, the weights' own settings for tune.py and sample.py: for each key an example.
 SETTINGS = {"note": "", "tune": {"frames": 24, "start": 0, "stride": 2, "size": 512, "steps": 500, "lr": 3e-5},
@@ -49,8 +47,6 @@ def arguments(part: str, config: dict) -> dict:
             fine = all(item in KNOWN[key] for item in (value if isinstance(value, list) else [value]))
         elif key in own:
             fine = fits(value, own[key])
-        elif key == "attention_head_dim":
-            fine = fits(value, 8) or fits(value, [8])
         else:
             fine = not strict or value in (None, False) or key[:1] == "_" or key == "sample_size" and fits(value, 64)
         if not fine:

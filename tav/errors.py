@@ -1,4 +1,4 @@
-"""What a person at the keyboard reads while a command works or cannot go on; a bug keeps its traceback."""
+"""What a person at the keyboard reads while a command works or cannot go on (lesson 00)."""
 
 import argparse
 import signal
@@ -6,7 +6,6 @@ import sys
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import NoReturn
 
 from tqdm import tqdm
 
@@ -21,7 +20,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options):
         super().__init__(argument_default=argparse.SUPPRESS, **options)
 
-    def error(self, message: str) -> NoReturn:
+    def error(self, message: str) -> None:
         raise UserError(f"{message}; see --help")
 
 

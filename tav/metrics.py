@@ -68,10 +68,9 @@ class CLIP(CLIPTextModel):
 
 
 def preprocess(frames: Tensor, size: int) -> Tensor:
-    """Frames (f, 3, H, W) in [-1, 1] -> CLIP's input (f, 3, size, size), as transformers' CLIPImageProcessorPil:
-    bytes, bicubic until the short side is `size` (the long one rounded down), centre crop, mean and std."""
+    """Frames (f, 3, H, W) in [-1, 1] -> CLIP's input (f, 3, size, size), as transformers' CLIPImageProcessorPil."""
     h, w = frames.shape[2:]
-    new = (size * w // min(h, w), size * h // min(h, w))
+    new = (size * w // min(h, w), size * h // min(h, w))  # `size` is the short side; the long one is rounded down
     left, top = (new[0] - size) // 2, (new[1] - size) // 2
     pictures = [np.asarray(Image.fromarray(p).resize(new, Image.Resampling.BICUBIC)) for p in to_uint8(frames)]
     x = torch.from_numpy(np.stack(pictures))[:, top : top + size, left : left + size].permute(0, 3, 1, 2) / 255

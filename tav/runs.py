@@ -1,4 +1,4 @@
-"""The run folder, of which each file is written beside its place and moved there: it is whole or absent.
+"""The run folder. Each file is written beside its place and moved there: it is whole or absent (lesson 00).
 
 run.json             all settings, versions, hash of the weights, seconds of tuning; written first
 source.safetensors   the clip's frames (f, 3, H, W) as bytes, mean and std of its latents (f, c, h, w), fps

@@ -1,7 +1,7 @@
 """The original layout of Stable Diffusion: everything in one `.safetensors`, under other names (lesson 06).
 
-Blocks are numbered where the diffusers layout has names. SD 1.x holds CLIP's text tower as transformers
-writes it; 2.x holds OpenCLIP's, whose query, key and value weights are fused.
+Blocks have numbers for names. SD 1.x holds CLIP's text tower as transformers writes it; 2.x holds OpenCLIP's, whose
+query, key and value weights are fused.
 """
 
 import re
@@ -15,17 +15,12 @@ from .errors import UserError
 from .files import tensors
 
 # What the config of each part would say in a folder, where it is not the default: the published sizes.
-SD1 = {
-    "text_encoder": {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12},
-    "vae": {"block_out_channels": [128, 256, 512, 512], "layers_per_block": 2},
-    "unet": {"cross_attention_dim": 768},
-    "scheduler": {},
-}
-SD2 = SD1 | {
-    "text_encoder": {"hidden_size": 1024, "intermediate_size": 4096, "num_attention_heads": 16,
-                     "num_hidden_layers": 23, "hidden_act": "gelu"},
-    "unet": {"cross_attention_dim": 1024, "attention_head_dim": [5, 10, 20, 20], "use_linear_projection": True},
-}  # fmt: skip
+SD1 = {"text_encoder": {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12},
+       "vae": {"block_out_channels": [128, 256, 512, 512], "layers_per_block": 2},
+       "unet": {"cross_attention_dim": 768}, "scheduler": {}}  # fmt: skip
+TEXT2 = {"hidden_size": 1024, "intermediate_size": 4096, "num_attention_heads": 16, "num_hidden_layers": 23}
+UNET2 = {"cross_attention_dim": 1024, "attention_head_dim": [5, 10, 20, 20], "use_linear_projection": True}
+SD2 = SD1 | {"text_encoder": TEXT2 | {"hidden_act": "gelu"}, "unet": UNET2}
 
 # What a file may hold besides: training's averaged copy of the UNet, the schedule's tables (ours are
 # computed), CLIP's position counter, and OpenCLIP's projection and last layer, which SD 2 does not use.
@@ -52,18 +47,17 @@ IN_UNET = {"^time_embed.0": "time_embedding.linear_1", "^time_embed.2": "time_em
            "in_layers.0": "norm1", "in_layers.2": "conv1", "emb_layers.1": "time_emb_proj",
            "out_layers.0": "norm2", "out_layers.3": "conv2", "skip_connection": "conv_shortcut"}  # fmt: skip
 IN_VAE = {"attn_1.norm": "attn_1.group_norm", r"attn_1.([qkv])\.": r"attn_1.to_\1.", "proj_out": "to_out.0",
-          "mid.attn_1": "mid_block.attentions.0", "mid.block_1": "mid_block.resnets.0",
+          "mid.attn_1": "mid_block.attentions.0", "mid.block_1": "mid_block.resnets.0", "norm_out": "conv_norm_out",
           "mid.block_2": "mid_block.resnets.1", r"\.block\.": ".resnets.", "encoder.down": "encoder.down_blocks",
           r"decoder.up.(\d)": lambda match: f"decoder.up_blocks.{3 - int(match[1])}",  # counted from the top
-          "nin_shortcut": "conv_shortcut", "downsample": "downsamplers.0", "upsample": "upsamplers.0",
-          "norm_out": "conv_norm_out"}  # fmt: skip
+          "nin_shortcut": "conv_shortcut", "downsample": "downsamplers.0", "upsample": "upsamplers.0"}  # fmt: skip
 IN_OPENCLIP = {"token_embedding": "embeddings.token_embedding", "transformer.resblocks": "encoder.layers",
-               "positional_embedding": "embeddings.position_embedding.weight", "ln_final": "final_layer_norm",
-               r"ln_([12])": r"layer_norm\1", "mlp.c_fc": "mlp.fc1", "mlp.c_proj": "mlp.fc2",
+               "positional_embedding": "embeddings.position_embedding.weight", "mlp.c_fc": "mlp.fc1",
+               "ln_final": "final_layer_norm", r"ln_([12])": r"layer_norm\1", "mlp.c_proj": "mlp.fc2",
                r"attn\.": "self_attn."}  # fmt: skip
-PARTS = {"model.diffusion_model.": ("unet.", IN_UNET), "first_stage_model.": ("vae.", IN_VAE),
-         "cond_stage_model.transformer.": ("text_encoder.", {}),
-         "cond_stage_model.model.": ("text_encoder.text_model.", IN_OPENCLIP), "": ("", {})}  # fmt: skip
+PARTS = {"model.diffusion_model.": ("unet.", IN_UNET), "cond_stage_model.transformer.": ("text_encoder.", {}),
+         "first_stage_model.": ("vae.", IN_VAE), "cond_stage_model.model.": ("text_encoder.text_model.", IN_OPENCLIP),
+         "": ("", {})}  # fmt: skip
 
 
 def configs(path: Path) -> dict[str, dict]:
@@ -82,8 +76,7 @@ def renamed(named: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]
     for name, tensor in named:
         if IGNORED.match(name):
             continue
-        prefix = next(prefix for prefix in PARTS if name.startswith(prefix))
-        part, table = PARTS[prefix]
+        prefix, (part, table) = next(item for item in PARTS.items() if name.startswith(item[0]))
         name = name.removeprefix(prefix)
         for theirs, ours in table.items():
             name = re.sub(theirs, ours, name)

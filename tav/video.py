@@ -1,7 +1,6 @@
 """Files <-> frames: clips in; gifs and mp4s out (lesson 00).
 
-Shapes: f frames, h w height and width in pixels. A video is a tensor (f, 3, h, w) of float32 in [-1, 1],
-as the VAE reads and writes it. A file that cannot be read or written is a `UserError`.
+A video is a float32 tensor (f, 3, h, w) in [-1, 1]: f frames of h x w pixels. A file that fails is a `UserError`.
 """
 
 import logging
@@ -15,13 +14,11 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image, ImageOps, ImageSequence
 from torch import Tensor
 
 from .errors import UserError
 
-PICTURES = (".png", ".jpg", ".jpeg")
 FPS = 8.0  # of pictures that do not say; the published Tune-A-Video code writes its results at 8
 # By default ffmpeg rounds coarsely and repeats chroma instead of interpolating: 9 dB on a smooth picture.
 EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
@@ -30,22 +27,17 @@ logging.getLogger("imageio_ffmpeg").setLevel(logging.ERROR)  # it warns of every
 
 
 def read_clip(
-    path: str | Path,
-    frames: int | None = None,  # how many; None: to the end
-    start: int = 0,
-    stride: int = 1,
-    size: int | None = None,  # cut out the middle square and resize it to size x size pixels
-    stretch: bool = False,  # squeeze the whole picture into the square instead, as the published code does
+    path: str | Path, frames: int | None = None, start: int = 0, stride: int = 1, size: int | None = None, stretch=False
 ) -> tuple[Tensor, float]:
-    """Frames start, start + stride, ... of a film, a gif or a folder of pictures: (f, 3, h, w) in [-1, 1].
+    """Frames start, start + stride, ... (all, or `frames` of them) of a film, a gif or a folder of pictures.
 
-    Also returns the frames per second that keep the clip's speed: its own divided by `stride`.
+    Returns them, (f, 3, h, w) in [-1, 1], and the frames per second that keep the clip's speed. With `size`, the middle
+    square is resized to that many pixels a side, or the whole picture with `stretch`, as the published code does.
     """
-    stop = None if frames is None else start + (frames - 1) * stride + 1
     with reading(path):
         fps, pictures = open_clip(Path(path))
     kept = []
-    for picture in islice(pictures, start, stop, stride):
+    for picture in islice(islice(pictures, start, None, stride), frames):
         if size is not None:
             resize = Image.Image.resize if stretch else ImageOps.fit
             picture = resize(picture, (size, size), Image.Resampling.LANCZOS)
@@ -58,23 +50,19 @@ def read_clip(
 
 
 def open_clip(path: Path) -> tuple[float, Iterator[Image.Image]]:
-    """A clip's frames per second, and its pictures in turn, each decoded only when it is its turn.
-
-    ffmpeg turns a rotated film upright by itself. It is told to make pixels square, and to give each stored
-    frame once: by default it doubles or drops some to even out an uneven frame rate.
-    """
+    """A clip's frames per second, and its pictures in turn, each decoded only when it is its turn."""
     if not path.exists():
         raise UserError(f"{path}: no such file or folder; check the spelling")
-    if path.is_dir():
-        files = [p for p in path.iterdir() if p.suffix.lower() in PICTURES and p.name[0] != "."]  # macOS hides ._1.jpg
+    if path.is_dir():  # where macOS may hide ._1.jpg
+        files = [p for p in path.iterdir() if p.suffix.lower() in (".png", ".jpg", ".jpeg") and p.name[0] != "."]
         if not files:
             raise UserError(f"{path}: no png or jpg in this folder; name a film, a gif or another folder")
-        files.sort(key=lambda p: (len(p.stem), p.stem))  # 9.png comes before 10.png
-        return FPS, read_pictures(files)
+        return FPS, read_pictures(sorted(files, key=lambda p: (len(p.stem), p.stem)))  # 9.png before 10.png
     if path.suffix.lower() == ".gif":
         with Image.open(path) as image:  # milliseconds; a 0 lasts 100, as in browsers
             shown = [frame.info.get("duration") or 100 for frame in ImageSequence.Iterator(image)]
         return 1000 * len(shown) / sum(shown), read_pictures([path])
+    # Square pixels; each stored frame once: by default ffmpeg doubles or drops some to even out the frame rate.
     options = ["-fps_mode", "passthrough", "-vf", f"scale=iw*sar:ih:{EXACT}"]
     film = imageio_ffmpeg.read_frames(str(path.absolute()), output_params=options)  # ffmpeg ends when `film` goes
     about = next(film)  # an OSError if ffmpeg finds no film in the file
@@ -135,8 +123,8 @@ def write_gif(path: str | Path, frames: Tensor, fps: float) -> None:
 
 def write_mp4(path: str | Path, frames: Tensor, fps: float) -> None:
     """Frames (f, 3, h, w) as h264 that plays everywhere, names its colours, and looks lossless (crf 12)."""
-    # Its chroma has half the resolution (yuv420p), so h and w must be even: an odd one repeats its last line.
-    frames = F.pad(frames, (0, frames.shape[3] % 2, 0, frames.shape[2] % 2), mode="replicate")
+    # yuv420p halves the resolution of colours, so h and w must be even: an odd one repeats its last line.
+    frames = torch.nn.functional.pad(frames, (0, frames.shape[3] % 2, 0, frames.shape[2] % 2), mode="replicate")
     colours = f"scale=out_color_matrix=bt709:{EXACT},setparams=color_primaries=bt709:color_trc=bt709"
     codec = "-c:v libx264 -crf 12 -pix_fmt yuv420p -movflags +faststart -f mp4"
     encode(path, frames, fps, ["-vf", colours, *codec.split()])

@@ -1,8 +1,4 @@
-"""Stable Diffusion's safetensors -> modules (lesson 06).
-
-Sizes come from config files, so SD 1.x, 2.x and any smaller model of the family load with the same code.
-Every tensor is accounted for, and nothing is ever unpickled.
-"""
+"""Stable Diffusion's safetensors -> modules. Every tensor is accounted for; nothing is unpickled (lesson 06)."""
 
 import hashlib
 import re
@@ -12,7 +8,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from . import configs, single_file
 from .errors import UserError
@@ -44,13 +39,8 @@ class StableDiffusion:
     size: int  # pixels along a side, as the UNet was trained
     defaults: dict = field(default_factory=dict)  # the weights' own settings: frames, steps, lr, examples ...
 
-    @property
-    def device(self) -> torch.device:
-        return self.unet.conv_in.weight.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.unet.conv_in.weight.dtype
+    device = property(lambda self: self.unet.conv_in.weight.device)
+    dtype = property(lambda self: self.unet.conv_in.weight.dtype)
 
     @torch.no_grad()
     def embed(self, prompts: str | list[str]) -> Tensor:
@@ -108,7 +98,7 @@ def load(path: str | Path, device: str = "cpu", dtype: torch.dtype = torch.float
     return StableDiffusion(tokenizer, *modules.values(), schedule, str(path), hash, size, defaults)
 
 
-class Undrawn(TorchFunctionMode):
+class Undrawn(torch.overrides.TorchFunctionMode):
     """Leaves out the drawing of initial values, which on the meta device costs a second of imports, for nothing."""
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
@@ -139,11 +129,8 @@ def fill(module: nn.Module, named: Iterable, device: str, dtype: torch.dtype, or
         if not name.endswith("position_ids"):
             found[name] = tensor
     shapes = [(n, tuple(t.shape), tuple(expected[n].shape)) for n, t in found.items() if n in expected]
-    faults = {
-        "missing": [name for name in expected if name not in found],
-        "unexpected": [name for name in found if name not in expected],
-        "of the wrong shape": [f"{name} {got} instead of {right}" for name, got, right in shapes if got != right],
-    }
+    faults = {"missing": [n for n in expected if n not in found], "unexpected": [n for n in found if n not in expected]}
+    faults["of the wrong shape"] = [f"{n} {got} instead of {right}" for n, got, right in shapes if got != right]
     told = [f"{len(n):,} {what} ({', '.join(n[:3])}{', ...' * (len(n) > 3)})" for what, n in faults.items() if n]
     if told:
         raise UserError(f"{origin}: tensors: {', '.join(told)}; is it a whole Stable Diffusion 1.x or 2.x?")

@@ -265,7 +265,7 @@ def train_vae(build: Path, minutes: float, device: str) -> None:
     training = Training("vae", model, minutes, 2e-3, build)
 
     def loss_of(generator):
-        x = data.frames(choose(24, generator), crop=64, generator=generator).to(device)
+        x = data.frames(choose(16, generator), crop=64, generator=generator).to(device)
         with torch.autocast(device, torch.bfloat16):
             posterior = model.encode(x)
             mean, std = posterior.mean.float(), posterior.std.float()
@@ -394,7 +394,7 @@ def train_unet(build: Path, minutes: float, device: str) -> None:
     clip = averaged("clip", CLIP(text_config(build), VISION, 128), build, device)
     snr = schedule.alphas_cumprod / (1 - schedule.alphas_cumprod)
     weight = (snr.clamp(max=5) / snr).to(device)
-    training = Training("unet", UNet2DConditionModel(**UNET).to(device), minutes, 1e-3, build)
+    training = Training("unet", UNet2DConditionModel(**UNET).to(device), minutes, 2e-3, build)
 
     def loss_of(generator):
         indices = choose(48, generator)
