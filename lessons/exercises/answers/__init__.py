@@ -1,0 +1,1 @@
+"""One right answer to each exercise, and wrong ones that its check must not let pass."""

@@ -1,0 +1,380 @@
+"""Is yours right? `python -m pytest lessons/exercises -k 03` checks what you wrote for the exercises of lesson 03.
+
+Each check gets the function or class you wrote and compares it with tav's own on random tensors.
+"""
+
+import importlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.distributions import Normal, kl_divergence
+
+from tav.inflate import TemporalAttention, first_and_previous, inflate, trainable
+from tav.layers import Attention, Downsample2D, attend, group_norm
+from tav.sampling import invert
+from tav.schedule import Schedule
+from tav.text import Tokenizer
+from tav.tuning import Tuning
+from tav.unet import UNet2DConditionModel, timestep_embedding
+from tav.vae import Posterior
+from tav.video import to_uint8
+
+CHECKS = []
+
+
+def exercise(file: str, name: str) -> Callable:
+    """Registers the decorated check for `name` in the exercise file."""
+
+    def register(check: Callable) -> Callable:
+        CHECKS.append(check)
+        check.file, check.name = file, name
+        return check
+
+    return register
+
+
+def load(file: str, name: str):
+    """What stands under `name` in the reader's file."""
+    return getattr(importlib.import_module(f"lessons.exercises.{file}"), name)
+
+
+# A lesson's checks stand under the line with its number; each with what is to be compared in it.
+
+
+# ---- 00
+
+
+@exercise("e00_to_bytes", "to_bytes")
+def check_to_bytes(to_bytes):
+    torch.manual_seed(0)
+    frames = 0.7 * torch.randn(2, 3, 8, 6)  # some of it beyond [-1, 1]
+    yours = to_bytes(frames)
+    assert yours.shape == (2, 8, 6, 3) and yours.dtype == torch.uint8
+    assert torch.equal(yours, torch.from_numpy(to_uint8(frames)))
+    every = torch.arange(256.0).expand(1, 3, 1, 256) / 127.5 - 1
+    assert torch.equal(to_bytes(every)[0, 0, :, 0].long(), torch.arange(256)), "there and back is not the same"
+
+
+# ---- 01
+
+
+@exercise("e01_kl", "kl")
+def check_kl(kl):
+    torch.manual_seed(0)
+    mean, logvar = torch.randn(2, 3, 4, 8, 8)
+    gaussian, unit = Normal(mean, (0.5 * logvar).exp()), Normal(0.0, 1.0)
+    expected = kl_divergence(gaussian, unit).sum(dim=(1, 2, 3))
+    yours = kl(mean, logvar)
+    assert yours.shape == (3,), f"one value for each of 3 pictures, not {tuple(yours.shape)}"
+    assert torch.allclose(yours, expected, rtol=1e-4)
+
+
+@exercise("e01_halve", "halve")
+def check_halve(halve):
+    torch.manual_seed(0)
+    x, down = torch.randn(2, 6, 8, 12), Downsample2D(6, padding=0)
+    yours = halve(x, down.conv.weight, down.conv.bias)
+    assert yours.shape == (2, 6, 4, 6), f"4 x 6 places of 8 x 12, not {tuple(yours.shape)}"
+    assert torch.allclose(yours, down(x), atol=1e-5)
+
+
+# ---- 02
+
+
+@exercise("e02_bpe", "bpe")
+def check_bpe(bpe):
+    folder = Path(__file__).parents[2] / "weights" / "clip-tokenizer"
+    tokenizer = Tokenizer.load(folder)
+    lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()[1:]
+    merges = [tuple(line.split()) for line in lines]
+    for word in ("skiing", "beach", "unbelievableness", "banana", "mississippi", "a", "zzxq", "snowboarder"):
+        assert bpe(word, merges) == tokenizer.pieces(word)[1:-1], word
+
+
+@exercise("e02_causal", "causal_attention")
+def check_causal(causal_attention):
+    torch.manual_seed(0)
+    q, k, v = torch.randn(3, 2, 4, 7, 8)
+    expected = F.scaled_dot_product_attention(q, k, v, is_causal=True)  # as `CLIPAttention` has it
+    yours = causal_attention(q, k, v)
+    assert yours.shape == (2, 4, 7, 8)
+    assert torch.allclose(yours[:, :, 0], v[:, :, 0], atol=1e-5), "position 0 sees itself only"
+    assert torch.allclose(yours, expected, atol=1e-5)
+
+
+# ---- 03
+
+
+@exercise("e03_alphas", "alphas_cumprod")
+def check_alphas(alphas_cumprod):
+    for steps, start, end in [(1000, 0.00085, 0.012), (100, 0.001, 0.3)]:
+        yours = alphas_cumprod(steps, start, end)
+        assert yours.shape == (steps,), f"{steps} values, not {tuple(yours.shape)}"
+        assert torch.allclose(yours, Schedule(steps, start, end).alphas_cumprod, atol=1e-5)
+
+
+@exercise("e03_velocity", "from_velocity")
+def check_velocity(from_velocity):
+    torch.manual_seed(0)
+    x0, noise = torch.randn(2, 3, 4, 8, 8)
+    schedule, t = Schedule(prediction_type="v_prediction"), torch.tensor([10, 500, 990])
+    x, v = schedule.add_noise(x0, noise, t), schedule.target(x0, noise, t)
+    yours = from_velocity(v, x, schedule.alphas_cumprod[t].reshape(3, 1, 1, 1))
+    for name, got, right in zip(("x_0", "the noise"), yours, (x0, noise)):
+        assert torch.allclose(got, right, atol=1e-4), f"{name} is not what was mixed in"
+
+
+# ---- 04
+
+
+@exercise("e04_timestep_embedding", "timestep_embedding")
+def check_timestep_embedding(yours):
+    t = torch.tensor([0, 1, 20, 500, 999])
+    for dim in (8, 64, 320):
+        assert yours(t, dim).shape == (5, dim)
+        assert torch.allclose(yours(t, dim), timestep_embedding(t, dim), atol=1e-3), f"wrong for dim = {dim}"
+
+
+@exercise("e04_attend", "attend")
+def check_attend(yours):
+    torch.manual_seed(0)
+    for heads in (1, 2, 3):
+        q, (k, v) = torch.randn(2, 5, 12), torch.randn(2, 2, 7, 12)
+        assert torch.allclose(yours(q, k, v, heads), attend(q, k, v, heads), atol=1e-5), f"wrong with {heads} heads"
+
+
+# ---- 05
+
+
+@exercise("e05_guided", "guided")
+def check_guided(guided):
+    torch.manual_seed(0)
+    for guidance in (0, 1, 3.5, 12.5):
+        predictions = torch.randn(4, 4, 8, 8)
+        expected = torch.lerp(predictions[:2], predictions[2:], guidance)  # `sample` says it in its own way
+        assert guided(predictions, guidance).shape == (2, 4, 8, 8)
+        assert torch.allclose(guided(predictions, guidance), expected, atol=1e-4), f"wrong at guidance {guidance}"
+
+
+@exercise("e05_ddim_eta", "ddim_step")
+def check_ddim_eta(ddim_step):
+    torch.manual_seed(0)
+    schedule = Schedule()
+    for t, previous in [(981, 961), (501, 301), (101, 1)]:
+        a, a_prev = schedule.alphas_cumprod[t], schedule.alphas_cumprod[previous]
+        prediction, x, noise = torch.randn(3, 2, 4, 8, 8)
+        none, all_of_it = (ddim_step(prediction, x, a, a_prev, eta, noise) for eta in (0.0, 1.0))
+        expected = schedule.ddim_step(prediction, x, t, previous)
+        assert torch.allclose(none, expected, atol=1e-4), f"eta 0 is not DDIM at t = {t}"
+        expected = schedule.ddpm_step(prediction, x, t, previous, noise)
+        assert torch.allclose(all_of_it, expected, atol=1e-3), f"eta 1 is not DDPM at t = {t}"
+
+
+# ---- 06
+
+
+@exercise("e06_safetensors", "read")
+def check_safetensors(read):
+    torch.manual_seed(0)
+    tensors = {"b": torch.randn(2, 3, 4), "a": torch.randn(5).half(), "c": torch.arange(6).view(3, 2)}
+    for metadata in (None, {"format": "pt"}):
+        yours = read(safetensors.torch.save(tensors, metadata))
+        assert yours.keys() == tensors.keys(), f"{sorted(yours)} instead of {sorted(tensors)}"
+        for name, tensor in tensors.items():
+            assert yours[name].dtype == tensor.dtype, f"{name} is {tensor.dtype}"
+            assert torch.equal(yours[name], tensor), f"{name} has other numbers"
+
+
+@exercise("e06_block", "block")
+def check_block(block):
+    file = Path(__file__).parents[2] / "tests" / "data" / "single_file.json"
+    for theirs, (ours, *_) in json.loads(file.read_text(encoding="utf-8"))["unet"].items():
+        if theirs.startswith(("input_blocks", "output_blocks")):
+            assert block(theirs) == ours, theirs
+
+
+# ---- 07
+
+
+@exercise("e07_conv", "inflate_conv")
+def check_inflate_conv(inflate_conv):
+    """Convolutions of several sizes, on a video and on its folded frames."""
+    torch.manual_seed(0)
+    video = torch.randn(2, 4, 3, 9, 11)  # b f c h w
+    for size, stride, padding in ((3, 1, 1), (1, 1, 0), (3, 2, 1), ((1, 5), (1, 3), (0, 2))):
+        conv = nn.Conv2d(3, 5, size, stride, padding).requires_grad_(False)
+        deep = inflate_conv(conv)
+        assert isinstance(deep, nn.Conv3d) and deep.weight.numel() == conv.weight.numel()
+        yours, right = deep(video.transpose(1, 2)).transpose(1, 2), conv(video.flatten(0, 1)).unflatten(0, (2, 4))
+        assert yours.shape == right.shape, f"kernel {size}, stride {stride}: {yours.shape}, not {right.shape}"
+        assert torch.allclose(yours, right, atol=1e-5), f"kernel {size}, stride {stride}"
+
+
+@exercise("e07_group_norm", "pooled_group_norm")
+def check_pooled_group_norm(pooled_group_norm):
+    """Two videos of three frames, each frame with a brightness of its own."""
+    torch.manual_seed(0)
+    x = torch.randn(6, 8, 4, 5) + 2 * torch.randn(6, 8, 1, 1)
+    for groups, eps in ((2, 1e-5), (4, 1e-2)):
+        norm = nn.GroupNorm(groups, 8, eps, affine=False)
+        yours = pooled_group_norm(x, groups, 3, eps)
+        assert torch.allclose(yours, group_norm(norm, x, frames=3), atol=1e-4), f"{groups} groups, eps {eps}"
+
+
+# ---- 08
+
+
+@exercise("e08_sc_attn", "sc_attn")
+def check_sc_attn(sc_attn):
+    """Two videos of four frames, one of a single frame."""
+    torch.manual_seed(0)
+    for b, frames in ((2, 4), (1, 1)):
+        q, k, v = torch.randn(3, b * frames, 6, 8)
+        right = attend(q, first_and_previous(k, frames), first_and_previous(v, frames), heads=2)
+        assert torch.allclose(sc_attn(q, k, v, frames, 2), right, atol=1e-5), f"{b} videos of {frames} frames"
+
+
+@exercise("e08_first_and_earlier", "first_and_earlier")
+def check_first_and_earlier(first_and_earlier):
+    """One back as in tav; further back, each frame's number as its token."""
+    torch.manual_seed(0)
+    x = torch.randn(8, 3, 5)
+    assert torch.equal(first_and_earlier(x, 4, 1), first_and_previous(x, 4)), "one frame back"
+    numbers = torch.arange(10.0).view(10, 1, 1)  # two videos of five frames
+    seen = [[0, 0], [0, 0], [0, 0], [0, 1], [0, 2], [5, 5], [5, 5], [5, 5], [5, 6], [5, 7]]
+    assert first_and_earlier(numbers, 5, 2).flatten(1).tolist() == seen, "two frames back"
+
+
+# ---- 09
+
+
+@exercise("e09_causal", "causal")
+def check_causal_over_time(causal):
+    """What frame i sees must be what Temp-Attn sees in a video that ends with frame i."""
+    torch.manual_seed(0)
+    attention = TemporalAttention(8, heads=2).requires_grad_(False)
+    videos = torch.randn(2, 4, 6, 8)  # b f n d
+    yours = causal(attention, videos.flatten(0, 1), 4)
+    assert yours.shape == (8, 6, 8)
+    for i in range(4):
+        right = attention(videos[:, : i + 1].flatten(0, 1), frames=i + 1).unflatten(0, (2, -1))[:, -1]
+        assert torch.allclose(yours.unflatten(0, (2, 4))[:, i], right, atol=1e-5), f"frame {i}"
+
+
+@exercise("e09_zero_init", "Added")
+def check_added(added):
+    """Nothing at first; after one step of training the output layer has moved, after two all has."""
+    torch.manual_seed(0)
+    x, target, layer = torch.randn(4, 6, 8), torch.randn(4, 6, 8), Attention(8, heads=2)
+    before = [p.detach().clone() for p in layer.parameters()]
+    new = added(layer, 8)
+    assert all(torch.equal(p, old) for p, old in zip(layer.parameters(), before)), "`layer` keeps its random weights"
+    assert torch.equal(new(x), x), "at first it must give back what it gets"
+    optimizer = torch.optim.SGD(new.parameters(), lr=0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        F.mse_loss(new(x), target).backward()
+        optimizer.step()
+    assert not torch.equal(new(x), x), "it does not learn"
+    moved = [not torch.equal(p, old) for p, old in zip(layer.parameters(), before)]
+    assert all(moved), "after two steps there are parameters of `layer` that have not moved"
+
+
+@exercise("e09_count", "count")
+def check_count(count):
+    """Two UNets, the larger one of SD 1.4's sizes on the meta device."""
+    for channels, heads, text in (([8, 16], [2, 2], 12), ([320, 640, 1280, 1280], [8] * 4, 768)):
+        attentive = [True] * (len(channels) - 1) + [False]
+        with torch.device("meta"):
+            unet = inflate(UNet2DConditionModel(channels, 2, heads, attentive, text, norm_num_groups=4))
+        yours = count(unet)
+        for kind in ("attn1", "attn2", "attn_temp"):
+            right = sum(p.numel() for name, p in trainable(unet).items() if f".{kind}." in name)
+            assert yours.get(kind) == right, f"{kind}: {yours.get(kind)}, not {right}"
+
+
+# ---- 10
+
+
+def small_tuning(prediction_type: str = "epsilon") -> Tuning:
+    """The tuning of a tiny random video UNet on three tiny random frames."""
+    torch.manual_seed(0)
+    unet = UNet2DConditionModel([32], 1, heads=[2], attentive=[True], cross_attention_dim=8)
+    posterior = Posterior(torch.randn(3, 4, 4, 4), torch.rand(3, 4, 4, 4))
+    model = SimpleNamespace(unet=unet, schedule=Schedule(prediction_type=prediction_type))
+    return Tuning(model, posterior, torch.randn(1, 5, 8), lr=1e-3, seed=0)
+
+
+@exercise("e10_tuning_loss", "tuning_loss")
+def check_tuning_loss(tuning_loss):
+    """The loss of the first step, for a network that predicts the noise and one that predicts v."""
+    for kind in ("epsilon", "v_prediction"):
+        tuning = small_tuning(kind)
+        drawn = (tuning.posterior, tuning.text, torch.Generator().manual_seed(0))
+        yours, right = tuning_loss(tuning.unet, tuning.schedule, *drawn), tuning.loss()
+        assert torch.isclose(yours, right, rtol=1e-4), f"{yours.item():.4f} for {right.item():.4f}, with {kind}"
+
+
+@exercise("e10_state_bytes", "state_bytes")
+def check_state_bytes(state_bytes):
+    """The size of a real state after one and after three steps."""
+    tuning = small_tuning()
+    sizes = [master.numel() for master in tuning.masters.values()]
+    for steps in (1, 3):
+        while len(tuning.losses) < steps:
+            tuning.update(tuning.loss())
+        right = sum(tensor.nbytes for tensor in tuning.state().values())
+        assert state_bytes(sizes, steps) == right, f"{right} bytes after {steps} steps of {len(sizes)} tensors"
+
+
+# ---- 11
+
+
+@exercise("e11_invert_v", "invert_v")
+def check_invert_v(invert_v):
+    """Steps of several lengths; and that `ddim_step` comes back."""
+    schedule = Schedule(prediction_type="v_prediction")
+    v, x = torch.randn(2, 3, 4, 5, 5, generator=torch.Generator().manual_seed(0))
+    for t, left in ((1, 0), (501, 481), (981, 1)):
+        yours = invert_v(v, x, schedule.alphas_cumprod[t], schedule.alphas_cumprod[left])
+        right = schedule.ddim_invert_step(v, x, t, left)
+        assert torch.allclose(yours, right, atol=1e-5), f"wrong from t = {left} to {t}"
+
+
+@exercise("e11_climb", "climb")
+def check_climb(climb):
+    """Against `tav.sampling.invert`, with a formula in the UNet's place."""
+    latents = torch.randn(3, 4, 5, 5, generator=torch.Generator().manual_seed(0))
+
+    def predict(x, t):
+        return torch.tanh(x * (1 + t / 500))
+
+    def unet(x, t, text, frames):
+        return predict(x, t.item())
+
+    for kind, steps in (("epsilon", 4), ("epsilon", 10), ("v_prediction", 10)):
+        schedule = Schedule(prediction_type=kind)
+        model = SimpleNamespace(unet=unet, schedule=schedule, embed=lambda _: torch.zeros(1, 1, 1))
+        yours, right = climb(predict, latents, schedule, steps), invert(model, latents, steps)
+        assert torch.allclose(yours, right, atol=1e-4), f"wrong with {steps} steps and {kind}"
+
+
+# ---- 12
+
+
+# ---- 13
+
+
+# ----
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: f"{check.file}-{check.name}")
+def test_yours(check):
+    check(load(check.file, check.name))
