@@ -696,7 +696,9 @@ def where_patches_look(ns):
         for axis, i, seen in zip(line[1:], (0, 4), ns["maps"][name]):
             show(axis, ns["clip"][i].mean(0), f"frame {i}" if name == "jacket" else "", cmap="gray", vmin=-2, vmax=1.3)
             even = seen * ns["maps"][name].numel()  # 1: as much as if all patches got the same
-            heat = axis.imshow(even.numpy(), extent=(-0.5, 127.5, 127.5, -0.5), cmap="inferno", vmin=0, vmax=4, alpha=0.65)
+            heat = axis.imshow(
+                even.numpy(), extent=(-0.5, 127.5, 127.5, -0.5), cmap="inferno", vmin=0, vmax=4, alpha=0.65
+            )
     label = "attention, in multiples of an even share"
     figure.colorbar(heat, ax=axes, ticks=range(5), shrink=0.8, extend="max", label=label)
     return figure
