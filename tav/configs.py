@@ -31,12 +31,7 @@ KNOWN = {
     "flip_sin_to_cos": [True], "downsample_padding": [1], "conv_in_kernel": [3], "conv_out_kernel": [3],
     "use_quant_conv": [True], "use_post_quant_conv": [True], "addition_embed_type_num_heads": [64],
     "force_upcast": [True, False], "upcast_attention": [True, False],  # torch's attention has its scores in fp32 anyway
-    "beta_schedule": ["scaled_linear", "linear"], "prediction_type": ["epsilon", "v_prediction"],
     "trained_betas": [None], "rescale_betas_zero_snr": [False]}  # fmt: skip
-
-# What tav.json may say, the weights' own settings for tune.py and sample.py: for each key an example.
-SETTINGS = {"note": "", "tune": {"frames": 24, "start": 0, "stride": 2, "size": 512, "steps": 500, "lr": 3e-5},
-            "sample": {"steps": 50, "guidance": 12.5, "negative": "", "seed": 0, "prompts": [""]}}  # fmt: skip
 
 
 def arguments(part: str, config: dict) -> dict:
@@ -46,9 +41,9 @@ def arguments(part: str, config: dict) -> dict:
         if key in KNOWN:
             fine = all(item in KNOWN[key] for item in (value if isinstance(value, list) else [value]))
         elif key in own:
-            fine = fits(value, own[key])
+            fine = isinstance(value, (type(own[key]), int))  # a whole number may stand for a float
         else:
-            fine = not strict or value in (None, False) or key[:1] == "_" or key == "sample_size" and fits(value, 64)
+            fine = not strict or value in (None, False) or key[:1] == "_" or (key, type(value)) == ("sample_size", int)
         if not fine:
             raise UserError(f"{CONFIGS[part]}: {key} = {value!r} is not Stable Diffusion 1 or 2; nothing was loaded")
     found = {key: config.get(key, default) for key, default in own.items()}
@@ -60,12 +55,3 @@ def arguments(part: str, config: dict) -> dict:
         found["attentive"] = ["CrossAttn" in name for name in types]
         found["linear_projection"] = found.pop("use_linear_projection")
     return found
-
-
-def fits(value: object, example: object) -> bool:
-    """Whether a value from a JSON file is of the example's type, inside and out. A whole number passes for a float."""
-    if isinstance(value, dict) and isinstance(example, dict):
-        return all(fits(value[key], example[key]) for key in value.keys() & example.keys())
-    if isinstance(value, list) and isinstance(example, list):
-        return all(fits(item, example[0]) for item in value)
-    return type(value) is type(example) or (type(value), type(example)) == (int, float)

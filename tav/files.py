@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import huggingface_hub
@@ -48,7 +49,7 @@ def file_digest(path: Path) -> str:
 
 
 STEMS = {part: f"{part}/diffusion_pytorch_model" for part in ("vae", "unet")} | {"text_encoder": "text_encoder/model"}
-END = "[.-][s0-9]*tensors"  # matches ".safetensors" and "-00001-of-00002.safetensors", but not ".fp16.safetensors"
+ENDS = (".safetensors", "-*-of-*.safetensors")  # a part's whole file, or its shards
 VARIANTS = {False: ("", ".fp16"), True: (".fp16", "")}  # by whether half precision is wanted: what comes first
 CONFIGS = {part: f"{part}/config.json" for part in STEMS} | {"scheduler": "scheduler/scheduler_config.json"}
 SMALL = [f"tokenizer/{n}" for n in ("vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json")]
@@ -56,9 +57,9 @@ SMALL += [*CONFIGS.values(), "tav.json"]
 
 
 def weight_files(folder: Path, part: str, half: bool) -> list[Path]:
-    """The safetensors of a part."""
-    for variant in VARIANTS[half]:
-        if files := sorted(folder.glob(f"{STEMS[part]}{variant}{END}")):
+    """The safetensors of a part: the whole file or, if there is none, its shards."""
+    for variant, end in product(VARIANTS[half], ENDS):
+        if files := sorted(folder.glob(STEMS[part] + variant + end)):
             return files
     raise UserError(f"{folder}: no {STEMS[part]}.safetensors in it (pickled weights are never loaded); get that file")
 
@@ -68,11 +69,11 @@ def fetched(name: str, half: bool) -> Path:
     if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*(?<!\.safetensors)", name) or Path(name).parent.exists():
         raise UserError(f"{name}: no such weights folder or file; see weights/README.md for where to get one")
     for variant in VARIANTS[half]:
-        wanted = [f"{stem}{variant}{END}" for stem in STEMS.values()]
+        wanted = [[stem + variant + end for end in ENDS] for stem in STEMS.values()]
         try:
-            folder = Path(huggingface_hub.snapshot_download(name, allow_patterns=SMALL + wanted))
+            folder = Path(huggingface_hub.snapshot_download(name, allow_patterns=SMALL + sum(wanted, [])))
         except Exception as error:  # of many kinds: offline, no such repository, one behind a licence, a full disk
             raise UserError(f"{name}: no such folder here, and the hub does not give it: {error}") from None
-        if all(any(folder.glob(pattern)) for pattern in wanted):
+        if all(any(file for pattern in ends for file in folder.glob(pattern)) for ends in wanted):
             break
     return folder

@@ -1,7 +1,7 @@
 """An image UNet that eats video: SC-Attn, Temp-Attn, and which parameters train (lessons 07, 08, 09).
 
 Shapes: b prompts, f frames, n = h*w tokens of a frame, d token width. Source: Tune-A-Video
-(arXiv 2212.11565), section 4.1. Convolutions work frame by frame, which frames folded into the batch do
+(arXiv 2212.11565). Convolutions work frame by frame, which frames folded into the batch do
 already; GroupNorms pool over frames (`layers.group_norm`).
 """
 

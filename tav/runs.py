@@ -88,7 +88,7 @@ class Run:
             part.write_bytes(save({key: value.contiguous().cpu() for key, value in values.items()}))
 
     def write_losses(self, losses: list[float]) -> None:
-        """loss.csv, and loss.png: each loss as a dot, and the mean over a tenth of the run up to there, from 0 up."""
+        """loss.csv, and loss.png: from 0 up, each loss as a dot, and the mean of the tenth of the run before it."""
         with replacing(self.path / "loss.csv") as part:
             part.write_text("step,loss\n" + "".join(f"{i},{loss:.6g}\n" for i, loss in enumerate(losses)))
         picture, n, top = Image.new("RGB", (640, 320), "white"), len(losses), max(losses, default=0) or 1

@@ -1,7 +1,7 @@
 """A clip's latents to noise by DDIM inversion, and noise to an edited video (lessons 05 and 11).
 
 Shapes: f frames, c h w latent channels, height and width, l d text tokens and width. Latents are kept in
-fp32; the UNet works in the dtype of its weights. Source: DDIM (Song et al. 2021); Tune-A-Video, section 4.3.
+fp32; the UNet works in the dtype of its weights. Source: DDIM (Song et al. 2021); Tune-A-Video.
 """
 
 import hashlib

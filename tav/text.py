@@ -115,17 +115,12 @@ class CLIPLayer(nn.Module):
         return x + self.mlp["fc2"](self.act(self.mlp["fc1"](self.layer_norm2(x))))
 
 
-class CLIPEncoder(nn.Module):
+class CLIPEncoder(nn.Sequential):
     """A stack of layers, (b, l, d) -> (b, l, d): causal in the text tower, not in the image tower."""
 
     def __init__(self, layers: int, dim: int, hidden: int, heads: int, act: str, causal: bool):
         super().__init__()
-        self.layers = nn.ModuleList([CLIPLayer(dim, hidden, heads, act, causal) for _ in range(layers)])
-
-    def forward(self, x: Tensor) -> Tensor:
-        for layer in self.layers:
-            x = layer(x)
-        return x
+        self.layers = nn.Sequential(*(CLIPLayer(dim, hidden, heads, act, causal) for _ in range(layers)))
 
 
 class CLIPTextModel(nn.Module):

@@ -1,7 +1,7 @@
 """One-shot tuning: a few attention projections learn one clip (lesson 10).
 
-Shapes: f frames, c h w latent channels, height and width, l d text tokens and width. Source: Tune-A-Video,
-section 4.2, and its published configuration.
+Shapes: f frames, c h w latent channels, height and width, l d text tokens and width. Source: Tune-A-Video and
+its published configuration.
 """
 
 import torch

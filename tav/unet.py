@@ -101,7 +101,10 @@ def project(layer: nn.Module, tokens: Tensor) -> Tensor:
 
 
 class Level(nn.Module):
-    """ResNet blocks of one resolution, with `widths` input channels, and, unless `heads` is None, transformers."""
+    """ResNet blocks of one resolution, with `widths` input channels, and, unless `heads` is None, transformers.
+
+    The middle block is just this: ResNet block, transformer, ResNet block.
+    """
 
     def __init__(self, widths: list[int], channels: int, heads: int | None, attentions: int, net: Shared):
         super().__init__()
@@ -112,6 +115,11 @@ class Level(nn.Module):
     def step(self, i: int, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
         x = self.resnets[i](x, time, frames)
         return self.attentions[i](x, text, frames) if i < len(self.attentions) else x
+
+    def forward(self, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
+        for i in range(len(self.resnets)):
+            x = self.step(i, x, time, text, frames)
+        return x
 
 
 class DownBlock(Level):
@@ -129,16 +137,6 @@ class DownBlock(Level):
             x = downsample(x)
             skips.append(x)
         return x
-
-
-class MidBlock(Level):
-    """ResNet block, transformer, ResNet block, at the lowest resolution."""
-
-    def __init__(self, channels: int, heads: int, net: Shared):
-        super().__init__([channels] * 2, channels, heads, 1, net)
-
-    def forward(self, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
-        return self.step(1, self.step(0, x, time, text, frames), time, text, frames)
 
 
 class UpBlock(Level):
@@ -186,7 +184,7 @@ class UNet2DConditionModel(nn.Module):
             self.down_blocks.append(DownBlock(width, c, layers_per_block, i < last, h, net))
             skips += [c] * (layers_per_block + (i < last))
             width = c
-        self.mid_block = MidBlock(width, heads[-1], net)
+        self.mid_block = Level([width] * 2, width, heads[-1], 1, net)
         self.up_blocks = nn.ModuleList()
         for i, (c, h) in reversed(levels):
             taken = [skips.pop() for _ in range(layers_per_block + 1)]

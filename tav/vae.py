@@ -7,7 +7,6 @@ Every GroupNorm here has eps 1e-6, not the UNet's 1e-5.
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .layers import Attention, Downsample2D, ResnetBlock2D, Upsample2D
@@ -52,33 +51,27 @@ class MidBlock(nn.Module):
         return self.resnets[1](self.attentions[0](self.resnets[0](x)))
 
 
-class Stage(nn.Module):
+class Stage(nn.Sequential):
     """ResNet blocks at one resolution, then a change of it ("down", "up" or None)."""
 
     def __init__(self, in_channels: int, out_channels: int, layers: int, groups: int, change: str | None):
         super().__init__()
         widths = [in_channels] + [out_channels] * (layers - 1)
-        self.resnets = nn.ModuleList([ResnetBlock2D(c, out_channels, groups, EPS) for c in widths])
+        self.resnets = nn.Sequential(*(ResnetBlock2D(c, out_channels, groups, EPS) for c in widths))
         if change == "down":
-            self.downsamplers = nn.ModuleList([Downsample2D(out_channels, padding=0)])
+            self.downsamplers = nn.Sequential(Downsample2D(out_channels, padding=0))
         if change == "up":
-            self.upsamplers = nn.ModuleList([Upsample2D(out_channels)])
-
-    def forward(self, x: Tensor) -> Tensor:
-        for layers in self.children():  # resnets, then the resampler if there is one
-            for layer in layers:
-                x = layer(x)
-        return x
+            self.upsamplers = nn.Sequential(Upsample2D(out_channels))
 
 
-def stages(channels: list[int], layers: int, groups: int, change: str) -> nn.ModuleList:
+def stages(channels: list[int], layers: int, groups: int, change: str) -> nn.Sequential:
     """A stage for each width; the last one keeps its resolution."""
     changes = [change] * (len(channels) - 1) + [None]
     pairs = zip([channels[0], *channels], channels, changes)
-    return nn.ModuleList([Stage(before, width, layers, groups, change) for before, width, change in pairs])
+    return nn.Sequential(*(Stage(before, width, layers, groups, change) for before, width, change in pairs))
 
 
-class Encoder(nn.Module):
+class Encoder(nn.Sequential):  # which calls its parts in the order in which they are set
     """Pictures (b, 3, H, W) -> mean and log-variance stacked (b, 2z, h, w)."""
 
     def __init__(self, channels: list[int], layers: int, latent_channels: int, groups: int):
@@ -87,16 +80,11 @@ class Encoder(nn.Module):
         self.down_blocks = stages(channels, layers, groups, "down")
         self.mid_block = MidBlock(channels[-1], groups)
         self.conv_norm_out = nn.GroupNorm(groups, channels[-1], EPS)
+        self.conv_act = nn.SiLU()
         self.conv_out = nn.Conv2d(channels[-1], 2 * latent_channels, 3, padding=1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.conv_in(x)
-        for block in self.down_blocks:
-            x = block(x)
-        return self.conv_out(F.silu(self.conv_norm_out(self.mid_block(x))))
 
-
-class Decoder(nn.Module):
+class Decoder(nn.Sequential):
     """Latents (b, z, h, w) -> pictures (b, 3, H, W). One ResNet block more a stage than the encoder."""
 
     def __init__(self, channels: list[int], layers: int, latent_channels: int, groups: int):
@@ -106,13 +94,8 @@ class Decoder(nn.Module):
         self.mid_block = MidBlock(channels[0], groups)
         self.up_blocks = stages(channels, layers + 1, groups, "up")
         self.conv_norm_out = nn.GroupNorm(groups, channels[-1], EPS)
+        self.conv_act = nn.SiLU()
         self.conv_out = nn.Conv2d(channels[-1], 3, 3, padding=1)
-
-    def forward(self, z: Tensor) -> Tensor:
-        x = self.mid_block(self.conv_in(z))
-        for block in self.up_blocks:
-            x = block(x)
-        return self.conv_out(F.silu(self.conv_norm_out(x)))
 
 
 class AutoencoderKL(nn.Module):

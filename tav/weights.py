@@ -76,22 +76,20 @@ def load(path: str | Path, device: str = "cpu", dtype: torch.dtype = torch.float
         raw = {part: read_json(need(place, name)) for part, name in CONFIGS.items()}
         words, files = place / "tokenizer", [(part, file) for part in PARTS for file in weight_files(place, part, half)]
         named = ((f"{part}.{name}", tensor) for part, file in files for name, tensor in tensors(file))
-    sizes = {part: configs.arguments(part, config) for part, config in raw.items()}
-    if sizes["unet"]["cross_attention_dim"] != sizes["text_encoder"]["hidden_size"]:
-        raise UserError(f"{path}: the UNet's cross_attention_dim is not the text encoder's hidden_size")
     try:
+        sizes = {part: configs.arguments(part, config) for part, config in raw.items()}
+        if sizes["unet"]["cross_attention_dim"] != sizes["text_encoder"]["hidden_size"]:
+            raise ValueError("the UNet's cross_attention_dim is not the text encoder's hidden_size")
         schedule = Schedule(**sizes["scheduler"])
         with torch.device("meta"), Undrawn():  # no memory is taken and nothing is drawn at random
             modules = nn.ModuleDict({part: build(**sizes[part]) for part, build in PARTS.items()})
-    except (ValueError, ArithmeticError, LookupError, RuntimeError) as error:  # such as no levels, or 0 groups
+    except (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError) as error:  # such as 0 groups
         raise UserError(f"{path}: its config files make no model ({error}); get them again") from None
     tokenizer = load_tokenizer(words, sizes["text_encoder"])
     if place.is_file() and sizes["text_encoder"]["hidden_act"] == "gelu":
         tokenizer.pad = 0  # OpenCLIP's padding; of SD 2, a folder says so itself
     own = place / "tav.json"
     defaults = read_json(own) if own.is_file() else {}
-    if not configs.fits(defaults, configs.SETTINGS):
-        raise UserError(f"{own}: a value of the wrong type; compare weights/mini/tav.json")
     fill(modules, named, device, dtype, path)
     hash = hashlib.sha256("".join(file_digest(file) for _, file in files).encode()).hexdigest()
     size = (raw["unet"].get("sample_size") or 64) * modules["vae"].factor

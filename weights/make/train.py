@@ -224,12 +224,13 @@ class Pictures:
         self.labels = json.loads((build / "pictures.json").read_text())
 
     def frames(self, indices, crop: int | None = None, generator=None) -> Tensor:
-        """Pictures (b, 3, H, W) in [-1, 1]; with `crop`, a random square of that side from each."""
+        """Pictures (b, 3, H, W) in [-1, 1]; with `crop`, a random square of that side from each,
+        cut between latents (8 pixels) as in whole pictures: the drawings' textures repeat with them."""
         pictures = []
         for i in indices:
             pixels = self.pixels[int(i)]
             if crop:
-                y, x = torch.randint(0, 128 - crop + 1, (2,), generator=generator).tolist()
+                y, x = (8 * torch.randint(0, (128 - crop) // 8 + 1, (2,), generator=generator)).tolist()
                 pixels = pixels[y : y + crop, x : x + crop]
             pictures.append(torch.from_numpy(np.ascontiguousarray(pixels)))
         return torch.stack(pictures).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1.0
@@ -262,7 +263,7 @@ def train_vae(build: Path, minutes: float, device: str) -> None:
     """Stage `vae`: reconstruct random crops from a latent that a small KL term keeps near N(0, 1)."""
     torch.manual_seed(SEED)
     data, model = Pictures(build), AutoencoderKL(**VAE, scaling_factor=1.0).to(device)
-    training = Training("vae", model, minutes, 2e-3, build)
+    training = Training("vae", model, minutes, 1e-3, build)
 
     def loss_of(generator):
         x = data.frames(choose(16, generator), crop=64, generator=generator).to(device)
