@@ -5,14 +5,13 @@ from pathlib import Path
 
 import torch
 
-from tav.compare import sheet, side_by_side
 from tav.errors import Parser, UserError, bar, number, run
 from tav.metrics import load_clip, table
 from tav.runs import Run
-from tav.sampling import inversion_key, invert, recipe, sample
+from tav.sampling import inversion_key, invert, sample
 from tav.tuning import load_tuned
 from tav.vae import decode
-from tav.video import replacing, write_gif, write_mp4
+from tav.video import replacing, sheet, side_by_side, write_gif, write_mp4
 from tav.weights import load, resolve
 
 
@@ -46,7 +45,7 @@ def main() -> None:
     if model.hash != settings["weights_hash"]:
         raise UserError(f"{model.path}: not the weights this run was tuned on; pass those to --weights")
     load_tuned(model.unet, tuned, str(folder.path))
-    args = {"prompts": [settings["prompt"]], "negative": "", "seed": 0} | recipe(model) | given
+    args = {"prompts": [settings["prompt"]], "negative": "", "seed": 0} | model.recipe("sample") | given
     if not all(prompt.strip() for prompt in args["prompts"]):
         raise UserError("an empty prompt; say what the video should show")
     if scored := given.keys() & {"score", "clip"}:

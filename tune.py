@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tav.errors import Parser, UserError, bar, ctrl_c_waits, number, run
 from tav.runs import RUNS, Run
-from tav.tuning import Tuning, encoded, recipe
+from tav.tuning import Tuning, encoded
 from tav.vae import Posterior
 from tav.video import read_clip
 from tav.weights import DTYPES, load, resolve
@@ -23,7 +23,8 @@ def main() -> None:
         print(" ".join(note.split()))
     if settings.setdefault("weights_hash", model.hash) != model.hash:
         raise UserError(f"{model.path}: not the weights this run was tuned on; pass those to --weights")
-    settings = recipe(model) | settings | {"device": device, "dtype": next(k for k in DTYPES if DTYPES[k] == dtype)}
+    word = next(key for key in DTYPES if DTYPES[key] == dtype)  # fp32, bf16 or fp16
+    settings = model.recipe("tune") | settings | {"device": device, "dtype": word}
 
     source = folder.load("source")
     if source is None:

@@ -109,11 +109,11 @@ def tuned_miniature(frames: int = 8):
     from safetensors.torch import load_file, save_file
 
     import tav
-    from tav.tuning import Tuning, encoded, load_tuned, recipe
+    from tav.tuning import Tuning, encoded, load_tuned
     from tav.video import replacing
 
     model = tav.load(ROOT / "weights" / "mini")
-    own = recipe(model)
+    own = model.recipe("tune")
     clip, _ = tav.read_clip(ROOT / "clip.mp4", frames=frames, stride=16 // frames, size=model.size)
     name = f"tuned-{model.hash[:12]}-{frames}-frames-{own['steps']}-steps-lr-{own['lr']}.safetensors"
     file = ROOT / RUNS / "lessons" / name

@@ -10,8 +10,7 @@ from .files import CONFIGS
 # What builds a part: each key that counts, with its library's default. The scheduler's are Stable Diffusion's.
 OWN = {
     "unet": {"block_out_channels": [320, 640, 1280, 1280], "layers_per_block": 2, "cross_attention_dim": 1280,
-             "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"], "use_linear_projection": False,
-             "norm_num_groups": 32},
+             "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"], "norm_num_groups": 32},
     "vae": {"block_out_channels": [64], "layers_per_block": 1, "norm_num_groups": 32, "scaling_factor": 0.18215},
     "text_encoder": {"vocab_size": 49408, "hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 12,
                      "num_attention_heads": 8, "max_position_embeddings": 77, "hidden_act": "quick_gelu"},
@@ -30,6 +29,7 @@ KNOWN = {
     "resnet_time_scale_shift": ["default"], "resnet_out_scale_factor": [1], "time_embedding_type": ["positional"],
     "flip_sin_to_cos": [True], "downsample_padding": [1], "conv_in_kernel": [3], "conv_out_kernel": [3],
     "use_quant_conv": [True], "use_post_quant_conv": [True], "addition_embed_type_num_heads": [64],
+    "use_linear_projection": [True, False],  # the tensors show it
     "force_upcast": [True, False], "upcast_attention": [True, False],  # torch's attention has its scores in fp32 anyway
     "trained_betas": [None], "rescale_betas_zero_snr": [False]}  # fmt: skip
 
@@ -51,7 +51,6 @@ def arguments(part: str, config: dict) -> dict:
         types, heads = found.pop("down_block_types"), config.get("attention_head_dim", 8)  # their number, not size
         found["heads"] = heads if isinstance(heads, list) else [heads] * len(types)
         if not len(found["block_out_channels"]) == len(types) == len(found["heads"]):
-            raise UserError("unet/config.json: block_out_channels, down_block_types, attention_head_dim disagree")
+            raise ValueError("the UNet's block_out_channels, down_block_types and attention_head_dim disagree")
         found["attentive"] = ["CrossAttn" in name for name in types]
-        found["linear_projection"] = found.pop("use_linear_projection")
     return found

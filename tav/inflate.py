@@ -1,8 +1,7 @@
 """An image UNet that eats video: SC-Attn, Temp-Attn, and which parameters train (lessons 07, 08, 09).
 
-Shapes: b prompts, f frames, n = h*w tokens of a frame, d token width. Source: Tune-A-Video
-(arXiv 2212.11565). Convolutions work frame by frame, which frames folded into the batch do
-already; GroupNorms pool over frames (`layers.group_norm`).
+Shapes: b prompts, f frames, n = h*w tokens of a frame, d token width. Source: Tune-A-Video (arXiv 2212.11565).
+Convolutions work frame by frame, with frames folded into the batch; GroupNorms pool over them (`layers.group_norm`).
 """
 
 import torch
@@ -65,10 +64,9 @@ class VideoTransformerBlock(BasicTransformerBlock):
 
 
 def inflate(unet: UNet2DConditionModel) -> UNet2DConditionModel:
-    """Turn the image UNet into the video UNet, in place: every transformer block gets its video form.
+    """Turn the image UNet into the video UNet, in place: every transformer block that is not one gets its video form.
 
-    The image weights stay; Temp-Attn's queries, keys and values take PyTorch's initial values, which
-    `torch.manual_seed` fixes. An inflated UNet stays as it is.
+    The image weights stay; Temp-Attn's queries, keys and values take PyTorch's initial values (`torch.manual_seed`).
     """
     for transformer in [m for m in unet.modules() if isinstance(m, Transformer2DModel)]:
         for i, block in enumerate(transformer.transformer_blocks):

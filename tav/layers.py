@@ -1,8 +1,7 @@
 """What the VAE and the UNet are made of: attention, feed-forward, ResNet block, resampling (lesson 04).
 
-Shapes: b batch (frames folded in), f frames, c channels, h w height and width, n = h*w tokens,
-l context tokens, d token width, e width of a head. Attribute names are those of Stable Diffusion
-checkpoints in the diffusers layout, so that a file loads without a table of names.
+Shapes: b batch (frames folded in), f frames, c channels, h w height and width, n = h*w tokens, l context tokens,
+d token width, e width of a head. Attributes are named as in Stable Diffusion's files in the diffusers layout.
 """
 
 import torch.nn.functional as F
@@ -46,15 +45,12 @@ class GEGLU(nn.Module):
         return x * F.gelu(gate)
 
 
-class FeedForward(nn.Module):
+class FeedForward(nn.Sequential):
     """Two layers with a GEGLU of width 4d between; `net.1` was dropout, hence the Identity."""
 
     def __init__(self, dim: int):
         super().__init__()
         self.net = nn.Sequential(GEGLU(dim, 4 * dim), nn.Identity(), nn.Linear(4 * dim, dim))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.net(x)
 
 
 def group_norm(norm: nn.GroupNorm, x: Tensor, frames: int = 1) -> Tensor:
@@ -95,25 +91,20 @@ class ResnetBlock2D(nn.Module):
         return x + h
 
 
-class Downsample2D(nn.Module):
+class Downsample2D(nn.Sequential):
     """Halves h and w. The UNet pads all four sides (`padding` 1), the VAE right and bottom only (`padding` 0)."""
 
     def __init__(self, channels: int, padding: int):
         super().__init__()
+        if padding == 0:
+            self.pad = nn.ZeroPad2d((0, 1, 0, 1))  # left, right, top, bottom
         self.conv = nn.Conv2d(channels, channels, 3, stride=2, padding=padding)
 
-    def forward(self, x: Tensor) -> Tensor:
-        if self.conv.padding == (0, 0):
-            x = F.pad(x, (0, 1, 0, 1))  # left, right, top, bottom
-        return self.conv(x)
 
-
-class Upsample2D(nn.Module):
+class Upsample2D(nn.Sequential):
     """Doubles h and w: nearest neighbour, then a convolution."""
 
     def __init__(self, channels: int):
         super().__init__()
+        self.nearest = nn.Upsample(scale_factor=2)
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))

@@ -1,12 +1,9 @@
 """The run folder. Each file is written beside its place and moved there: it is whole or absent (lesson 00).
 
-run.json             all settings, versions, hash of the weights, seconds of tuning; written first
-source.safetensors   the clip's frames (f, 3, H, W) as bytes, mean and std of its latents (f, c, h, w), fps
-state.safetensors    what `tune.py --resume` continues from
-tuned.safetensors    the trained tensors only, under their published names
-inversion-*          the clip's noise, one for each set of things that it depends on
-loss.csv, loss.png   the loss of every step
-samples/             what sample.py makes
+run.json (all settings, versions, the weights' hash, seconds of tuning) is written first. Then source.safetensors (the
+clip's frames (f, 3, H, W) as bytes, mean and std of its latents (f, c, h, w), fps), state.safetensors (what
+`tune.py --resume` continues from), tuned.safetensors (the trained tensors only, under their published names), loss.csv,
+loss.png; and from sample.py inversion-* (the clip's noise, by what it depends on) and samples/.
 """
 
 import json
@@ -16,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import save
@@ -88,16 +86,13 @@ class Run:
             part.write_bytes(save({key: value.contiguous().cpu() for key, value in values.items()}))
 
     def write_losses(self, losses: list[float]) -> None:
-        """loss.csv, and loss.png: from 0 up, each loss as a dot, and the mean of the tenth of the run before it."""
+        """loss.csv, and loss.png: from 0 up, the mean of the losses of the tenth of the run up to each step."""
         with replacing(self.path / "loss.csv") as part:
             part.write_text("step,loss\n" + "".join(f"{i},{loss:.6g}\n" for i, loss in enumerate(losses)))
-        picture, n, top = Image.new("RGB", (640, 320), "white"), len(losses), max(losses, default=0) or 1
+        recent = [np.mean(losses[max(0, i - len(losses) // 10) : i + 1]) for i in range(len(losses))]
+        picture, top = Image.new("RGB", (640, 320), "white"), max(recent, default=0) or 1
         draw = ImageDraw.Draw(picture)
-        draw.text((8, 4), f"loss of {n} steps, 0 to {top:.3g}", "black")
-        for i, loss in enumerate(losses):
-            recent = losses[max(0, i - n // 10) : i + 1]
-            for value, colour in [(loss, "silver"), (sum(recent) / len(recent), "royalblue")]:
-                x, y = 640 * i / n, 318 - 290 * value / top
-                draw.rectangle([x - 1, y - 1, x + 1, y + 1], colour)
+        draw.text((8, 4), f"loss of {len(losses)} steps, 0 to {top:.3g}", "black")
+        draw.line([(640 * i / len(losses), 318 - 290 * loss / top) for i, loss in enumerate(recent)], "royalblue", 2)
         with replacing(self.path / "loss.png") as part:
             picture.save(part, format="png")

@@ -5,7 +5,6 @@ fp32; the UNet works in the dtype of its weights. Source: DDIM (Song et al. 2021
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -14,17 +13,9 @@ from .tuning import encoded
 from .vae import decode
 from .weights import StableDiffusion
 
-PUBLISHED = {"steps": 50, "guidance": 12.5}  # for Stable Diffusion 1.4
-Progress = Callable[[Iterable], Iterable]  # for instance tqdm
-
-
-def recipe(model: StableDiffusion) -> dict:
-    """How to sample from these weights: as published, unless they have settings of their own."""
-    return PUBLISHED | model.defaults.get("sample", {})
-
 
 @torch.no_grad()
-def invert(model: StableDiffusion, latents: Tensor, steps: int, progress: Progress = iter) -> Tensor:
+def invert(model: StableDiffusion, latents: Tensor, steps: int, progress=iter) -> Tensor:
     """The noise (f, c, h, w) that DDIM sampling would turn into these latents.
 
     As published: empty prompt, no guidance, and the UNet is asked at the timestep each step leads to.
@@ -39,13 +30,10 @@ def invert(model: StableDiffusion, latents: Tensor, steps: int, progress: Progre
 
 
 @torch.no_grad()
-def sample(
-    model: StableDiffusion, noise: Tensor, text: Tensor, steps: int, guidance: float, progress: Progress = iter
-) -> Tensor:
+def sample(model: StableDiffusion, noise: Tensor, text: Tensor, steps: int, guidance: float, progress=iter) -> Tensor:
     """Noise (b*f, c, h, w) -> the latents of b videos of f frames, by DDIM with classifier-free guidance.
 
-    `text` (2b, l, d) holds the b negative (or empty) prompts, then the b prompts. The prediction used is
-    negative + guidance * (prompt - negative); at guidance 1 only the prompts are evaluated.
+    `text` (2b, l, d) holds the b negative (or empty) prompts, then the b prompts, which alone count at guidance 1.
     """
     x, videos = noise.float(), len(text) // 2
     text = text[videos:] if guidance == 1 else text
@@ -69,14 +57,12 @@ def inversion_key(model: StableDiffusion, tuned: dict[str, Tensor], latents: Ten
     return digest.hexdigest()[:16]
 
 
-def edit(
-    model: StableDiffusion, frames: Tensor, prompt: str, negative="", steps=None, guidance=None, progress=iter
-) -> Tensor:
+def edit(model, frames: Tensor, prompt: str, negative="", steps=None, guidance=None, progress=iter) -> Tensor:
     """The clip `frames` (f, 3, H, W) that `model` was tuned on, with another prompt: (f, 3, H, W) in [-1, 1].
 
-    Steps and guidance are those of `recipe` unless given. sample.py does the same and keeps the inversion.
+    Steps and guidance are those of `model.recipe` unless given. sample.py does the same and keeps the inversion.
     """
-    own = recipe(model)
+    own = model.recipe("sample")
     steps = own["steps"] if steps is None else steps
     guidance = own["guidance"] if guidance is None else guidance
     noise = invert(model, encoded(model, frames).mean, steps, progress)

@@ -1,8 +1,7 @@
 """How much noise at which timestep, and the steps that add and remove it (lesson 03).
 
-Shapes: b rows of latents x (b, c, h, w). A timestep t is an int, or a LongTensor (b,) with one for each
-row. Abar_t, `alphas_cumprod[t]`, is the share of the picture's variance left at t: with x_0 the clean
-latents, e unit noise and Abar = Abar_t,
+Shapes: b rows of latents x (b, c, h, w). A timestep t is an int, or a LongTensor (b,) with one for each row. With x_0
+the clean latents, e unit noise and Abar = `alphas_cumprod[t]`, the share of the picture's variance left at t,
 
     x_t = sqrt(Abar) x_0 + sqrt(1 - Abar) e        DDPM (Ho et al. 2020), equation 4
     v_t = sqrt(Abar) e - sqrt(1 - Abar) x_0        Salimans & Ho 2022, appendix D
@@ -44,10 +43,7 @@ class Schedule:
         self.prediction_type = prediction_type
 
     def timesteps(self, steps: int) -> list[int]:
-        """The DDIM grid, descending ("leading" in diffusers): 50 steps visit 981, 961, ..., 21, 1.
-
-        The step after the last, -19, stands for the end of the schedule. ValueError if the grid has no room.
-        """
+        """The DDIM grid, descending ("leading" in diffusers): 50 steps visit 981, 961, ..., 1. Below 0 is the end."""
         if not 1 <= steps <= self.num_train_timesteps - self.steps_offset:
             raise ValueError(f"{steps} steps do not fit into a schedule of {self.num_train_timesteps}")
         stride = self.num_train_timesteps // steps
@@ -65,9 +61,18 @@ class Schedule:
         a = self._alpha(t, x0)
         return a.sqrt() * noise - (1 - a).sqrt() * x0
 
-    def to_x0_and_noise(self, prediction: Tensor, x: Tensor, t: int | Tensor) -> tuple[Tensor, Tensor]:
-        """The clean latents and the noise that the UNet's answer to x_t implies."""
-        return self._split(prediction, x, self._alpha(t, x), self._alpha(t, x))
+    def to_x0_and_noise(self, prediction: Tensor, x: Tensor, t: int | Tensor, level=None) -> tuple[Tensor, Tensor]:
+        """x_0 and e, from the UNet's answer for t about latents x, which are at `level` (by default t).
+
+        Two equations in two unknowns: x = sqrt(a_x) x_0 + sqrt(1 - a_x) e, and prediction = e or
+        v = sqrt(a) e - sqrt(1 - a) x_0. On the way down a_x = a and c = 1; on the way up a_x is the level before.
+        """
+        a, a_x = self._alpha(t, x), self._alpha(t if level is None else level, x)
+        if self.prediction_type == "epsilon":
+            return (x - (1 - a_x).sqrt() * prediction) / a_x.sqrt(), prediction.float()
+        c = (a * a_x).sqrt() + ((1 - a) * (1 - a_x)).sqrt()
+        x0 = (a.sqrt() * x - (1 - a_x).sqrt() * prediction) / c
+        return x0, ((1 - a).sqrt() * x + a_x.sqrt() * prediction) / c
 
     def ddim_step(self, prediction: Tensor, x: Tensor, t: int | Tensor, previous: int | Tensor) -> Tensor:
         """From x_t down to level `previous` (t minus the stride; below 0 is the end): DDIM, equation 12, sigma 0."""
@@ -78,19 +83,17 @@ class Schedule:
     def ddim_invert_step(self, prediction: Tensor, x: Tensor, t: int | Tensor, previous: int | Tensor) -> Tensor:
         """From level `previous` up to t: undoes `ddim_step`, given the same prediction.
 
-        The UNet cannot be asked about x_t, which is not known yet; as published, it is asked about x, which
-        still sits at `previous`, but told t. That its answer would be the same at x_t is an approximation,
-        whose error falls with the number of steps.
+        As published, the UNet is asked about x, which still sits at `previous`, but told t. That it would answer the
+        same about x_t, not known yet, is an approximation, whose error falls with the number of steps.
         """
-        a, a_prev = self._alpha(t, x), self._alpha(previous, x)
-        x0, noise = self._split(prediction, x, a, a_prev)
+        x0, noise = self.to_x0_and_noise(prediction, x, t, level=previous)
+        a = self._alpha(t, x)
         return a.sqrt() * x0 + (1 - a).sqrt() * noise
 
     def ddpm_step(self, prediction: Tensor, x: Tensor, t: int, previous: int, noise: Tensor) -> Tensor:
         """From x_t down to `previous` with fresh unit noise: DDPM, equations 6 and 7, for any stride.
 
-        The variance is the true posterior's, the smaller of the paper's two. Below 0 Abar is 1 here, so the
-        last step returns x_0 and adds no noise.
+        The variance is the posterior's, the smaller of the paper's two. Below 0 Abar is 1: the last step adds no noise.
         """
         x0, _ = self.to_x0_and_noise(prediction, x, t)
         a, a_prev = self._alpha(t, x), self._alpha(previous, x, final=torch.tensor(1.0))
@@ -98,20 +101,6 @@ class Schedule:
         mean = (a_prev.sqrt() * beta * x0 + (1 - beta).sqrt() * (1 - a_prev) * x) / (1 - a)  # equation 7
         variance = (1 - a_prev) / (1 - a) * beta
         return mean + variance.sqrt() * noise
-
-    def _split(self, prediction: Tensor, x: Tensor, a: Tensor, a_x: Tensor) -> tuple[Tensor, Tensor]:
-        """x_0 and e, from a prediction made for level `a` and latents x that sit at level `a_x`.
-
-        Two equations in two unknowns: x = sqrt(a_x) x_0 + sqrt(1 - a_x) e, and e = prediction or
-        v = sqrt(a) e - sqrt(1 - a) x_0 = prediction. On the way down a_x = a and c = 1. On the way up a_x is
-        the level before: for v, one level in both equations would be wrong (lesson 11).
-        """
-        if self.prediction_type == "epsilon":
-            return (x - (1 - a_x).sqrt() * prediction) / a_x.sqrt(), prediction.float()
-        c = (a * a_x).sqrt() + ((1 - a) * (1 - a_x)).sqrt()
-        x0 = (a.sqrt() * x - (1 - a_x).sqrt() * prediction) / c
-        noise = ((1 - a).sqrt() * x + a_x.sqrt() * prediction) / c
-        return x0, noise
 
     def _alpha(self, t: int | Tensor, x: Tensor, final: Tensor | None = None) -> Tensor:
         """Abar_t as (b or 1, 1, 1, 1) on the device of x; for t below 0, `final`."""

@@ -1,7 +1,7 @@
 """Prompt -> token ids -> the text states that the UNet attends to (lesson 02).
 
-Shapes: b prompts, l token positions (77 in Stable Diffusion), d width of a text state. Tokenizer and
-text tower are CLIP's (Radford et al. 2021); parameter names are those of transformers' `CLIPTextModel`.
+Shapes: b prompts, l token positions (77 in Stable Diffusion), d width of a text state. Tokenizer and text tower are
+CLIP's (Radford et al. 2021); parameter names are those of transformers' `CLIPTextModel`.
 """
 
 import json
@@ -26,9 +26,8 @@ WORD = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{
 class Tokenizer:
     """CLIP's byte-level byte-pair encoding: start token, the prompt's pieces, end token, padding.
 
-    `vocab` maps pieces to ids, `merges` lists the pairs to join, most frequent first. Every row is padded or
-    cut to `length`. Stable Diffusion 1 pads with the end token, 2 with "!". As in transformers, a special
-    token keeps its own id wherever a prompt contains it: with SD 2, "wow!" ends in the padding id.
+    `vocab` maps pieces to ids, `merges` lists the pairs to join, most frequent first. Every row is padded or cut to
+    `length`. SD 1 pads with the end token, 2 with "!", which then has the padding's id in a prompt too ("wow!").
     """
 
     def __init__(self, vocab: dict[str, int], merges: list[tuple[str, str]], length: int = LENGTH, pad: str = END):
@@ -46,9 +45,7 @@ class Tokenizer:
 
     @classmethod
     def load(cls, folder: str | Path) -> "Tokenizer":
-        """The tokenizer of a `tokenizer/` folder: vocab.json, merges.txt and, if they are there, two files of
-        settings, of which special_tokens_map.json has the last word. Raises FileNotFoundError.
-        """
+        """The tokenizer of a folder: vocab.json, merges.txt, and two files of settings that may lack."""
         folder = Path(folder)
         vocab = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
         lines = (folder / "merges.txt").read_text(encoding="utf-8").split("\n")
@@ -126,8 +123,8 @@ class CLIPEncoder(nn.Sequential):
 class CLIPTextModel(nn.Module):
     """CLIP's text tower. Token ids (b, l) -> states (b, l, d), after the final LayerNorm.
 
-    Stable Diffusion 1 runs OpenAI's ViT-L/14: 12 layers, d = 768, `quick_gelu`. 2 runs OpenCLIP's ViT-H/14
-    (d = 1024, `gelu`) up to the state *before* its last layer: the published folder has 23 of its 24 layers.
+    SD 1 runs OpenAI's ViT-L/14: 12 layers, d = 768, `quick_gelu`. SD 2 runs OpenCLIP's ViT-H/14, d = 1024, `gelu`, but
+    for its last layer: the published folder has 23 of 24.
     """
 
     def __init__(

@@ -1,7 +1,6 @@
 """One-shot tuning: a few attention projections learn one clip (lesson 10).
 
-Shapes: f frames, c h w latent channels, height and width, l d text tokens and width. Source: Tune-A-Video and
-its published configuration.
+Shapes: f frames, c h w latent channels, height and width, l d text tokens and width. Source: Tune-A-Video.
 """
 
 import torch
@@ -14,21 +13,13 @@ from .unet import UNet2DConditionModel
 from .vae import Posterior, encode
 from .weights import StableDiffusion
 
-PUBLISHED = {"frames": 24, "stride": 2, "steps": 500, "lr": 3e-5}  # for Stable Diffusion 1.4
-
-
-def recipe(model: StableDiffusion) -> dict:
-    """How to tune these weights: as published, unless they have settings of their own."""
-    return PUBLISHED | {"size": model.size} | model.defaults.get("tune", {})
-
 
 class Tuning:
     """The tuning of one video UNet on one clip, step by step, as state that can be saved and continued.
 
-    `posterior` is of the clip's latents (f, c, h, w), sampled anew each step; `text` (1, l, d) is its caption's.
-    Each step draws from a generator seeded by (seed, step), so that a run cut and continued takes the same
-    steps. Trained weights are kept in fp32 (`masters`); a UNet in half precision gets a rounded copy after each
-    step, and in fp16 the loss is scaled up so that small gradients do not vanish.
+    `posterior` is of the clip's latents (f, c, h, w), sampled anew each step; `text` (1, l, d) is its caption's. Each
+    step draws from its own generator, so that a run cut and continued takes the same steps. Trained weights are kept
+    in fp32 (`masters`); a UNet in half precision gets a rounded copy after each step, and in fp16 the loss is scaled.
     """
 
     def __init__(self, model: StableDiffusion, posterior: Posterior, text: Tensor, lr: float, seed: int):
@@ -118,14 +109,12 @@ def load_tuned(unet: UNet2DConditionModel, tensors: dict[str, Tensor], origin: s
     return unet.requires_grad_(False)
 
 
-def tune(
-    model: StableDiffusion, frames: Tensor, prompt: str, steps=None, lr=None, seed=0, progress=iter
-) -> list[float]:
+def tune(model, frames: Tensor, prompt: str, steps=None, lr=None, seed=0, progress=iter) -> list[float]:
     """Tune `model.unet`, in place, on the clip `frames` (f, 3, H, W) and its caption; returns the losses.
 
-    Steps and learning rate are those of `recipe` unless given. tune.py adds a run folder.
+    Steps and learning rate are those of `model.recipe` unless given. tune.py adds a run folder.
     """
-    own, text = recipe(model), model.embed(prompt)
+    own, text = model.recipe("tune"), model.embed(prompt)
     tuning = Tuning(model, encoded(model, frames), text, own["lr"] if lr is None else lr, seed)
     for _ in progress(range(own["steps"] if steps is None else steps)):
         tuning.update(tuning.loss())

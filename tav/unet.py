@@ -1,8 +1,8 @@
 """The UNet of Stable Diffusion 1.x and 2.x: noisy latents, time and text in, noise out (lesson 04).
 
-Shapes: b prompts, f frames, c channels, h w latent height and width, n = h*w tokens, l text tokens,
-d token width. Frames travel folded into the batch, (b*f, c, h, w); an image is a video of one frame.
-Only the ResNet blocks' GroupNorms look beyond one frame, and transformer blocks that `inflate` changed.
+Shapes: b prompts, f frames, c channels, h w latent height and width, n = h*w tokens, l text tokens, d token width.
+Frames travel folded into the batch, (b*f, c, h, w); an image is a video of one frame. Beyond one frame look only
+the ResNet blocks' GroupNorms, and transformer blocks that `inflate` changed.
 """
 
 import math
@@ -33,19 +33,16 @@ class Shared(NamedTuple):
     groups: int
     time_dim: int
     context_dim: int
-    linear: bool
 
 
-class TimestepEmbedding(nn.Module):
+class TimestepEmbedding(nn.Sequential):
     """A two-layer MLP from the sinusoids (b, dim) to the embedding (b, time_dim) that ResNet blocks read."""
 
     def __init__(self, dim: int, time_dim: int):
         super().__init__()
         self.linear_1 = nn.Linear(dim, time_dim)
+        self.act = nn.SiLU()
         self.linear_2 = nn.Linear(time_dim, time_dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.linear_2(F.silu(self.linear_1(x)))
 
 
 class BasicTransformerBlock(nn.Module):
@@ -74,37 +71,23 @@ class BasicTransformerBlock(nn.Module):
 
 
 class Transformer2DModel(nn.Module):
-    """Feature map (b*f, c, h, w) -> tokens -> a transformer block -> feature map, with a residual.
-
-    SD 1 projects in and out with 1x1 convolutions, SD 2 with linear layers: the same arithmetic.
-    """
+    """Feature map (b*f, c, h, w) -> tokens -> a transformer block -> feature map, with a residual."""
 
     def __init__(self, channels: int, heads: int, net: Shared):
         super().__init__()
         self.norm = nn.GroupNorm(net.groups, channels, eps=1e-6)
-        self.proj_in = nn.Linear(channels, channels) if net.linear else nn.Conv2d(channels, channels, 1)
+        self.proj_in = nn.Linear(channels, channels)  # in SD 1's files a 1x1 convolution: the same arithmetic
         self.transformer_blocks = nn.ModuleList([BasicTransformerBlock(channels, heads, net.context_dim)])
-        self.proj_out = nn.Linear(channels, channels) if net.linear else nn.Conv2d(channels, channels, 1)
+        self.proj_out = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor, text: Tensor, frames: int = 1) -> Tensor:
-        tokens = self.norm(x).permute(0, 2, 3, 1).flatten(1, 2)  # bf n c
-        tokens = project(self.proj_in, tokens)
-        for block in self.transformer_blocks:
-            tokens = block(tokens, text, frames)
-        tokens = project(self.proj_out, tokens)
-        return x + tokens.unflatten(1, x.shape[2:]).permute(0, 3, 1, 2)
-
-
-def project(layer: nn.Module, tokens: Tensor) -> Tensor:
-    """Apply a linear layer, or a 1x1 convolution as the linear layer it is, to tokens (b, n, c)."""
-    return F.linear(tokens, layer.weight.flatten(1), layer.bias)
+        tokens = self.proj_in(self.norm(x).permute(0, 2, 3, 1).flatten(1, 2))  # bf n c
+        tokens = self.transformer_blocks[0](tokens, text, frames)
+        return x + self.proj_out(tokens).unflatten(1, x.shape[2:]).permute(0, 3, 1, 2)
 
 
 class Level(nn.Module):
-    """ResNet blocks of one resolution, with `widths` input channels, and, unless `heads` is None, transformers.
-
-    The middle block is just this: ResNet block, transformer, ResNet block.
-    """
+    """ResNet blocks of one resolution, with `widths` input channels, and, unless `heads` is None, transformers."""
 
     def __init__(self, widths: list[int], channels: int, heads: int | None, attentions: int, net: Shared):
         super().__init__()
@@ -169,12 +152,11 @@ class UNet2DConditionModel(nn.Module):
         heads: list[int],
         attentive: list[bool],
         cross_attention_dim: int,
-        linear_projection: bool = False,
         norm_num_groups: int = 32,
     ):
         super().__init__()
         width, last = block_out_channels[0], len(block_out_channels) - 1
-        net = Shared(norm_num_groups, 4 * width, cross_attention_dim, linear_projection)
+        net = Shared(norm_num_groups, 4 * width, cross_attention_dim)
         levels = list(enumerate(zip(block_out_channels, [h if a else None for h, a in zip(heads, attentive)])))
         self.time_embedding = TimestepEmbedding(width, net.time_dim)
         self.conv_in = nn.Conv2d(4, width, 3, padding=1)
@@ -184,7 +166,7 @@ class UNet2DConditionModel(nn.Module):
             self.down_blocks.append(DownBlock(width, c, layers_per_block, i < last, h, net))
             skips += [c] * (layers_per_block + (i < last))
             width = c
-        self.mid_block = Level([width] * 2, width, heads[-1], 1, net)
+        self.mid_block = Level([width] * 2, width, heads[-1], 1, net)  # ResNet block, transformer, ResNet block
         self.up_blocks = nn.ModuleList()
         for i, (c, h) in reversed(levels):
             taken = [skips.pop() for _ in range(layers_per_block + 1)]

@@ -1,7 +1,6 @@
 """Frames <-> latents: the autoencoder of latent diffusion (lesson 01).
 
-Shapes: b pictures, c channels, H W pixels, h w = H/8 W/8 latent height and width, z latent channels.
-Every GroupNorm here has eps 1e-6, not the UNet's 1e-5.
+Shapes: b pictures, c channels, H W pixels, h w = H/8 W/8 latent height and width, z latent channels. All eps are 1e-6.
 """
 
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from .layers import Attention, Downsample2D, ResnetBlock2D, Upsample2D
 
 EPS = 1e-6  # latent diffusion's `Normalize`
+LATENT = 4  # channels
 
 
 @dataclass
@@ -74,23 +74,23 @@ def stages(channels: list[int], layers: int, groups: int, change: str) -> nn.Seq
 class Encoder(nn.Sequential):  # which calls its parts in the order in which they are set
     """Pictures (b, 3, H, W) -> mean and log-variance stacked (b, 2z, h, w)."""
 
-    def __init__(self, channels: list[int], layers: int, latent_channels: int, groups: int):
+    def __init__(self, channels: list[int], layers: int, groups: int):
         super().__init__()
         self.conv_in = nn.Conv2d(3, channels[0], 3, padding=1)
         self.down_blocks = stages(channels, layers, groups, "down")
         self.mid_block = MidBlock(channels[-1], groups)
         self.conv_norm_out = nn.GroupNorm(groups, channels[-1], EPS)
         self.conv_act = nn.SiLU()
-        self.conv_out = nn.Conv2d(channels[-1], 2 * latent_channels, 3, padding=1)
+        self.conv_out = nn.Conv2d(channels[-1], 2 * LATENT, 3, padding=1)
 
 
 class Decoder(nn.Sequential):
     """Latents (b, z, h, w) -> pictures (b, 3, H, W). One ResNet block more a stage than the encoder."""
 
-    def __init__(self, channels: list[int], layers: int, latent_channels: int, groups: int):
+    def __init__(self, channels: list[int], layers: int, groups: int):
         super().__init__()
         channels = channels[::-1]
-        self.conv_in = nn.Conv2d(latent_channels, channels[0], 3, padding=1)
+        self.conv_in = nn.Conv2d(LATENT, channels[0], 3, padding=1)
         self.mid_block = MidBlock(channels[0], groups)
         self.up_blocks = stages(channels, layers + 1, groups, "up")
         self.conv_norm_out = nn.GroupNorm(groups, channels[-1], EPS)
@@ -101,23 +101,17 @@ class Decoder(nn.Sequential):
 class AutoencoderKL(nn.Module):
     """The VAE of Stable Diffusion (Rombach et al. 2022, section 3.1; diffusers' `AutoencoderKL`).
 
-    `scaling_factor` brings latents to unit variance, which the noise schedule assumes: 0.18215 is one over
-    their standard deviation in latent diffusion's training pictures.
+    `scaling_factor`, 1 over the standard deviation of its training latents, gives them the schedule's variance of 1.
     """
 
     def __init__(
-        self,
-        block_out_channels: list[int],
-        layers_per_block: int,
-        latent_channels: int = 4,
-        norm_num_groups: int = 32,
-        scaling_factor: float = 0.18215,
+        self, block_out_channels: list[int], layers_per_block: int, norm_num_groups: int, scaling_factor: float
     ):
         super().__init__()
-        self.encoder = Encoder(block_out_channels, layers_per_block, latent_channels, norm_num_groups)
-        self.decoder = Decoder(block_out_channels, layers_per_block, latent_channels, norm_num_groups)
-        self.quant_conv = nn.Conv2d(2 * latent_channels, 2 * latent_channels, 1)
-        self.post_quant_conv = nn.Conv2d(latent_channels, latent_channels, 1)
+        self.encoder = Encoder(block_out_channels, layers_per_block, norm_num_groups)
+        self.decoder = Decoder(block_out_channels, layers_per_block, norm_num_groups)
+        self.quant_conv = nn.Conv2d(2 * LATENT, 2 * LATENT, 1)
+        self.post_quant_conv = nn.Conv2d(LATENT, LATENT, 1)
         self.scaling_factor = scaling_factor
         self.factor = 2 ** (len(block_out_channels) - 1)  # pixels per latent, along each side
 

@@ -1,4 +1,4 @@
-"""Files <-> frames: clips in; gifs and mp4s out (lesson 00).
+"""Files <-> frames: clips in; gifs, mp4s and labelled comparisons out (lesson 00).
 
 A video is a float32 tensor (f, 3, h, w) in [-1, 1]: f frames of h x w pixels. A file that fails is a `UserError`.
 """
@@ -6,6 +6,7 @@ A video is a float32 tensor (f, 3, h, w) in [-1, 1]: f frames of h x w pixels. A
 import logging
 import os
 import subprocess
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -14,7 +15,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 import torch
-from PIL import Image, ImageOps, ImageSequence
+from PIL import Image, ImageDraw, ImageFont, ImageOps, ImageSequence
 from torch import Tensor
 
 from .errors import UserError
@@ -134,3 +135,29 @@ def to_uint8(frames: Tensor) -> np.ndarray:
     """Frames (f, 3, h, w) in [-1, 1] as bytes (f, h, w, 3), rounded; what lies beyond is clamped."""
     pixels = (frames.float().clamp(-1, 1) + 1) * 127.5
     return pixels.round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+
+def sheet(rows: list[tuple[str, Tensor]], columns: int = 8, cell: int = 160) -> Image.Image:
+    """A page of videos (label, (f, 3, h, w)): under each label a row of frames, evenly spread from first to last."""
+    f = len(rows[0][1])
+    moments = torch.linspace(0, f - 1, min(columns, f)).round().long()
+    return Image.fromarray(np.vstack([titled(text, to_uint8(video[moments]), cell) for text, video in rows]))
+
+
+def side_by_side(rows: list[tuple[str, Tensor]], height: int = 256) -> Tensor:
+    """Videos (label, (f, 3, h, w)) playing beside each other under their labels, `height` pixels high: (f, 3, H, W)."""
+    pages = []
+    for t in range(len(rows[0][1])):
+        pages.append(np.hstack([titled(text, to_uint8(video[[t]]), height) for text, video in rows]))
+    return torch.from_numpy(np.stack(pages)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def titled(text: str, frames: np.ndarray, height: int) -> np.ndarray:
+    """Frames (f, h, w, 3) of bytes in a row, resized to a height, under a label of at most two lines."""
+    size = (round(height * frames.shape[2] / frames.shape[1]), height)
+    cells = [Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS) for pixels in frames]
+    strip = np.hstack([ImageOps.expand(cell, 2, "white") for cell in cells])
+    page = ImageOps.expand(Image.fromarray(strip), (6, 54, 6, 6), "white")  # left, top, right, bottom
+    label = "\n".join(textwrap.wrap(text, page.width // 10, max_lines=2, placeholder="…"))  # 10: most are narrower
+    ImageDraw.Draw(page).text((8, 52), label, "black", ImageFont.load_default(17), anchor="ld")  # its lower left
+    return np.asarray(page)

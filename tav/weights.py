@@ -25,6 +25,9 @@ OLD = {r"\.query\.": ".to_q.", r"\.key\.": ".to_k.", r"\.value\.": ".to_v.", r"\
        r"^text_encoder\.(embeddings|encoder|final_layer_norm)\.": r"text_encoder.text_model.\1."}  # fmt: skip
 
 
+PUBLISHED = {"tune": {"frames": 24, "stride": 2, "steps": 500, "lr": 3e-5}, "sample": {"steps": 50, "guidance": 12.5}}
+
+
 @dataclass
 class StableDiffusion:
     """The parts of one text-to-image model, frozen, on one device and in one dtype."""
@@ -41,6 +44,10 @@ class StableDiffusion:
 
     device = property(lambda self: self.unet.conv_in.weight.device)
     dtype = property(lambda self: self.unet.conv_in.weight.dtype)
+
+    def recipe(self, command: str) -> dict:
+        """How to "tune" these weights or "sample" from them: as published, unless they have settings of their own."""
+        return {"size": self.size} | PUBLISHED[command] | self.defaults.get(command, {})
 
     @torch.no_grad()
     def embed(self, prompts: str | list[str]) -> Tensor:
@@ -122,8 +129,8 @@ def fill(module: nn.Module, named: Iterable, device: str, dtype: torch.dtype, or
     for name, tensor in named:
         for old, new in OLD.items():
             name = re.sub(old, new, name)
-        if ".mid_block.attentions.0.to_" in name and tensor.ndim == 4:
-            tensor = tensor.flatten(1)  # old VAEs have 1x1 convolutions there
+        if re.search(r"\.(proj_in|proj_out|to_\w+(\.0)?)\.", name) and tensor.ndim == 4:
+            tensor = tensor.flatten(1)  # 1x1 convolutions in SD 1's transformers and old VAEs
         if not name.endswith("position_ids"):
             found[name] = tensor
     shapes = [(n, tuple(t.shape), tuple(expected[n].shape)) for n, t in found.items() if n in expected]

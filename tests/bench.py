@@ -44,12 +44,12 @@ SD14_UNET = {
     "cross_attention_dim": 768,
 }
 SD14_VAE = {"block_out_channels": [128, 256, 512, 512], "layers_per_block": 2}
+SD14_VAE |= {"norm_num_groups": 32, "scaling_factor": 0.18215}
 # what diffusers needs to build the same: its defaults are SD 1.4's
 SD14_CONFIG = {"cross_attention_dim": 768, "sample_size": 64}
 SD14_VAE_CONFIG = SD14_VAE | {
     "down_block_types": ["DownEncoderBlock2D"] * 4,
     "up_block_types": ["UpDecoderBlock2D"] * 4,
-    "latent_channels": 4,
 }
 
 
@@ -60,7 +60,8 @@ class Ours:
         big, dtype = args.size == "sd14", DTYPES[args.dtype]
         with torch.device(args.device):
             unet = UNet2DConditionModel(**(SD14_UNET if big else UNET)).to(dtype).requires_grad_(False)
-            self.vae = AutoencoderKL(**(SD14_VAE if big else VAE)).to(dtype).requires_grad_(False)
+            vae = SD14_VAE if big else VAE | {"scaling_factor": 0.18215}
+            self.vae = AutoencoderKL(**vae).to(dtype).requires_grad_(False)
             text = CLIPTextModel(**TEXT | {"vocab_size": 8})  # not used: states are random
         self.model = StableDiffusion(None, text, self.vae, unet, Schedule(), "", "", args.pixels)
         self.latents, self.text = inputs(args)

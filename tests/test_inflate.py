@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from tav.inflate import SparseCausalAttention, TemporalAttention, VideoTransformerBlock, inflate, trainable
 from tav.layers import ResnetBlock2D, group_norm
 from tav.unet import Transformer2DModel, UNet2DConditionModel
+from tav.weights import fill
 
 VARIANTS = ["unet_sd1", "unet_sd2"]
 SD14 = {"block_out_channels": [320, 640, 1280, 1280], "layers_per_block": 2, "heads": [8] * 4}
@@ -23,8 +24,8 @@ read = cache(golden.read)
 def image_unet(name: str = "unet_sd1") -> UNet2DConditionModel:
     with torch.device("meta"):
         model = UNet2DConditionModel(**golden.sizes(name))
-    model.load_state_dict({key: value.clone() for key, value in read(name)[0].items()}, assign=True)
-    return model.eval().requires_grad_(False)
+    fill(model, ((key, value.clone()) for key, value in read(name)[0].items()), "cpu", torch.float32, name)
+    return model
 
 
 def moved(unet: UNet2DConditionModel, seed: int = 0) -> UNet2DConditionModel:

@@ -7,7 +7,7 @@ import tiny
 import torch
 
 import tav
-from tav.sampling import PUBLISHED, edit, inversion_key, invert, recipe, sample
+from tav.sampling import edit, inversion_key, invert, sample
 from tav.schedule import Schedule
 from tav.unet import UNet2DConditionModel
 
@@ -129,7 +129,7 @@ def test_a_kept_inversion_is_not_used_after_a_change_of_machine(base, attribute,
 
 
 def test_edit_defaults_to_the_recipe_of_the_weights(base):
-    assert recipe(base) == PUBLISHED == {"steps": 50, "guidance": 12.5}
+    assert base.recipe("sample") == {"steps": 50, "guidance": 12.5, "size": base.size}
     model = replace(base, defaults={"sample": {"steps": 3, "guidance": 2.0}})
     frames = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
     video = edit(model, frames, "a panda")

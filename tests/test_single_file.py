@@ -89,12 +89,12 @@ def full_size(sd2: bool) -> dict[str, nn.Module]:
     if sd2:
         text |= {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 23, "num_attention_heads": 16}
         text |= {"hidden_act": "gelu"}
-    unet = {"block_out_channels": [320, 640, 1280, 1280], "layers_per_block": 2, "linear_projection": sd2}
+    unet = {"block_out_channels": [320, 640, 1280, 1280], "layers_per_block": 2}
     unet |= {"heads": [5, 10, 20, 20] if sd2 else [8] * 4, "attentive": [True, True, True, False]}
     with torch.device("meta"), Undrawn():
         return {
             "text_encoder": CLIPTextModel(**text),
-            "vae": AutoencoderKL(block_out_channels=[128, 256, 512, 512], layers_per_block=2),
+            "vae": AutoencoderKL([128, 256, 512, 512], layers_per_block=2, norm_num_groups=32, scaling_factor=0.18215),
             "unet": UNet2DConditionModel(**unet, cross_attention_dim=1024 if sd2 else 768),
         }
 
@@ -205,7 +205,7 @@ def write_single_file(at: Path, sd2: bool, modules: dict[str, nn.Module]) -> Pat
         state = modules[part].state_dict()
         for theirs, shape, ours, third in listed:
             tensor = state[ours]
-            tensor = tensor.view(*tensor.shape, *[1] * (len(shape) - tensor.ndim))  # the VAE's 1x1 convolutions
+            tensor = tensor.view(*tensor.shape, *[1] * (len(shape) - tensor.ndim))  # 1x1 convolutions
             tensors[theirs] = torch.cat([tensors[theirs], tensor]) if third else tensor
     tensors |= {name: torch.zeros(1) for name in unused(sd2)} | {"model_ema.decay": torch.zeros(1)}
     save_file(tensors, at, {"modelspec.prediction_type": "v"} if sd2 else None)

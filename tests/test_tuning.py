@@ -10,8 +10,9 @@ import torch
 import tav
 from tav.errors import UserError
 from tav.inflate import inflate
-from tav.tuning import PUBLISHED, Tuning, encoded, load_tuned, recipe, tune
+from tav.tuning import Tuning, encoded, load_tuned, tune
 from tav.vae import Posterior
+from tav.weights import PUBLISHED
 
 
 @pytest.fixture(scope="module")
@@ -213,10 +214,10 @@ def test_a_gradient_that_is_not_finite_stops_unless_scaling_can_help(model):
 
 
 def test_the_recipe_is_the_published_one_unless_the_weights_have_their_own(model):
-    assert recipe(model) == PUBLISHED | {"size": 16}
-    assert PUBLISHED == {"frames": 24, "stride": 2, "steps": 500, "lr": 3e-5}
+    assert model.recipe("tune") == PUBLISHED["tune"] | {"size": 16}
+    assert PUBLISHED["tune"] == {"frames": 24, "stride": 2, "steps": 500, "lr": 3e-5}
     model.defaults = {"tune": {"steps": 7, "size": 32}}
-    assert recipe(model) == PUBLISHED | {"steps": 7, "size": 32}
+    assert model.recipe("tune") == PUBLISHED["tune"] | {"steps": 7, "size": 32}
     assert len(tune(model, clip(), "a man", lr=0)) == 7
 
 

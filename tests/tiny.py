@@ -1,6 +1,7 @@
 """Tiny Stable Diffusions in the diffusers layout, with random weights: what tests run on."""
 
 import json
+import re
 from pathlib import Path
 
 import torch
@@ -19,14 +20,14 @@ TEXT = {
     "num_attention_heads": 1,
     "max_position_embeddings": 77,
 }
-VAE = {"block_out_channels": [32, 32], "layers_per_block": 1}
+VAE = {"block_out_channels": [32, 32], "layers_per_block": 1, "norm_num_groups": 32, "scaling_factor": 0.18215}
 UNET = {"block_out_channels": [64, 64], "layers_per_block": 1, "cross_attention_dim": 64}
 
 
 def configs(sd2: bool = False) -> dict[str, dict]:
     """The config.json of each part, as Stable Diffusion 1 or 2 writes them."""
     text = TEXT | {"hidden_act": "gelu" if sd2 else "quick_gelu", "model_type": "clip_text_model"}
-    vae = VAE | {"_class_name": "AutoencoderKL", "act_fn": "silu", "latent_channels": 4, "norm_num_groups": 32}
+    vae = VAE | {"_class_name": "AutoencoderKL", "act_fn": "silu", "latent_channels": 4}
     unet = UNET | {
         "_class_name": "UNet2DConditionModel",
         "sample_size": 8,
@@ -47,9 +48,7 @@ def modules(sd2: bool = False, seed: int = 0) -> dict[str, torch.nn.Module]:
     return {
         "text_encoder": CLIPTextModel(**TEXT, hidden_act="gelu" if sd2 else "quick_gelu"),
         "vae": AutoencoderKL(**VAE),
-        "unet": UNet2DConditionModel(
-            **UNET, heads=[1, 1] if sd2 else [8, 8], attentive=[True, False], linear_projection=sd2
-        ),
+        "unet": UNet2DConditionModel(**UNET, heads=[1, 1] if sd2 else [8, 8], attentive=[True, False]),
     }
 
 
@@ -62,6 +61,8 @@ def folder(path: Path, sd2: bool = False, seed: int = 0, dtype: torch.dtype = to
     for part, module in modules(sd2, seed).items():
         stem = "model" if part == "text_encoder" else "diffusion_pytorch_model"
         tensors = {k: v.to(dtype).contiguous() for k, v in module.state_dict().items()}
+        if part == "unet" and not sd2:  # SD 1's projections are 1x1 convolutions
+            tensors |= {k: v[..., None, None] for k, v in tensors.items() if re.search("proj_(in|out).weight", k)}
         save_file(tensors, path / part / f"{stem}{variant}.safetensors")
     (path / "tokenizer").mkdir(exist_ok=True)
     for name in ("vocab.json", "merges.txt"):

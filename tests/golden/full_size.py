@@ -24,6 +24,7 @@ from tav.metrics import CLIP
 from tav.text import CLIPTextModel
 from tav.unet import UNet2DConditionModel
 from tav.vae import AutoencoderKL
+from tav.weights import fill
 
 VERSIONS = {
     "SD 1.4": {
@@ -61,6 +62,7 @@ def text(hidden_size: int, layers: int, heads: int, act: str) -> None:
 
 def vae() -> None:
     sizes = {"block_out_channels": [128, 256, 512, 512], "layers_per_block": 2}
+    sizes |= {"norm_num_groups": 32, "scaling_factor": 0.18215}
     types = {"down_block_types": ["DownEncoderBlock2D"] * 4, "up_block_types": ["UpDecoderBlock2D"] * 4}
     torch.manual_seed(0)
     theirs = diffusers.AutoencoderKL(**sizes, **types).eval()
@@ -79,11 +81,7 @@ def unet(heads: list[int], text_width: int, config: dict) -> None:
     theirs = diffusers.UNet2DConditionModel(**shared, **config).eval()
     weights = theirs.state_dict()
     attentive = [True, True, True, False]
-    linear = config["use_linear_projection"]
-    ours = build(
-        lambda: UNet2DConditionModel(**shared, heads=heads, attentive=attentive, linear_projection=linear),
-        weights,
-    )
+    ours = build(lambda: UNet2DConditionModel(**shared, heads=heads, attentive=attentive), weights)
     x, states, t = torch.randn(1, 4, 32, 32), torch.randn(1, 77, text_width), torch.tensor([981])
     report("UNet", lambda: ours(x, t, states), lambda: theirs(x, t, encoder_hidden_states=states).sample, ours)
 
@@ -109,8 +107,8 @@ def build(make: Callable[[], nn.Module], weights: dict[str, Tensor]) -> nn.Modul
     """A tav module around the reference's own tensors: no second copy, names checked strictly."""
     with torch.device("meta"):
         model = make()
-    model.load_state_dict(weights, assign=True)
-    return model.eval()
+    fill(model, weights.items(), "cpu", torch.float32, "the reference")
+    return model
 
 
 def report(name: str, ours: Callable[[], Tensor], theirs: Callable[[], Tensor], model: nn.Module) -> None:

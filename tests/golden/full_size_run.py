@@ -29,6 +29,7 @@ from tav.vae import AutoencoderKL  # noqa: E402
 WIDTHS = [320, 640, 1280, 1280]
 TEXT = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
 VAE = {"block_out_channels": [128, 256, 512, 512], "layers_per_block": 2}
+VAE |= {"norm_num_groups": 32, "scaling_factor": 0.18215}
 UNET = {"block_out_channels": WIDTHS, "layers_per_block": 2, "cross_attention_dim": 768}
 
 

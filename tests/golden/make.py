@@ -32,7 +32,7 @@ TEXTS = {
     "text_quick_gelu": dict(TEXT, num_hidden_layers=3, hidden_act="quick_gelu"),
     "text_gelu": dict(TEXT, num_hidden_layers=2, hidden_act="gelu"),
 }
-VAE = {"block_out_channels": [8, 16, 16], "layers_per_block": 2, "latent_channels": 4, "norm_num_groups": 4}
+VAE = {"block_out_channels": [8, 16, 16], "layers_per_block": 2, "norm_num_groups": 4, "scaling_factor": 0.18215}
 UNET = {
     "block_out_channels": [8, 16, 16],
     "layers_per_block": 2,
@@ -43,10 +43,7 @@ DOWN = ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"]
 UP = ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"]
 UNETS = {  # name: (tav's own arguments, diffusers' own arguments)
     "unet_sd1": ({"heads": [4, 4, 4]}, {"attention_head_dim": 4}),
-    "unet_sd2": (
-        {"heads": [2, 4, 4], "linear_projection": True},
-        {"attention_head_dim": [2, 4, 4], "use_linear_projection": True},
-    ),
+    "unet_sd2": ({"heads": [2, 4, 4]}, {"attention_head_dim": [2, 4, 4], "use_linear_projection": True}),
 }
 CLIP = {
     "text": dict(TEXT, vocab_size=514, num_hidden_layers=2),  # 256 bytes, alone and at a word's end, start and end

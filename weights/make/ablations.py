@@ -12,12 +12,11 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tav import sampling, tuning
 from tav.inflate import SparseCausalAttention, TemporalAttention, VideoTransformerBlock, inflate
-from tav.layers import Attention
+from tav.layers import Attention, attend
 from tav.vae import Posterior, decode
 from tav.weights import StableDiffusion
 
@@ -55,8 +54,7 @@ class CausalTemporalAttention(TemporalAttention):
     def forward(self, x: Tensor, frames: int) -> Tensor:
         n = x.shape[1]
         x = x.unflatten(0, (-1, frames)).transpose(1, 2).flatten(0, 1)  # b*n f d
-        q, k, v = (p(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for p in (self.to_q, self.to_k, self.to_v))
-        x = self.to_out[0](F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).flatten(-2))
+        x = self.to_out[0](attend(self.to_q(x), self.to_k(x), self.to_v(x), self.heads, causal=True))
         return x.unflatten(0, (-1, n)).transpose(1, 2).flatten(0, 1)  # b*f n d
 
 

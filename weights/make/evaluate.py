@@ -41,11 +41,10 @@ import train  # noqa: E402
 import world  # noqa: E402
 from ablations import METHODS, USUAL, network, noise, sampled  # noqa: E402
 
-from tav import sampling, tuning  # noqa: E402
-from tav.compare import sheet  # noqa: E402
+from tav import tuning  # noqa: E402
 from tav.metrics import frame_consistency, load_clip, preprocess, textual_alignment  # noqa: E402
 from tav.vae import decode  # noqa: E402
-from tav.video import to_uint8  # noqa: E402
+from tav.video import sheet, to_uint8  # noqa: E402
 from tav.weights import StableDiffusion, load  # noqa: E402
 
 EDITS = ("subject", "background", "attribute", "style")
@@ -321,7 +320,7 @@ def main() -> None:
     add("--table", action="store_true")
     args = parser.parse_args()
     model = load(args.weights, args.device)
-    tune, sample = tuning.recipe(model), sampling.recipe(model)
+    tune, sample = model.recipe("tune"), model.recipe("sample")
     usual = {"frames": tune["frames"], "tune_steps": tune["steps"], "lr": tune["lr"]}
     for name, value in (usual | {"steps": sample["steps"], "guidance": sample["guidance"]}).items():
         setattr(args, name, value if getattr(args, name) is None else getattr(args, name))

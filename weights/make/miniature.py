@@ -61,6 +61,7 @@ UNET_CONFIG = {
     "out_channels": 4,
     "sample_size": SIZE // 8,
     "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
+    "use_linear_projection": True,
 }
 TEXT_CONFIG = {
     "architectures": ["CLIPTextModel"],
