@@ -18,13 +18,10 @@ EPS = 1e-5  # ResNet blocks and output norm; the transformer's GroupNorm has 1e-
 
 
 def timestep_embedding(t: Tensor, dim: int) -> Tensor:
-    """Timesteps t (b,) as (b, dim) in fp32: [cos(t w_k), sin(t w_k)], w_k = 10000^(-k / (dim/2)).
-
-    Cosines first (`flip_sin_to_cos`); the exponent divides by dim/2, not dim/2 - 1 (`downscale_freq_shift` 0).
-    """
+    """Timesteps t (b,) as (b, dim) in fp32: [cos(t w_k), sin(t w_k)], w_k = 10000^(-k / (dim/2))."""
     k = torch.arange(dim // 2, device=t.device, dtype=torch.float32)
     angles = t[:, None].float() * torch.exp(-math.log(10000) * k / (dim // 2))
-    return torch.cat([angles.cos(), angles.sin()], dim=-1)
+    return torch.cat([angles.cos(), angles.sin()], dim=-1)  # `flip_sin_to_cos`; above, `downscale_freq_shift` is 0
 
 
 class Shared(NamedTuple):

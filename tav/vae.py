@@ -104,9 +104,7 @@ class AutoencoderKL(nn.Module):
     `scaling_factor`, 1 over the standard deviation of its training latents, gives them the schedule's variance of 1.
     """
 
-    def __init__(
-        self, block_out_channels: list[int], layers_per_block: int, norm_num_groups: int, scaling_factor: float
-    ):
+    def __init__(self, block_out_channels: list, layers_per_block: int, norm_num_groups: int, scaling_factor: float):
         super().__init__()
         self.encoder = Encoder(block_out_channels, layers_per_block, norm_num_groups)
         self.decoder = Decoder(block_out_channels, layers_per_block, norm_num_groups)
