@@ -61,8 +61,7 @@ class Run:
     @property
     def settings(self) -> dict:
         """What run.json says; UserError unless it is all there."""
-        file = self.path / "run.json"
-        settings = read_json(file) if file.is_file() else {}
+        settings = read_json(file) if (file := self.path / "run.json").is_file() else {}
         if not NEEDED <= settings.keys():
             raise UserError(f"{self.path}: not a run folder (its run.json is missing or incomplete); tune.py makes one")
         return settings
@@ -86,13 +85,15 @@ class Run:
             part.write_bytes(save({key: value.contiguous().cpu() for key, value in values.items()}))
 
     def write_losses(self, losses: list[float]) -> None:
-        """loss.csv, and loss.png: from 0 up, the mean of the losses of the tenth of the run up to each step."""
+        """loss.csv, and loss.png: from 0 up, each loss as a dot, and the mean of the tenth of the run before it."""
         with replacing(self.path / "loss.csv") as part:
             part.write_text("step,loss\n" + "".join(f"{i},{loss:.6g}\n" for i, loss in enumerate(losses)))
-        recent = [np.mean(losses[max(0, i - len(losses) // 10) : i + 1]) for i in range(len(losses))]
-        picture, top = Image.new("RGB", (640, 320), "white"), max(recent, default=0) or 1
+        picture, n, top = Image.new("RGB", (640, 320), "white"), len(losses), max(losses, default=0) or 1
         draw = ImageDraw.Draw(picture)
-        draw.text((8, 4), f"loss of {len(losses)} steps, 0 to {top:.3g}", "black")
-        draw.line([(640 * i / len(losses), 318 - 290 * loss / top) for i, loss in enumerate(recent)], "royalblue", 2)
+        draw.text((8, 4), f"loss of {n} steps, 0 to {top:.3g}", "black")
+        for i, loss in enumerate(losses):
+            for value, colour in [(loss, "silver"), (np.mean(losses[max(0, i - n // 10) : i + 1]), "royalblue")]:
+                x, y = 640 * i / n, 318 - 290 * value / top
+                draw.rectangle([x - 1, y - 1, x + 1, y + 1], colour)
         with replacing(self.path / "loss.png") as part:
             picture.save(part, format="png")
