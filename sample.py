@@ -12,7 +12,7 @@ from tav.sampling import inversion_key, invert, sample
 from tav.tuning import load_tuned
 from tav.vae import decode
 from tav.video import replacing, sheet, side_by_side, write_gif, write_mp4
-from tav.weights import load, resolve
+from tav.weights import DTYPES, load, resolve
 
 
 def arguments() -> dict:
@@ -30,7 +30,7 @@ def arguments() -> dict:
     add("--clip", help="a folder with CLIP ViT-L/14 to score with (default: the one that came with the weights)")
     add("--seed", type=number(int, 0, 2**32 - 1), help="seed of the random noise (default 0)")
     add("--device", help="cuda, mps or cpu (default: the first of these that is there)")
-    add("--dtype", help="fp32, bf16 or fp16 (default: as tuned)")
+    add("--dtype", choices=[*DTYPES], help="default: as tuned")
     return vars(parser.parse_args())
 
 

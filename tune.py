@@ -34,7 +34,7 @@ def main() -> None:
         source = {"frames": pixels, "mean": latents.mean, "std": latents.std, "fps": frames.new_tensor(fps)}
     posterior = Posterior(source["mean"].to(device), source["std"].to(device))
     text = model.embed(settings["prompt"])  # 1 l d
-    tuning = Tuning(model, posterior, text, settings["lr"], settings["seed"])  # inflates: SC-Attn, Temp-Attn
+    tuning = Tuning(model, posterior, text, settings["lr"], settings["seed"], settings["memory"])  # inflates
 
     with folder.working():
         if state := folder.load("state"):
@@ -80,7 +80,8 @@ def command_line() -> tuple[Run, dict]:
     add("--lr", type=number(float, 0, 1), help="learning rate")
     add("--seed", type=number(int, 0, 2**32 - 1), help="seed of every random draw (default 0)")
     add("--device", help="cuda, mps or cpu (default: the first of these that is there)")
-    add("--dtype", help="fp32, bf16 or fp16 (default: half precision on cuda, else fp32)")
+    add("--dtype", choices=[*DTYPES], help="default: half precision on cuda, else fp32")
+    add("--memory", choices=["low", "auto", "fast"], help="low keeps little and computes more (default: auto)")
     add("--out", help="run folder (default: a new one in runs/)")
     add("--resume", action="store_true", help="continue the run in --out, or else the newest")
     given = vars(parser.parse_args())  # what was not given is not in there
@@ -88,7 +89,7 @@ def command_line() -> tuple[Run, dict]:
     if given.pop("resume", False):
         folder = Run(given.pop("out", None))
         settings = folder.settings
-        for key in given.keys() - {"steps", "weights", "device", "dtype"}:  # these may change
+        for key in given.keys() - {"steps", "weights", "device", "dtype", "memory"}:  # these may change
             if settings.get(key) != given[key]:
                 raise UserError(f"the run has {key} {settings.get(key)}, not {given[key]}; leave {key} out to resume")
         return folder, settings | given
@@ -98,7 +99,7 @@ def command_line() -> tuple[Run, dict]:
     if any(file.is_file() for file in [folder.path, *folder.path.rglob("[!.]*")]):
         raise UserError(f"{folder.path}: not an empty folder; choose another --out, or continue a run with --resume")
     read_clip(given["clip"], frames=1)  # is it one? Before gigabytes of weights are read
-    return folder, {"weights": MINI, "start": 0, "stretch": False, "seed": 0, "seconds": 0.0} | given
+    return folder, {"weights": MINI, "start": 0, "stretch": False, "seed": 0, "seconds": 0.0, "memory": "auto"} | given
 
 
 if __name__ == "__main__":

@@ -917,7 +917,122 @@ def wrong_ways(ns):
 # ---- 12
 
 
+def near_and_far(ns):
+    """Cosines, times 100, of the clip's frames and an ideal edit's with each other and with two prompts."""
+    from matplotlib.patches import Rectangle
+
+    figure, axis = canvas(width=8, height=6)
+    pictures, cosines = [*ns["frames"], *ns["truths"][0]], ns["cosines"].numpy()
+    columns = [*range(8), 8.6, 9.6]
+    for i, picture in enumerate(pictures):
+        axis.imshow(rgb(picture), extent=(-1.15, -0.2, i + 0.95, i), interpolation="antialiased")
+        axis.imshow(rgb(picture), extent=(i, i + 0.95, -0.2, -1.15), interpolation="antialiased")
+    for i, row in enumerate(cosines):
+        for x, cosine in zip(columns, row):
+            heat = min(max(cosine / 100, 0), 1)  # white to orange
+            axis.add_patch(Rectangle((x, i), 0.95, 0.95, facecolor=(1, 1 - 0.5 * heat, 1 - 0.9 * heat)))
+            axis.text(x + 0.48, i + 0.5, f"{cosine:.0f}", ha="center", va="center", fontsize=10)
+    stairs = [(1, 0), (3.95, 0), (3.95, 2.95), (3, 2.95), (3, 1.95), (2, 1.95), (2, 0.95), (1, 0.95), (1, 0)]
+    for first, colour in ((0, "tab:blue"), (4, "tab:green")):
+        axis.plot(*zip(*[(x + first, y + first) for x, y in stairs]), color=colour, linewidth=2.5)
+        axis.add_patch(Rectangle((8.6 + first / 4, first), 0.95, 3.95, fill=False, edgecolor=colour, linewidth=2.5))
+    for x, label in zip(columns[8:], (ns["caption"], ns["prompts"][0])):
+        axis.text(x + 0.5, -0.25, label, rotation=55, ha="left", va="bottom", fontsize=10)
+    for y, label in ((2, "the clip"), (6, "the ideal edit")):
+        axis.text(-1.4, y, label, rotation=90, ha="center", va="center", fontsize=10)
+    axis.set(xlim=(-1.7, 12), ylim=(8.1, -2.6), aspect="equal")
+    axis.axis("off")
+    return figure
+
+
+def scored(videos, rows, width, height):
+    """Videos (f, 3, h, w) as rows of pictures, under their names, and their scores on the right."""
+    headings, count = ["consistency", "adjacent", "alignment", "PSNR, dB", "moves, %"], len(next(iter(videos.values())))
+    ratios = [1] * count + [0.75 * count / (width - 0.75 * len(headings))] * len(headings)  # 0.75 inches each
+    figure, axes = canvas(len(videos), len(ratios), width=width, height=height, width_ratios=ratios)
+    for line, (name, video) in zip(axes, videos.items()):
+        for axis, picture in zip(line, video):
+            show(axis, picture)
+        line[0].set_title(" ", fontsize=10)  # room for the name, which must not push its neighbour away
+        line[0].text(0, 1.06, name, fontsize=10, transform=line[0].transAxes).set_in_layout(False)
+        for axis, score in zip(line[count:], rows[name].tolist()):
+            axis.axis("off")
+            axis.text(0.5, 0.5, f"{score:.1f}", ha="center", va="center", fontsize=11)
+    for axis, heading in zip(axes[0, count:], headings):
+        axis.text(0.5, 1.06, heading, fontsize=9, ha="center", transform=axis.transAxes)
+    return figure
+
+
+def by_method(ns):
+    """Two edits by each method, and the truth, with the means of their scores."""
+    return scored({name: torch.cat([*both]) for name, both in ns["videos"].items()}, ns["rows"], 10, 5.8)
+
+
+def cheats(ns):
+    """The truth and what cheats, with their scores."""
+    return scored(ns["cheats"], ns["cheated"], 8, 7)
+
+
 # ---- 13
+
+
+def three_accounts(ns):
+    """The estimate of what a tuning step of SD 1.4 takes, as bars of weights, optimizer and activations."""
+    figure, axis = canvas(width=8, height=2.3)
+    names, left = list(ns["accounts"]), np.zeros(len(ns["accounts"]))
+    for part, colour in {"weights": "dimgray", "AdamW": "tab:blue", "activations": "tab:orange"}.items():
+        sizes = np.array([account[part] for account in ns["accounts"].values()])
+        axis.barh(names, sizes, left=left, color=colour, label=part, height=0.6)
+        left += sizes
+    for y, total in enumerate(left):
+        axis.text(total + 1, y, f"{total:.1f}", va="center")
+    axis.set(xlabel="GB, estimated: UNet of SD 1.4 in bf16, 24 frames of 512 x 512 pixels", xlim=(0, 1.1 * max(left)))
+    axis.invert_yaxis()
+    axis.legend(frameon=False, loc="lower right")
+    return figure
+
+
+def who_keeps(ns):
+    """Bytes kept, by block of the UNet (bars) and kind of layer (colours): measured small, estimated large."""
+    kinds = {"resnets": "ResNet blocks", "attn1": "SC-Attn", "attn2": "cross-attention"}
+    kinds |= {"ff": "feed-forward", "attn_temp": "Temp-Attn", "": "norms, resampling"}
+    blocks = [f"down_blocks.{i}" for i in range(4)] + ["mid_block"] + [f"up_blocks.{i}" for i in range(4)]
+    figure, axes = canvas(1, 2, width=9, height=3.4)
+    words = ("MB, miniature, 4 frames", "GB, SD 1.4, estimated")
+    for axis, key, unit, word in zip(axes, ("small", "large"), (1e6, 1e9), words):
+        bottom = np.zeros(len(blocks))
+        for (part, label), colour in zip(kinds.items(), TABLEAU):
+            heights = np.zeros(len(blocks))
+            for name, size in ns[key].items():
+                parts = name.split(".")
+                own = next((p for p in parts if p in kinds), "")
+                for i, block in enumerate(blocks):
+                    if name.startswith(block) and own == part:
+                        heights[i] += size / unit
+            axis.bar(range(len(blocks)), heights, bottom=bottom, color=colour, label=label)
+            bottom += heights
+        axis.set(ylabel=f"activations, {word}")
+        axis.set_xticks(range(len(blocks)), [re.sub("_blocks?.?", " ", block) for block in blocks], rotation=45)
+    axes[0].legend(frameon=False, fontsize=9)
+    return figure
+
+
+TABLEAU = ("tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "silver")
+
+
+def arithmetic(ns):
+    """Shares of the FLOPs of a forward pass, by part, as pairs of bars."""
+    figure, axis = canvas(width=8, height=3)
+    parts = [part for part, _ in ns["arithmetic"]["SD 1.4, 24 frames"].most_common()]
+    for i, (name, counts) in enumerate(ns["arithmetic"].items()):
+        shares = [100 * counts[part] / counts.total() for part in parts]
+        bars = axis.barh(np.arange(len(parts)) + 0.4 * i - 0.2, shares, 0.38, label=name)
+        axis.bar_label(bars, [f"{share:.0f}" for share in shares], padding=3, fontsize=9)
+    axis.set_yticks(range(len(parts)), parts)
+    axis.invert_yaxis()
+    axis.set(xlabel="percent of the FLOPs of one forward pass")
+    axis.legend(frameon=False, loc="lower right")
+    return figure
 
 
 # ---- README

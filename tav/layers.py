@@ -54,14 +54,11 @@ class FeedForward(nn.Sequential):
 
 
 def group_norm(norm: nn.GroupNorm, x: Tensor, frames: int = 1) -> Tensor:
-    """GroupNorm of x (b*f, c, h, w) whose statistics are shared by the f = `frames` frames of a video.
-
-    In channels-last memory, stacking frames on top of each other, (b, c, f*h, w), is a view.
-    """
+    """GroupNorm of x (b*f, c, h, w) whose statistics are shared by the f = `frames` frames of a video."""
     if frames == 1:
         return norm(x)
     bf, c, h, w = x.shape
-    x = x.permute(0, 2, 3, 1).reshape(bf // frames, frames * h, w, c).permute(0, 3, 1, 2)  # b c f*h w
+    x = x.permute(0, 2, 3, 1).reshape(bf // frames, frames * h, w, c).permute(0, 3, 1, 2)  # b c f*h w: a view
     return norm(x).permute(0, 2, 3, 1).reshape(bf, h, w, c).permute(0, 3, 1, 2)
 
 

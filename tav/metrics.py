@@ -12,9 +12,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from .configs import OWN
 from .errors import UserError
-from .files import need, read_json, tensors
+from .files import OWN, need, read_json, tensors
 from .text import CLIPEncoder, CLIPTextModel, Tokenizer
 from .video import replacing, to_uint8
 from .weights import Undrawn, fill, load_tokenizer

@@ -63,8 +63,7 @@ def edit(model, frames: Tensor, prompt: str, negative="", steps=None, guidance=N
     Steps and guidance are those of `model.recipe` unless given. sample.py does the same and keeps the inversion.
     """
     own = model.recipe("sample")
-    steps = own["steps"] if steps is None else steps
-    guidance = own["guidance"] if guidance is None else guidance
+    steps, guidance = steps or own["steps"], own["guidance"] if guidance is None else guidance
     noise = invert(model, encoded(model, frames).mean, steps, progress)
     text = model.embed([negative, prompt])  # 2 l d
     return decode(model.vae, sample(model, noise, text, steps, guidance, progress))

@@ -123,8 +123,7 @@ class CLIPEncoder(nn.Sequential):
 class CLIPTextModel(nn.Module):
     """CLIP's text tower. Token ids (b, l) -> states (b, l, d), after the final LayerNorm.
 
-    SD 1 runs OpenAI's ViT-L/14: 12 layers, d = 768, `quick_gelu`. SD 2 runs OpenCLIP's ViT-H/14, d = 1024, `gelu`, but
-    for its last layer: the published folder has 23 of 24.
+    SD 1: OpenAI's ViT-L/14, 12 layers, d = 768, `quick_gelu`. SD 2: 23 of OpenCLIP's ViT-H/14's 24, d = 1024, `gelu`.
     """
 
     def __init__(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from .errors import UserError
 from .inflate import inflate, trainable
-from .unet import UNet2DConditionModel
+from .unet import Level, UNet2DConditionModel
 from .vae import Posterior, encode
 from .weights import StableDiffusion
 
@@ -22,16 +22,25 @@ class Tuning:
     in fp32 (`masters`); a UNet in half precision gets a rounded copy after each step, and in fp16 the loss is scaled.
     """
 
-    def __init__(self, model: StableDiffusion, posterior: Posterior, text: Tensor, lr: float, seed: int):
+    def __init__(self, model: StableDiffusion, posterior: Posterior, text: Tensor, lr: float, seed: int, memory="auto"):
         self.posterior, self.text, self.schedule = posterior, text, model.schedule
         self.seed, self.losses = seed, []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)  # Temp-Attn's first queries, keys and values
             self.unet = inflate(model.unet)
+        for level in (m for m in self.unet.modules() if isinstance(m, Level)):
+            level.checkpointing = memory == "low" or memory == "auto" and self.is_large()
         self.parameters = trainable(self.unet)
         self.masters = {name: nn.Parameter(p.detach().float().clone()) for name, p in self.parameters.items()}
         self.optimizer = torch.optim.AdamW(self.masters.values(), lr, weight_decay=1e-2, foreach=True)
         self.scale = 2.0**14 if text.dtype == torch.float16 else 1.0
+
+    def is_large(self) -> bool:
+        """Whether a step would keep over 8 GB for its backward pass, or half of a GPU's free memory (lesson 13)."""
+        steps = len(self.unet.down_blocks[0].resnets) + len(self.unet.up_blocks[-1].resnets)
+        maps = 78 * steps * self.unet.conv_in.out_channels  # at full size; counted for SD 1.4 and the miniature
+        free = torch.cuda.mem_get_info(self.text.device)[0] if self.text.is_cuda else 16e9
+        return maps * self.posterior.mean[:, 0].numel() * self.text.itemsize > min(8e9, free / 2)
 
     def loss(self) -> Tensor:
         """The loss of the next step. Raises UserError, with nothing changed, if it is not finite."""

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from .layers import Attention, Downsample2D, FeedForward, ResnetBlock2D, Upsample2D, group_norm
 
@@ -86,6 +87,8 @@ class Transformer2DModel(nn.Module):
 class Level(nn.Module):
     """ResNet blocks of one resolution, with `widths` input channels, and, unless `heads` is None, transformers."""
 
+    checkpointing = False  # whether a step keeps only its input, and is done once more for the backward pass
+
     def __init__(self, widths: list[int], channels: int, heads: int | None, attentions: int, net: Shared):
         super().__init__()
         self.resnets = nn.ModuleList([ResnetBlock2D(c, channels, net.groups, EPS, net.time_dim) for c in widths])
@@ -93,8 +96,11 @@ class Level(nn.Module):
         self.attentions = nn.ModuleList([Transformer2DModel(channels, heads, net) for _ in range(transformers)])
 
     def step(self, i: int, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
-        x = self.resnets[i](x, time, frames)
-        return self.attentions[i](x, text, frames) if i < len(self.attentions) else x
+        def run(x: Tensor) -> Tensor:
+            x = self.resnets[i](x, time, frames)
+            return self.attentions[i](x, text, frames) if i < len(self.attentions) else x
+
+        return checkpoint(run, x, use_reentrant=False) if self.checkpointing else run(x)
 
     def forward(self, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
         for i in range(len(self.resnets)):

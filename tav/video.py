@@ -139,8 +139,7 @@ def to_uint8(frames: Tensor) -> np.ndarray:
 
 def sheet(rows: list[tuple[str, Tensor]], columns: int = 8, cell: int = 160) -> Image.Image:
     """A page of videos (label, (f, 3, h, w)): under each label a row of frames, evenly spread from first to last."""
-    f = len(rows[0][1])
-    moments = torch.linspace(0, f - 1, min(columns, f)).round().long()
+    moments = torch.linspace(0, len(rows[0][1]) - 1, min(columns, len(rows[0][1]))).round().long()
     return Image.fromarray(np.vstack([titled(text, to_uint8(video[moments]), cell) for text, video in rows]))
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from . import configs, single_file
+from . import single_file
 from .errors import UserError
-from .files import CONFIGS, fetched, file_digest, need, read_json, tensors, weight_files
+from .files import CONFIGS, arguments, fetched, file_digest, need, read_json, tensors, weight_files
 from .schedule import Schedule
 from .text import CLIPTextModel, Tokenizer
 from .unet import UNet2DConditionModel
@@ -64,8 +64,6 @@ def resolve(device: str | None, dtype: str | None) -> tuple[str, torch.dtype]:
         raise UserError(f"device {device} is not there; cpu always is") from None
     if dtype is None and device.startswith("cuda"):
         dtype = "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"  # bf16 came with Ampere
-    if (dtype or "fp32") not in DTYPES:
-        raise UserError(f"unknown dtype {dtype}; choose one of {', '.join(DTYPES)}")
     return device, DTYPES[dtype or "fp32"]
 
 
@@ -84,7 +82,7 @@ def load(path: str | Path, device: str = "cpu", dtype: torch.dtype = torch.float
         words, files = place / "tokenizer", [(part, file) for part in PARTS for file in weight_files(place, part, half)]
         named = ((f"{part}.{name}", tensor) for part, file in files for name, tensor in tensors(file))
     try:
-        sizes = {part: configs.arguments(part, config) for part, config in raw.items()}
+        sizes = {part: arguments(part, config) for part, config in raw.items()}
         if sizes["unet"]["cross_attention_dim"] != sizes["text_encoder"]["hidden_size"]:
             raise ValueError("the UNet's cross_attention_dim is not the text encoder's hidden_size")
         schedule = Schedule(**sizes["scheduler"])
@@ -95,8 +93,7 @@ def load(path: str | Path, device: str = "cpu", dtype: torch.dtype = torch.float
     tokenizer = load_tokenizer(words, sizes["text_encoder"])
     if place.is_file() and sizes["text_encoder"]["hidden_act"] == "gelu":
         tokenizer.pad = 0  # OpenCLIP's padding; of SD 2, a folder says so itself
-    own = place / "tav.json"
-    defaults = read_json(own) if own.is_file() else {}
+    defaults = read_json(own) if (own := place / "tav.json").is_file() else {}
     fill(modules, named, device, dtype, path)
     hash = hashlib.sha256("".join(file_digest(file) for _, file in files).encode()).hexdigest()
     size = (raw["unet"].get("sample_size") or 64) * modules["vae"].factor

@@ -141,7 +141,7 @@ TUNE = {
     "seed -1": (NOTHING, [*SHORT, "--seed", "-1"], "argument --seed: -1 is not from 0 to 4294967295; see --help"),
     "an unknown option": (NOTHING, [*SHORT, "--stops", "3"], "unrecognized arguments: --stops 3; see --help"),
     "an unknown device": (NOTHING, [*SHORT, "--device", "abacus"], "device abacus is not there"),
-    "an unknown dtype": (NOTHING, [*SHORT, "--dtype", "fp8"], "unknown dtype fp8"),
+    "an unknown dtype": (NOTHING, [*SHORT, "--dtype", "fp8"], "argument --dtype: invalid choice: 'fp8'"),
     "no such weights": (NOTHING, [*SHORT, "--weights", "no/such/weights"], "no/such/weights: no such weights folder"),
     "a folder without a unet": (lambda p: shutil.rmtree(p / "weights" / "unet"), SHORT, "unet"),
     "a missing tensor": (lambda p: unet(p, without("conv_in.bias")), SHORT, "conv_in.bias"),

@@ -12,9 +12,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from tav import single_file
-from tav.configs import arguments
 from tav.errors import UserError
-from tav.files import CONFIGS, STEMS
+from tav.files import CONFIGS, STEMS, arguments
 from tav.text import CLIPTextModel, quick_gelu
 from tav.unet import UNet2DConditionModel
 from tav.vae import AutoencoderKL

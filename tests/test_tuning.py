@@ -37,9 +37,9 @@ def clip(f: int = 2, h: int = 16, w: int = 16) -> torch.Tensor:
     return torch.rand(f, 3, h, w, generator=torch.Generator().manual_seed(1)) * 2 - 1
 
 
-def tuning(model, lr: float = 1e-3, seed: int = 0) -> Tuning:
+def tuning(model, lr: float = 1e-3, seed: int = 0, memory: str = "auto") -> Tuning:
     posterior = encoded(model, clip())
-    return Tuning(model, posterior, model.embed("a man is skiing"), lr, seed)
+    return Tuning(model, posterior, model.embed("a man is skiing"), lr, seed, memory)
 
 
 def steps(of: Tuning, n: int) -> Tuning:
@@ -208,6 +208,41 @@ def test_a_gradient_that_is_not_finite_stops_unless_scaling_can_help(model):
     with pytest.raises(UserError, match="the gradient is (nan|inf) at step 1; try a smaller --lr"):
         work.update(work.loss() * torch.inf)
     assert same(work.state(), before)
+
+
+# ---- memory
+
+
+def kept(of: Tuning) -> int:
+    """Bytes of the tensors that a step leaves for its backward pass, weights not counted; each storage once."""
+    weights, found = {p.untyped_storage().data_ptr() for p in of.unet.parameters()}, {}
+
+    def keep(x: torch.Tensor) -> torch.Tensor:
+        storage = x.untyped_storage()
+        found[storage.data_ptr()] = storage  # held, so that its place is not used again
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
+        of.loss()
+    return sum(storage.nbytes() for place, storage in found.items() if place not in weights)
+
+
+def test_low_memory_keeps_less_and_changes_nothing(fresh):
+    low, fast = (tuning(fresh(), memory=memory) for memory in ("low", "fast"))
+    assert kept(low) < kept(fast) / 4
+    assert same(steps(low, 3).tuned(), steps(fast, 3).tuned())
+
+
+def test_memory_is_saved_when_a_step_is_large(fresh):
+    """What is large: 24 frames of 512 x 512 for SD 1.4, which keep 24 GB in bf16 (lesson 13)."""
+
+    def saves(posterior: Posterior) -> bool:
+        model = fresh()
+        of = Tuning(model, posterior, model.embed("a man"), 1e-3, 0)
+        return of.unet.down_blocks[0].checkpointing
+
+    small, large = (torch.zeros(1).expand(24, 4, side, side) for side in (64, 512))  # of the tiny UNet's 64 channels
+    assert saves(Posterior(large, large)) and not saves(Posterior(small, small))
 
 
 # ---- settings

@@ -5,6 +5,7 @@ Each check gets the function or class you wrote and compares it with tav's own o
 
 import importlib
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,9 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.distributions import Normal, kl_divergence
+from torch.utils.flop_counter import FlopCounterMode
 
-from tav.inflate import TemporalAttention, first_and_previous, inflate, trainable
+from tav.inflate import SparseCausalAttention, TemporalAttention, first_and_previous, inflate, trainable
 from tav.layers import Attention, Downsample2D, attend, group_norm
+from tav.metrics import frame_consistency
 from tav.sampling import invert
 from tav.schedule import Schedule
 from tav.text import Tokenizer
@@ -369,7 +372,66 @@ def check_climb(climb):
 # ---- 12
 
 
+@exercise("e12_consistency", "consistency")
+def check_consistency(consistency):
+    """Neighbours and all pairs as in tav; in between, directions whose angles are known."""
+    vectors = torch.randn(6, 16, generator=torch.Generator().manual_seed(0)) + 1
+    vectors *= torch.arange(1.0, 7).view(-1, 1)  # not unit vectors
+    for reach, adjacent in ((1, True), (5, False)):
+        yours, right = consistency(vectors, reach), frame_consistency(vectors, adjacent)
+        assert math.isclose(yours, right, abs_tol=1e-3), f"{yours:.3f}, not {right:.3f}, with reach {reach}"
+    angles = torch.tensor([0.0, 60.0, 90.0, 180.0]).deg2rad()
+    yours = consistency(torch.stack([angles.cos(), angles.sin()], dim=1), 2)
+    right = 100 * (sum(math.cos(math.radians(angle)) for angle in (60, 30, 90, 90, 120))) / 5
+    assert math.isclose(yours, right, abs_tol=1e-3), f"{yours:.3f}, not {right:.3f}, with reach 2 of four frames"
+
+
+@exercise("e12_paired", "paired")
+def check_paired(paired):
+    """Hard and easy clips, of which the one method always gets a little more; then two that differ by luck."""
+    b = {clip: 10.0 * clip for clip in range(6)}
+    a = {clip: b[clip] + gain for clip, gain in zip((5, 3, 1, 0), (1.0, 3.0, 1.0, 3.0))} | {7: 100.0}
+    luck = {0: 1.0, 1: -1.0, 2: 2.0, 3: -2.0}
+    for x, y, right in ((a, b, (2, 3**-0.5)), (luck, dict.fromkeys(luck, 0.0), (0, (5 / 6) ** 0.5))):
+        yours = paired(x, y)
+        assert yours == pytest.approx(right), f"{yours}, not {right}, of {x} and {y}"
+
+
 # ---- 13
+
+
+@exercise("e13_checkpoint", "checkpointed")
+def check_checkpointed(checkpointed):
+    """Its result, the bytes that are kept of it, and all gradients."""
+    torch.manual_seed(0)
+    layers = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 5), nn.Sigmoid())
+    x, weights = torch.randn(4, 8, requires_grad=True), list(layers.parameters())
+    right, kept = layers(x), {}
+
+    def keep(tensor):
+        kept[tensor.data_ptr()] = tensor.nbytes
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        yours = checkpointed(layers, x)
+    assert torch.equal(yours, right), "another result than the function's"
+    assert sum(kept.values()) <= x.nbytes, f"it keeps {sum(kept.values())} bytes; x has {x.nbytes}"
+    gradient = torch.randn(4, 5)
+    expected = torch.autograd.grad(right, [x, *weights], gradient)
+    yours.backward(gradient)
+    for name, leaf, g in zip(("x", *(name for name, _ in layers.named_parameters())), [x, *weights], expected):
+        assert leaf.grad is not None, f"no gradient reaches {name}"
+        assert torch.allclose(leaf.grad, g, atol=1e-6), f"wrong gradient of {name}"
+
+
+@exercise("e13_flops", "sc_attn_flops")
+def check_sc_attn_flops(sc_attn_flops):
+    """Against torch's counter, on the meta device, where attention is made of products that it can count."""
+    for frames, tokens, heads, dim in ((1, 3, 1, 4), (3, 16, 2, 8), (24, 64, 4, 32)):
+        with torch.device("meta"), FlopCounterMode(display=False) as flops:
+            SparseCausalAttention(dim, heads)(torch.empty(frames, tokens, dim), frames)
+        yours, right = sc_attn_flops(frames, tokens, dim), flops.get_total_flops()
+        assert yours == right, f"{yours:,}, not {right:,}, for {frames} frames of {tokens} tokens of width {dim}"
 
 
 # ----
