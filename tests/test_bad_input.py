@@ -199,7 +199,7 @@ AFTER = {
     "sample: guidance nan": (sample, NOTHING, [*QUICK, "--guidance", "nan"], "argument --guidance: nan is not 0 or"),
     "sample: guidance inf": (sample, NOTHING, [*QUICK, "--guidance", "inf"], "argument --guidance: inf is not 0 or"),
     "sample: unknown device": (sample, NOTHING, [*QUICK, "--device", "abacus"], "device abacus is not there"),
-    "sample: unknown dtype": (sample, NOTHING, [*QUICK, "--dtype", "int8"], "unknown dtype int8"),
+    "sample: unknown dtype": (sample, NOTHING, [*QUICK, "--dtype", "int8"], "argument --dtype: invalid choice: 'int8'"),
 }  # fmt: skip
 
 # The same, where what is wrong is not a file: (script, what to patch, arguments, words).

@@ -83,6 +83,7 @@ def test_a_run_folder_holds_what_it_should(done, weights):
     }
     given |= {"steps": 3, "start": 0, "stretch": False, "seed": 0, "lr": 3e-5, "device": settings["device"]}
     given |= {"dtype": "fp32", "weights_hash": tav.load(weights).hash, "seconds": settings["seconds"]}
+    given |= {"memory": "auto"}
     versions = {"tav": tav.__version__, "torch": torch.__version__, "python": sys.version.split()[0]}
     assert settings == given | versions
     assert 0 < settings["seconds"] < 100
