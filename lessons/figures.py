@@ -866,6 +866,18 @@ def clip_noise(ns):
     return figure
 
 
+def words_over_frames(ns):
+    """The frames of an edit, and where two words of its prompt are asked for in each."""
+    figure, axes = canvas(3, 4, width=7, height=4.8)
+    for row, label in zip(axes, ("edit", '"skiing"', '"beach"')):
+        row[0].set_ylabel(label, rotation=0, ha="right", va="center")
+    for k in range(4):
+        show(axes[0, k], ns["edits"][1][k])
+        for row, maps in zip(axes[1:], ns["words"]):
+            show(row[k], maps[k], vmin=maps.min(), vmax=maps.max())
+    return figure
+
+
 def edit_grid(ns):
     """Four edits, and beneath each what the program that drew the clip draws for its prompt."""
     sys.path.insert(0, str(ROOT / "weights" / "make"))
