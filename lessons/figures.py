@@ -159,6 +159,22 @@ def show(axis, picture, label: str = "", **options) -> None:
     axis.set_title(label, fontsize=10)
 
 
+def wrapped(label: str) -> str:
+    """A label over two lines, if it has two words."""
+    words = label.split()
+    half = min(range(1, len(words) + 1), key=lambda i: max(len(" ".join(words[:i])), len(" ".join(words[i:]))))
+    return (" ".join(words[:half]) + "\n" + " ".join(words[half:])).strip()
+
+
+def two_rows(columns: dict, height: float, width: float = 8.0):
+    """The first two pictures of each column beneath each other, under the column's name."""
+    figure, axes = canvas(2, len(columns), width=width, height=height)
+    for axis, (name, pictures) in zip(axes.T, columns.items()):
+        show(axis[0], pictures[0], wrapped(name))
+        show(axis[1], pictures[1])
+    return figure
+
+
 def save(figure, path: Path) -> None:
     """A matplotlib figure or PIL image as a png of at most 300 KB: with 256 colours if it has to be."""
     if not isinstance(figure, Image.Image):
@@ -442,13 +458,6 @@ def wrong_unets(ns):
     return figure
 
 
-def wrapped(label: str) -> str:
-    """A label over two lines."""
-    words = label.split()
-    half = min(range(1, len(words) + 1), key=lambda i: max(len(" ".join(words[:i])), len(" ".join(words[i:]))))
-    return " ".join(words[:half]) + "\n" + " ".join(words[half:])
-
-
 # ---- 05
 
 
@@ -475,20 +484,12 @@ def ddpm_and_ddim(ns):
 
 def guidance(ns):
     """Two prompts under more and more guidance."""
-    figure, axes = canvas(2, len(ns["guided"]), width=8, height=2.7)
-    for column, (scale, pictures) in zip(axes.T, ns["guided"].items()):
-        show(column[0], pictures[0], f"{scale}")
-        show(column[1], pictures[1])
-    return figure
+    return two_rows({f"{scale}": pictures for scale, pictures in ns["guided"].items()}, 2.7)
 
 
 def mismatched(ns):
     """Two prompts sampled with the right loop and with four wrong ones."""
-    figure, axes = canvas(2, len(ns["wrong"]), width=8, height=3.6)
-    for column, (name, pictures) in zip(axes.T, ns["wrong"].items()):
-        show(column[0], pictures[0], wrapped(name))
-        show(column[1], pictures[1])
-    return figure
+    return two_rows(ns["wrong"], 3.6)
 
 
 # ---- 06
@@ -560,11 +561,7 @@ def two_layouts(ns):
 
 def not_strict(ns):
     """Two prompts, sampled with the right weights and with three that were loaded carelessly."""
-    figure, axes = canvas(2, len(ns["pictures"]), width=7, height=3.9)
-    for column, (name, pictures) in zip(axes.T, ns["pictures"].items()):
-        show(column[0], pictures[0], wrapped(name))
-        show(column[1], pictures[1])
-    return figure
+    return two_rows(ns["pictures"], 3.9, width=7)
 
 
 # ---- 07

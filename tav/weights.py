@@ -19,13 +19,11 @@ from .vae import AutoencoderKL
 
 CLIP_TOKENIZER = Path(__file__).parents[1] / "weights" / "clip-tokenizer"
 PARTS = {"text_encoder": CLIPTextModel, "vae": AutoencoderKL, "unet": UNet2DConditionModel}
+PUBLISHED = {"tune": {"frames": 24, "stride": 2, "steps": 500, "lr": 3e-5}, "sample": {"steps": 50, "guidance": 12.5}}
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # Names in files of another age, VAEs of 2022 and text encoders of transformers 5, -> ours.
 OLD = {r"\.query\.": ".to_q.", r"\.key\.": ".to_k.", r"\.value\.": ".to_v.", r"\.proj_attn\.": ".to_out.0.",
        r"^text_encoder\.(embeddings|encoder|final_layer_norm)\.": r"text_encoder.text_model.\1."}  # fmt: skip
-
-
-PUBLISHED = {"tune": {"frames": 24, "stride": 2, "steps": 500, "lr": 3e-5}, "sample": {"steps": 50, "guidance": 12.5}}
 
 
 @dataclass
