@@ -6,9 +6,10 @@ from pathlib import Path
 import torch
 
 from tav.errors import Parser, UserError, bar, number, run
+from tav.files import file_digest
 from tav.metrics import load_clip, table
 from tav.runs import Run
-from tav.sampling import inversion_key, invert, sample
+from tav.sampling import invert, sample
 from tav.tuning import load_tuned
 from tav.vae import decode
 from tav.video import replacing, sheet, side_by_side, write_gif, write_mp4
@@ -55,7 +56,7 @@ def main() -> None:
         clip = load_clip(place, device)
 
     with folder.working():
-        noise = first_noise(folder, model, tuned, source["mean"].to(device), args)  # f 4 h/8 w/8
+        noise = first_noise(folder, model, source["mean"].to(device), args)  # f 4 h/8 w/8
         videos = [(f"source: {settings['prompt']}", source["frames"].float() / 127.5 - 1)]
         for i, prompt in enumerate(args["prompts"], 1):
             text = model.embed([args["negative"], prompt])  # 2 l d
@@ -71,12 +72,13 @@ def main() -> None:
     print(f"edits: {folder.path / 'samples'} (first look at comparison.png)")
 
 
-def first_noise(folder: Run, model, tuned: dict, latents: torch.Tensor, args: dict) -> torch.Tensor:
+def first_noise(folder: Run, model, latents: torch.Tensor, args: dict) -> torch.Tensor:
     """The noise to begin from: the clip's own, kept in the run folder once it is computed, or random."""
     if args.get("no_inversion"):
         generator = torch.Generator().manual_seed(args["seed"])
         return torch.randn(latents.shape, generator=generator).to(latents.device)
-    name = f"inversion-{inversion_key(model, tuned, latents, args['steps'])}"
+    digest = file_digest(folder.path / "tuned.safetensors")[:16]
+    name = f"inversion-{args['steps']}-{model.device.type}-{model.dtype}-{digest}"
     if (kept := folder.load(name)) is None:
         kept = {"noise": invert(model, latents, args["steps"], bar("inverting the clip"))}
         folder.save(name, kept)

@@ -41,11 +41,8 @@ def need(folder: Path, name: str) -> Path:
 
 def file_digest(path: Path) -> str:
     """sha256 of a file's bytes, in hex."""
-    digest = hashlib.sha256()
     with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 STEMS = {part: f"{part}/diffusion_pytorch_model" for part in ("vae", "unet")} | {"text_encoder": "text_encoder/model"}

@@ -4,8 +4,6 @@ Shapes: f frames, c h w latent channels, height and width, l d text tokens and w
 fp32; the UNet works in the dtype of its weights. Source: DDIM (Song et al. 2021); Tune-A-Video.
 """
 
-import hashlib
-
 import torch
 from torch import Tensor
 
@@ -45,16 +43,6 @@ def sample(model: StableDiffusion, noise: Tensor, text: Tensor, steps: int, guid
         negative, prompt = predictions[: len(x)], predictions[-len(x) :]  # one and the same at guidance 1
         x = schedule.ddim_step(negative + guidance * (prompt - negative), x, t, t - stride)
     return x
-
-
-def inversion_key(model: StableDiffusion, tuned: dict[str, Tensor], latents: Tensor, steps: int) -> str:
-    """A name that changes with anything an inversion depends on."""
-    facts = {**vars(model.schedule), **tuned, "latents": latents, "prompt": model.tokenizer("")}
-    digest = hashlib.sha256(repr([model.hash, model.dtype, model.device.type, steps]).encode())
-    for name, value in sorted(facts.items()):
-        digest.update(f"{name}, ".encode())
-        digest.update(value.cpu().numpy().tobytes() if isinstance(value, Tensor) else repr(value).encode())
-    return digest.hexdigest()[:16]
 
 
 def edit(model, frames: Tensor, prompt: str, negative="", steps=None, guidance=None, progress=iter) -> Tensor:

@@ -36,7 +36,7 @@ class StableDiffusion:
     unet: UNet2DConditionModel
     schedule: Schedule
     path: str  # where it came from, as the user named it
-    hash: str  # sha256 of the weights' bytes
+    hash: str  # sha256 of the weights' bytes, and of what the configs say
     size: int  # pixels along a side, as the UNet was trained
     defaults: dict = field(default_factory=dict)  # the weights' own settings: frames, steps, lr, examples ...
 
@@ -93,7 +93,7 @@ def load(path: str | Path, device: str = "cpu", dtype: torch.dtype = torch.float
         tokenizer.pad = 0  # OpenCLIP's padding; of SD 2, a folder says so itself
     defaults = read_json(own) if (own := place / "tav.json").is_file() else {}
     fill(modules, named, device, dtype, path)
-    hash = hashlib.sha256("".join(file_digest(file) for _, file in files).encode()).hexdigest()
+    hash = hashlib.sha256(repr([sizes, [file_digest(file) for _, file in files]]).encode()).hexdigest()
     size = (raw["unet"].get("sample_size") or 64) * modules["vae"].factor
     return StableDiffusion(tokenizer, *modules.values(), schedule, str(path), hash, size, defaults)
 

@@ -170,10 +170,13 @@ def test_precision(folder, model):
     assert half.hash == only_half.hash != full.hash != model.hash
 
 
-def test_the_hash_is_of_the_bytes(folder, model):
+def test_the_hash_is_of_the_bytes_and_the_configs(folder, model):
     assert load(folder).hash == model.hash
+    config = folder / "scheduler" / "scheduler_config.json"
+    write(config, json.loads(config.read_text()) | {"beta_end": 0.02})
+    assert (other := load(folder).hash) != model.hash
     edit(folder / VAE, lambda tensors: tensors | {"quant_conv.bias": tensors["quant_conv.bias"] + 1})
-    assert load(folder).hash != model.hash
+    assert load(folder).hash not in (model.hash, other)
 
 
 def test_own_settings(folder):

@@ -6,9 +6,9 @@
     python weights/make/evaluate.py --table                      the table as markdown and picture, and one sheet
 
 It needs `judge.safetensors` and `pose.safetensors` (judge.py and pose.py make them). Every finished edit adds a
-line to build/evaluate.jsonl and a picture, its frames in a row, to build/evaluate/; what is there is not made
-again. A line belongs to its settings and weights, so that sweeps share the file. Clips 0 to 5 are there to
-choose settings with, 6 to 11 to report on.
+line to build/evaluate.jsonl and a picture, its frames in a row, to build/evaluate/, where tuned networks are kept too;
+what is there is not made again. A line belongs to its settings and weights, so that sweeps share the file. Clips 0
+to 5 are there to choose settings with, 6 to 11 to report on.
 
 None of the clips was trained on: the training pictures are single drawings, each with a pose and a camera of its
 own, drawn at random (`world.random_scene`); no sequence was among them. The clips are whole trajectories of
@@ -31,6 +31,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).parent)]
@@ -43,7 +45,7 @@ from ablations import METHODS, USUAL, network, noise, sampled  # noqa: E402
 
 from tav import tuning  # noqa: E402
 from tav.metrics import frame_consistency, load_clip, preprocess, textual_alignment  # noqa: E402
-from tav.vae import decode  # noqa: E402
+from tav.vae import Posterior, decode  # noqa: E402
 from tav.video import sheet, to_uint8  # noqa: E402
 from tav.weights import StableDiffusion, load  # noqa: E402
 
@@ -157,11 +159,11 @@ def records(args, own: dict) -> dict[tuple, dict]:
     return {(r["clip"], r["method"], r["edit"]): r for r in map(json.loads, lines) if r["settings"] == own}
 
 
-def strip(args, own: dict, key: tuple) -> Path:
+def strip(args, own: dict, key: tuple, kind: str = "png") -> Path:
     """Where the frames of an edit are, beside each other."""
     folder = args.results.with_suffix("") / hashlib.sha256(json.dumps(own).encode()).hexdigest()[:8]
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / "{}-{}-{}.png".format(*key)
+    return folder / ("-".join(map(str, key)) + "." + kind)
 
 
 def read_strip(path: Path) -> Tensor:
@@ -177,6 +179,21 @@ def keep(args, own: dict, key: tuple, scores: dict) -> None:
     print(f"{key}: " + "  ".join(f"{name} {value:.3g}" for name, value in scores.items()), flush=True)
 
 
+def kept_network(clip: int, kind: str, model: StableDiffusion, posterior: Posterior, caption: str, args) -> tuple:
+    """`ablations.network` and the seconds that it took; once tuned, the trained tensors are read again."""
+    path = strip(args, {**settings(model, args), "steps": 0, "guidance": 0.0}, (clip, kind), "safetensors")
+    if path.exists():  # whatever the steps and the guidance of sampling were
+        net = network(model, kind, posterior, caption, argparse.Namespace(**{**vars(args), "tune_steps": 0}))
+        net.unet.load_state_dict(load_file(path), strict=False)
+        return net, float(safe_open(path, "pt").metadata()["seconds"])
+    began = time.monotonic()
+    net = network(model, kind, posterior, caption, args)
+    trained = {name: p.detach().cpu() for name, p in net.unet.named_parameters() if p.requires_grad}
+    if trained:
+        save_file(trained, path, {"seconds": str(time.monotonic() - began)})
+    return net, time.monotonic() - began
+
+
 def videos_of(clip: int, wanted: dict[str, list[str]], model: StableDiffusion, args) -> Iterable[tuple]:
     """(method, edit, video (f, 3, H, W), seconds) for the wanted edits of each method; a network is tuned once.
 
@@ -186,9 +203,7 @@ def videos_of(clip: int, wanted: dict[str, list[str]], model: StableDiffusion, a
     frames, caption = draw(source, model.size), world.caption(source[0])
     posterior = tuning.encoded(model, frames.to(model.device))
     for kind in dict.fromkeys(METHODS[method][1] for method in wanted):
-        began = time.monotonic()
-        net = network(model, kind, posterior, caption, args) if kind else model
-        tuned = time.monotonic() - began
+        net, tuned = kept_network(clip, kind, model, posterior, caption, args) if kind else (model, 0.0)
         for method in [m for m in wanted if METHODS[m][1] == kind]:
             kinds, began = wanted[method], time.monotonic()
             if kind:
