@@ -8,6 +8,7 @@ import torch
 from tav.errors import Parser, UserError, bar, number, run
 from tav.files import file_digest
 from tav.metrics import load_clip, table
+from tav.ranks import RANK, RANKS, add_up
 from tav.runs import Run
 from tav.sampling import invert, sample
 from tav.tuning import load_tuned
@@ -50,25 +51,29 @@ def main() -> None:
     if not all(prompt.strip() for prompt in args["prompts"]):
         raise UserError("an empty prompt; say what the video should show")
     if scored := given.keys() & {"score", "clip"}:
-        place = Path(given.get("clip", Path(model.path) / "clip"))
-        if not place.is_dir():
-            raise UserError(f"{place}: no such folder to score with; pass one of CLIP ViT-L/14 to --clip")
-        clip = load_clip(place, device)
+        clip = load_clip(given.get("clip", Path(model.path) / "clip"), device)
 
     with folder.working():
-        noise = first_noise(folder, model, source["mean"].to(device), args)  # f 4 h/8 w/8
-        videos = [(f"source: {settings['prompt']}", source["frames"].float() / 127.5 - 1)]
-        for i, prompt in enumerate(args["prompts"], 1):
+        frames, noise = (
+            source["frames"].float() / 127.5 - 1,
+            first_noise(folder, model, source["mean"].to(device), args),
+        )
+        videos = frames.new_zeros(len(args["prompts"]), *frames.shape)
+        for i, prompt in list(enumerate(args["prompts"]))[RANK::RANKS]:
             text = model.embed([args["negative"], prompt])  # 2 l d
             latents = sample(model, noise, text, args["steps"], args["guidance"], bar(prompt))
-            videos.append((prompt, decode(model.vae, bar("decoding", "frame")(latents))))  # f 3 h w
-            write(folder, f"{i} {prompt}", videos[i][1], source["fps"].item())
+            videos[i] = decode(model.vae, bar("decoding", "frame")(latents))
+            write(folder, f"{i + 1} {prompt}", videos[i], source["fps"].item())
+        add_up([videos])  # each rank has made its share
+        if RANK > 0:
+            return
+        videos = [(f"source: {settings['prompt']}", frames), *zip(args["prompts"], videos)]
         with replacing(folder.path / "samples" / "comparison.png") as part:
             sheet(videos).save(part, format="png")
         write(folder, "comparison", side_by_side(videos), source["fps"].item())
         if scored:
-            prompts = [settings["prompt"], *args["prompts"]]
-            print(table(*clip, videos, prompts, folder.path / "samples" / "scores.csv"))
+            file = folder.path / "samples" / "scores.csv"
+            print(table(*clip, videos, [settings["prompt"], *args["prompts"]], file))
     print(f"edits: {folder.path / 'samples'} (first look at comparison.png)")
 
 
@@ -81,7 +86,8 @@ def first_noise(folder: Run, model, latents: torch.Tensor, args: dict) -> torch.
     name = f"inversion-{args['steps']}-{model.device.type}-{model.dtype}-{digest}"
     if (kept := folder.load(name)) is None:
         kept = {"noise": invert(model, latents, args["steps"], bar("inverting the clip"))}
-        folder.save(name, kept)
+        if RANK == 0:
+            folder.save(name, kept)
     return kept["noise"].to(latents.device)
 
 

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from tav.errors import Parser, UserError, bar, ctrl_c_waits, number, run
+from tav.ranks import RANK
 from tav.runs import RUNS, Run
 from tav.tuning import Tuning, encoded
 from tav.vae import Posterior
@@ -34,6 +35,7 @@ def main() -> None:
         source = {"frames": pixels, "mean": latents.mean, "std": latents.std, "fps": frames.new_tensor(fps)}
     posterior = Posterior(source["mean"].to(device), source["std"].to(device))
     text = model.embed(settings["prompt"])  # 1 l d
+    model.vae = model.text_encoder = None  # they leave memory
     tuning = Tuning(model, posterior, text, settings["lr"], settings["seed"], settings["memory"])  # inflates
 
     with folder.working():
@@ -42,14 +44,15 @@ def main() -> None:
         done, total = len(tuning.losses), settings["steps"]
         if done > total:
             raise UserError(f"{folder.path}: {done} steps are done already; ask for more --steps")
-        folder.write_settings(settings)
-        folder.save("source", source)
+        if RANK == 0:
+            folder.write_settings(settings)
+            folder.save("source", source)
         began, due = time.monotonic() - settings["seconds"], 0.0
         stop = ctrl_c_waits()  # so that it cuts no step in two
         progress = bar("tuning")(range(done, total + 1), initial=done, total=total)
         for step in progress:
             loss = tuning.loss()  # a UserError unless it is finite: weights saved here have just proved sound
-            if step == total or stop or time.monotonic() > due:
+            if RANK == 0 and (step == total or stop or time.monotonic() > due):
                 folder.save("state", tuning.state())
                 folder.save("tuned", tuning.tuned())
                 folder.write_losses(tuning.losses)

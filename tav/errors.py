@@ -9,6 +9,8 @@ from functools import partial
 
 from tqdm import tqdm
 
+from .ranks import RANK
+
 
 class UserError(Exception):
     """A mistake the user can mend, in the form "what is wrong; what to do"."""
@@ -40,7 +42,7 @@ def number(kind: type, least: float, most: float = sys.maxsize) -> Callable[[str
 
 def bar(label: str, unit: str = "step") -> Callable[..., tqdm]:
     """A progress bar to put around a loop, shown once that takes longer than two seconds."""
-    return partial(tqdm, desc=label, unit=unit, delay=2)
+    return partial(tqdm, desc=label, unit=unit, delay=2, disable=RANK > 0)
 
 
 def ctrl_c_waits() -> list[bool]:

@@ -21,7 +21,8 @@ def tensors(path: Path) -> Iterator[tuple[str, Tensor]]:
             for name in file.keys():
                 yield name, file.get_tensor(name)
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{path}: not a whole safetensors file ({error}); get it again") from None
+        advice = "get it again (in a run folder: delete it, and tune.py --resume)"
+        raise UserError(f"{path}: not a whole safetensors file ({error}); {advice}") from None
 
 
 def read_json(path: Path) -> dict:

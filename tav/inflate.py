@@ -83,9 +83,6 @@ TRAINED = ("attn1.to_q", "attn2.to_q", "attn_temp")  # `norm_temp` stays frozen,
 
 def trainable(unet: UNet2DConditionModel) -> dict[str, nn.Parameter]:
     """Freeze the video UNet but for the queries of both attentions and all of Temp-Attn; name -> parameter."""
-    chosen = {}
     for name, parameter in unet.named_parameters():
         parameter.requires_grad_(any(part in name for part in TRAINED))
-        if parameter.requires_grad:
-            chosen[name] = parameter
-    return chosen
+    return {name: parameter for name, parameter in unet.named_parameters() if parameter.requires_grad}

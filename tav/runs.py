@@ -22,6 +22,7 @@ from torch import Tensor
 from . import __version__
 from .errors import UserError
 from .files import read_json, tensors
+from .ranks import RANK
 from .video import replacing
 
 RUNS = Path("runs")
@@ -39,6 +40,8 @@ class Run:
     @contextmanager
     def working(self) -> Iterator[None]:
         """Make the folder if need be, and keep other processes out. A new one goes if nothing was tuned in it."""
+        if RANK:  # rank 0 works for all
+            return (yield)
         new = not self.path.exists()
         try:
             (self.path / "samples").mkdir(parents=True, exist_ok=True)
@@ -75,10 +78,7 @@ class Run:
     def load(self, name: str) -> dict[str, Tensor] | None:
         """The tensors of `name`.safetensors, or None if there is no such file; UserError if it is damaged."""
         file = self.path / f"{name}.safetensors"
-        try:
-            return {key: value.clone() for key, value in tensors(file)} if file.exists() else None
-        except UserError:
-            raise UserError(f"{file}: damaged; delete it and continue the run with tune.py --resume") from None
+        return {key: value.clone() for key, value in tensors(file)} if file.exists() else None
 
     def save(self, name: str, values: dict[str, Tensor]) -> None:
         with replacing(self.path / f"{name}.safetensors") as part:

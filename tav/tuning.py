@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from .errors import UserError
 from .inflate import inflate, trainable
+from .ranks import RANK, RANKS, add_up
 from .unet import Level, UNet2DConditionModel
 from .vae import Posterior, encode
 from .weights import StableDiffusion
@@ -44,7 +45,7 @@ class Tuning:
 
     def loss(self) -> Tensor:
         """The loss of the next step. Raises UserError, with nothing changed, if it is not finite."""
-        generator = torch.Generator().manual_seed(1_000_003 * self.seed + len(self.losses))
+        generator = torch.Generator().manual_seed(1_000_003 * (self.seed * RANKS + RANK) + len(self.losses))
         x0 = self.posterior.sample(generator)  # f c h w
         noise = torch.randn(x0.shape, generator=generator).to(x0.device)
         t = torch.randint(self.schedule.num_train_timesteps, (1,), generator=generator).to(x0.device)
@@ -56,14 +57,15 @@ class Tuning:
         return loss
 
     def update(self, loss: Tensor) -> None:
-        """Its gradients to the masters, clipped to norm 1; AdamW; the masters' values back to the UNet."""
+        """Its gradients, the ranks' mean, to the masters, clipped to norm 1; AdamW; the masters' values to the UNet."""
         (loss * self.scale).backward()
         for p, master in zip(self.parameters.values(), self.masters.values()):
-            master.grad, p.grad = p.grad.float() / self.scale, None
+            master.grad, p.grad = p.grad.float() / (self.scale * RANKS), None
+        add_up([loss.detach(), *(master.grad for master in self.masters.values())])
         norm = nn.utils.clip_grad_norm_(self.masters.values(), 1.0)
         if self.scale == 1:
             self.check_finite("gradient", norm)
-        self.losses.append(loss.item())
+        self.losses.append(loss.item() / RANKS)
         if not norm.isfinite():  # fp16 overflowed: leave this step out and scale the next ones less
             self.scale /= 2
             return

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from . import single_file
 from .errors import UserError
 from .files import CONFIGS, arguments, fetched, file_digest, need, read_json, tensors, weight_files
+from .ranks import join
 from .schedule import Schedule
 from .text import CLIPTextModel, Tokenizer
 from .unet import UNet2DConditionModel
@@ -62,7 +63,7 @@ def resolve(device: str | None, dtype: str | None) -> tuple[str, torch.dtype]:
         raise UserError(f"device {device} is not there; cpu always is") from None
     if dtype is None and device.startswith("cuda"):
         dtype = "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"  # bf16 came with Ampere
-    return device, DTYPES[dtype or "fp32"]
+    return join(device), DTYPES[dtype or "fp32"]
 
 
 def load(path: str | Path, device: str = "cpu", dtype: torch.dtype = torch.float32) -> StableDiffusion:

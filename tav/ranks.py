@@ -1,0 +1,24 @@
+"""Several processes at one job, as torchrun starts them: one for each GPU, or on the CPU (lesson 13)."""
+
+import atexit
+import os
+
+import torch.distributed as dist
+from torch import Tensor
+
+RANK, RANKS = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))  # set by torchrun
+
+
+def join(device: str) -> str:
+    """Meet the other processes, each of which has come so far; returns this one's own device."""
+    if RANKS == 1:
+        return device
+    dist.init_process_group()  # gloo for tensors on the CPU, nccl for those on GPUs
+    atexit.register(dist.destroy_process_group)
+    return f"cuda:{os.environ['LOCAL_RANK']}" if device.startswith("cuda") else device
+
+
+def add_up(tensors: list[Tensor]) -> None:
+    """In place: each tensor becomes its sum over the processes."""
+    for tensor in tensors if RANKS > 1 else []:
+        dist.all_reduce(tensor)
