@@ -1,6 +1,7 @@
 """What a person at the keyboard reads while a command works or cannot go on (lesson 00)."""
 
 import argparse
+import os
 import signal
 import sys
 import warnings
@@ -8,8 +9,6 @@ from collections.abc import Callable
 from functools import partial
 
 from tqdm import tqdm
-
-from .ranks import RANK
 
 
 class UserError(Exception):
@@ -41,8 +40,8 @@ def number(kind: type, least: float, most: float = sys.maxsize) -> Callable[[str
 
 
 def bar(label: str, unit: str = "step") -> Callable[..., tqdm]:
-    """A progress bar to put around a loop, shown once that takes longer than two seconds."""
-    return partial(tqdm, desc=label, unit=unit, delay=2, disable=RANK > 0)
+    """A progress bar to put around a loop, shown once that takes over two seconds; of many processes, the first's."""
+    return partial(tqdm, desc=label, unit=unit, delay=2, disable=os.environ.get("RANK", "0") != "0")
 
 
 def ctrl_c_waits() -> list[bool]:

@@ -21,7 +21,7 @@ def tensors(path: Path) -> Iterator[tuple[str, Tensor]]:
             for name in file.keys():
                 yield name, file.get_tensor(name)
     except (SafetensorError, OSError) as error:
-        advice = "get it again (in a run folder: delete it, and tune.py --resume)"
+        advice = "get it again; one that a run made, delete, and continue the run with tune.py --resume"
         raise UserError(f"{path}: not a whole safetensors file ({error}); {advice}") from None
 
 
@@ -50,8 +50,7 @@ STEMS = {part: f"{part}/diffusion_pytorch_model" for part in ("vae", "unet")} | 
 ENDS = (".safetensors", "-*-of-*.safetensors")  # a part's whole file, or its shards
 VARIANTS = {False: ("", ".fp16"), True: (".fp16", "")}  # by whether half precision is wanted: what comes first
 CONFIGS = {part: f"{part}/config.json" for part in STEMS} | {"scheduler": "scheduler/scheduler_config.json"}
-SMALL = [f"tokenizer/{n}" for n in ("vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json")]
-SMALL += [*CONFIGS.values(), "tav.json"]
+SMALL = [*CONFIGS.values(), "tokenizer/*.json", "tokenizer/merges.txt", "tav.json"]
 
 
 def weight_files(folder: Path, part: str, half: bool) -> list[Path]:
@@ -99,10 +98,9 @@ KNOWN = {
     "hidden_act": ["quick_gelu", "gelu"], "act_fn": ["silu"], "norm_eps": [1e-5], "layer_norm_eps": [1e-5],
     "resnet_time_scale_shift": ["default"], "resnet_out_scale_factor": [1], "time_embedding_type": ["positional"],
     "flip_sin_to_cos": [True], "downsample_padding": [1], "conv_in_kernel": [3], "conv_out_kernel": [3],
-    "use_quant_conv": [True], "use_post_quant_conv": [True], "addition_embed_type_num_heads": [64],
-    "use_linear_projection": [True, False],  # the tensors show it
+    "use_quant_conv": [True], "use_post_quant_conv": [True], "use_linear_projection": [True, False],  # tensors show it
     "force_upcast": [True, False], "upcast_attention": [True, False],  # torch's attention has its scores in fp32 anyway
-    "trained_betas": [None], "rescale_betas_zero_snr": [False]}  # fmt: skip
+    "trained_betas": [None], "rescale_betas_zero_snr": [False], "addition_embed_type_num_heads": [64]}  # fmt: skip
 
 
 def arguments(part: str, config: dict) -> dict:

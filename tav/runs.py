@@ -1,9 +1,7 @@
 """The run folder. Each file is written beside its place and moved there: it is whole or absent (lesson 00).
 
-run.json (all settings, versions, the weights' hash, seconds of tuning) is written first. Then source.safetensors (the
-clip's frames (f, 3, H, W) as bytes, mean and std of its latents (f, c, h, w), fps), state.safetensors (what
-`tune.py --resume` continues from), tuned.safetensors (the trained tensors only, under their published names), loss.csv,
-loss.png; and from sample.py inversion-* (the clip's noise, by what it depends on) and samples/.
+run.json: settings. source.safetensors: frames (f, 3, H, W) as bytes, mean and std of their latents (f, c, h, w), fps.
+state.safetensors: for --resume. tuned.safetensors: what was trained. inversion-*: the clip's noise. samples/: edits.
 """
 
 import json

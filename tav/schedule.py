@@ -30,9 +30,11 @@ class Schedule:
         steps_offset: int = 1,
         set_alpha_to_one: bool = False,
     ):
+        if beta_schedule not in ("scaled_linear", "linear"):
+            raise ValueError(f"unknown beta_schedule {beta_schedule!r}; known: scaled_linear, linear")
         if prediction_type not in ("epsilon", "v_prediction"):
             raise ValueError(f"unknown prediction_type {prediction_type!r}; known: epsilon, v_prediction")
-        power = {"scaled_linear": 0.5, "linear": 1.0}[beta_schedule]  # scaled: linear in sqrt(beta)
+        power = 0.5 if beta_schedule == "scaled_linear" else 1.0  # scaled: linear in sqrt(beta)
         roots = torch.linspace(beta_start**power, beta_end**power, num_train_timesteps, dtype=torch.float32)
         self.betas = roots ** (1 / power)
         self.alphas_cumprod = torch.cumprod(1 - self.betas, dim=0)  # Abar_t = prod_{s <= t} (1 - beta_s)

@@ -1,7 +1,6 @@
 """The original layout of Stable Diffusion: everything in one `.safetensors`, under other names (lesson 06).
 
-Blocks have numbers for names. SD 1.x holds CLIP's text tower as transformers writes it; 2.x holds OpenCLIP's, whose
-query, key and value weights are fused.
+Blocks have numbers for names. The text tower of SD 1.x is as transformers writes it, that of 2.x is OpenCLIP's.
 """
 
 import re

@@ -60,8 +60,7 @@ class Tokenizer:
 
     def __call__(self, prompts: str | list[str]) -> Tensor:
         """Token ids (b, l). Warns with the words that did not fit when a prompt is too long."""
-        prompts = [prompts] if isinstance(prompts, str) else prompts
-        rows = list(map(self._fit, prompts))
+        rows = [self._fit(prompt) for prompt in ([prompts] if isinstance(prompts, str) else prompts)]
         return torch.tensor([row + [self.pad] * (self.length - len(row)) for row in rows])
 
     def pieces(self, prompt: str) -> list[str]:

@@ -145,18 +145,16 @@ def sheet(rows: list[tuple[str, Tensor]], columns: int = 8, cell: int = 160) -> 
 
 def side_by_side(rows: list[tuple[str, Tensor]], height: int = 256) -> Tensor:
     """Videos (label, (f, 3, h, w)) playing beside each other under their labels, `height` pixels high: (f, 3, H, W)."""
-    pages = []
-    for t in range(len(rows[0][1])):
-        pages.append(np.hstack([titled(text, to_uint8(video[[t]]), height) for text, video in rows]))
+    moments = [[(text, video[[t]]) for text, video in rows] for t in range(len(rows[0][1]))]
+    pages = [np.hstack([titled(text, to_uint8(frame), height) for text, frame in row]) for row in moments]
     return torch.from_numpy(np.stack(pages)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def titled(text: str, frames: np.ndarray, height: int) -> np.ndarray:
     """Frames (f, h, w, 3) of bytes in a row, resized to a height, under a label of at most two lines."""
     size = (round(height * frames.shape[2] / frames.shape[1]), height)
-    cells = [Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS) for pixels in frames]
-    strip = np.hstack([ImageOps.expand(cell, 2, "white") for cell in cells])
-    page = ImageOps.expand(Image.fromarray(strip), (6, 54, 6, 6), "white")  # left, top, right, bottom
+    cells = [ImageOps.expand(Image.fromarray(p).resize(size, Image.Resampling.LANCZOS), 2, "white") for p in frames]
+    page = ImageOps.expand(Image.fromarray(np.hstack(cells)), (6, 54, 6, 6), "white")  # left, top, right, bottom
     label = "\n".join(textwrap.wrap(text, page.width // 10, max_lines=2, placeholder="…"))  # 10: most are narrower
     ImageDraw.Draw(page).text((8, 52), label, "black", ImageFont.load_default(17), anchor="ld")  # its lower left
     return np.asarray(page)

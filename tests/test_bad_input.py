@@ -187,7 +187,7 @@ AFTER = {
     "sample: run.json is cut": (sample, lambda p: run_json(p, without("weights")), QUICK, "run: not a run folder"),
     "sample: nothing tuned": (sample, lambda p: (p / "run" / "tuned.safetensors").unlink(), QUICK, "nothing is tuned"),
     "sample: damaged": (sample, lambda p: write(p / "run" / "tuned.safetensors", "hello"), QUICK,
-                        "in a run folder: delete it"),
+                        "not a whole safetensors file"),
     "sample: not these": (sample, lambda p: save_file({"a": torch.zeros(1)}, p / "run" / "tuned.safetensors"), QUICK,
                           "run: tuned for other weights"),
     "sample: other weights": (sample, lambda p: tiny.folder(p / "b", seed=1), [*QUICK, "--weights", "b"],

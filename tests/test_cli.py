@@ -233,7 +233,7 @@ def test_damaged_files_are_mended_as_the_error_says(tuned):
         file = tuned / "run" / f"{name}.safetensors"
         whole = file.read_bytes()
         file.write_bytes(whole[:-1])
-        assert "delete it and continue the run with tune.py --resume" in call(sample, *QUICK, folder=tuned).err
+        assert "delete, and continue the run with tune.py --resume" in call(sample, *QUICK, folder=tuned).err
         file.unlink()
         succeed(tune, "--resume", "--out", "run", folder=tuned)
         assert file.read_bytes() == whole

@@ -252,6 +252,6 @@ def test_without_a_clip_nothing_is_sampled(clip, done, tmp_path):
     before = sorted((place / "run").rglob("*"))
     result = call(sample, "a cat", *QUICK, *clip, folder=place)
     assert result.status == 2 and result.err.count("\n") == 1
-    assert f"{clip[1] if clip[1:] else 'weights/clip'}: no such folder" in result.err
-    assert "pass one of CLIP ViT-L/14 to --clip" in result.err
+    assert f"{clip[1] if clip[1:] else 'weights/clip'}: no config.json in it" in result.err
+    assert "see weights/README.md" in result.err
     assert sorted((place / "run").rglob("*")) == before

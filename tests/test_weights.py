@@ -324,7 +324,7 @@ BYTES = {
 def test_a_damaged_file_is_refused(folder, damage):
     write(folder / UNET, BYTES[damage]((folder / UNET).read_bytes()))
     message = refused(folder)
-    assert f"{folder / UNET}: not a whole safetensors file" in message and message.endswith("get it again")
+    assert f"{folder / UNET}: not a whole safetensors file" in message and "get it again" in message
     (folder / UNET).rename(folder / "single.safetensors")
     assert "not a whole safetensors file" in refused(folder / "single.safetensors")
 
