@@ -37,6 +37,7 @@ METHODS = {  # name: (label, network, noise); a network is tuned unless it is "i
     "mixed": ("Tune-A-Video, a tenth of the noise fresh", "full", "mixed"),
     "prompted": ("Tune-A-Video, inverted with the caption", "full", "prompted"),
     "negative": ("Tune-A-Video, the caption as negative prompt", "full", "inverted"),
+    "both": ("Tune-A-Video, inverted with it and it as negative prompt", "full", "prompted"),
 }
 USUAL = list(METHODS)[: list(METHODS).index("ideal") + 1]
 

@@ -210,7 +210,7 @@ def videos_of(clip: int, wanted: dict[str, list[str]], model: StableDiffusion, a
                 begin = noise(net, kind, METHODS[method][2], posterior.mean, caption, args)
                 inverted, began = time.monotonic() - began, time.monotonic()
                 prompts = [world.caption(edits[edit][0]) for edit in kinds]
-                videos = sampled(net, kind, begin, prompts, caption if method == "negative" else "", args)
+                videos = sampled(net, kind, begin, prompts, caption if method in ("negative", "both") else "", args)
                 seconds = tuned + inverted + (time.monotonic() - began) / len(kinds)
             else:
                 ideals = [draw(edits[edit], model.size).to(model.device) for edit in kinds]
