@@ -1,4 +1,7 @@
-"""Runs the python blocks of the lessons and draws their figures: `python lessons/figures.py [03 ...] [README]`.
+"""Runs the python blocks of the lessons and draws their figures: `python lessons/figures.py [03 ...]`.
+
+Besides numbers it knows README, whose picture takes minutes, and EVALUATION, lesson 12's benchmark, which takes half an
+hour; without arguments it makes everything.
 
 A figure `figures/03-forward-chain.png` is made by the function `forward_chain(ns)` below, where ns is the namespace
 that the blocks of lesson 03 leave: the lesson computes, the function only draws. It returns a matplotlib figure or
@@ -1066,10 +1069,24 @@ def shrink(source: Path, target: Path) -> None:
     write_gif(target, half, fps)
 
 
+# ---- the benchmark
+
+
+def evaluation() -> None:
+    """The table and the sheet of the benchmark, which take half an hour; what is done is not done again."""
+    for more in ([], ["--table"]):
+        subprocess.run([sys.executable, "weights/make/evaluate.py", "--clips", "6-11", *more], cwd=ROOT, check=True)
+
+
+evaluation_sheet = evaluation
+
+
 # ---- the command
 
 
 def main() -> None:
+    if not sys.argv[1:] or "EVALUATION" in sys.argv:
+        evaluation()
     if not sys.argv[1:] or "README" in sys.argv:
         save(edits(), FIGURES / "edits.png")
     for lesson in lesson_files(sys.argv[1:]):

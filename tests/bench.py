@@ -1,7 +1,7 @@
 """How fast, and against what floor? Not collected by pytest.
 
     python tests/bench.py [--size mini|sd14] [--frames F] [--pixels P] [--repeat N] [--device D] [--dtype T]
-                          [--memory] [--profile]
+                          [--memory] [--profile] [--only tune ...]
 
 The floor is diffusers' image UNet (extra `reference`) on the same number of frames: it has none of the
 video attention, and trains the two queries that an image UNet has. Both have the same random weights'
@@ -168,7 +168,7 @@ def seconds(work: Callable[[], None], device: str) -> float:
 def compare(contenders: dict, args) -> None:
     """Medians of `repeat` rounds in which the contenders take turns, after one round to warm up."""
     print(f"{'':14}" + "".join(f"{name:>12}" for name in contenders) + f"{'ratio':>8}")
-    for what in ("tune", "invert", "sample", "encode", "decode"):
+    for what in args.only:
         taken = {name: [] for name in contenders}
         for _ in range(args.repeat + 1):
             for name, contender in contenders.items():
@@ -217,6 +217,8 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", choices=list(DTYPES), default="fp32")
+    every = ["tune", "invert", "sample", "encode", "decode"]
+    parser.add_argument("--only", nargs="+", choices=every, default=every)
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--peak-of", choices=["ours", "floor"], help=argparse.SUPPRESS)

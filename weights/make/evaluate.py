@@ -309,7 +309,8 @@ def report(model: StableDiffusion, args) -> None:
     films = [(label, read_strip(path)) for label, path in videos if path.exists()]
     first = (f"source: {world.caption(source[0])}", draw(source, model.size))
     last = (f"ideal: {world.caption(edits[edit][0])}", draw(edits[edit], model.size))
-    sheet([first, *films, last], cell=128).save(args.out / "evaluation-sheet.png")
+    page = sheet([first, *films, last], cell=128)
+    page.quantize(256, dither=Image.Dither.NONE).save(args.out / "evaluation-sheet.png")
 
 
 def numbers(text: str) -> list[int]:
@@ -326,7 +327,7 @@ def main() -> None:
     add("--edits", type=lambda text: text.split(","), default=list(EDITS), help=f"of {', '.join(EDITS)}")
     add("--weights", default=str(train.ROOT / "weights" / "mini"))
     for name, kind in {"frames": int, "steps": int, "tune_steps": int, "lr": float, "guidance": float}.items():
-        add(f"--{name.replace('_', '-')}", type=kind, help="(default: the weights' own)")
+        add(f"--{name.replace('_', '-')}", type=kind, help="(default: the weights' own, but 8 frames)")
     add("--seed", type=int, default=0)
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     add("--results", type=Path, default=Path(__file__).parent / "build" / "evaluate.jsonl")
@@ -336,7 +337,7 @@ def main() -> None:
     args = parser.parse_args()
     model = load(args.weights, args.device)
     tune, sample = model.recipe("tune"), model.recipe("sample")
-    usual = {"frames": tune["frames"], "tune_steps": tune["steps"], "lr": tune["lr"]}
+    usual = {"frames": 8, "tune_steps": tune["steps"], "lr": tune["lr"]}
     for name, value in (usual | {"steps": sample["steps"], "guidance": sample["guidance"]}).items():
         setattr(args, name, value if getattr(args, name) is None else getattr(args, name))
     for file in () if args.table else (judge.FILE, pose.FILE):
