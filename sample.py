@@ -1,6 +1,7 @@
 """Edit a tuned clip by prompt: python sample.py "spider man is skiing on the beach"."""
 
 import re
+from argparse import BooleanOptionalAction
 from pathlib import Path
 
 import torch
@@ -27,6 +28,7 @@ def arguments() -> dict:
     add("--steps", type=number(int, 1, 999), help="DDIM steps, of inversion and of sampling (published: 50)")
     add("--guidance", type=number(float, 0), help="classifier-free guidance (published: 12.5; 1 is none)")
     add("--negative", help="what the videos should not show")
+    add("--invert-caption", action=BooleanOptionalAction, help="invert with the caption (published: with no words)")
     add("--no-inversion", action="store_true", help="start from random noise, not from the clip's own")
     add("--score", action="store_true", help="print how alike the frames are, and how like the prompt, as CLIP sees it")
     add("--clip", help="a folder with CLIP ViT-L/14 to score with (default: the one that came with the weights)")
@@ -82,10 +84,11 @@ def first_noise(folder: Run, model, latents: torch.Tensor, args: dict) -> torch.
     if args.get("no_inversion"):
         generator = torch.Generator().manual_seed(args["seed"])
         return torch.randn(latents.shape, generator=generator).to(latents.device)
+    caption = folder.settings["prompt"] if args.get("invert_caption") else ""
     digest = file_digest(folder.path / "tuned.safetensors")[:16]
-    name = f"inversion-{args['steps']}-{model.device.type}-{model.dtype}-{digest}"
+    name = f"inversion-{args['steps']}-{model.device.type}-{model.dtype}-{digest}{'-caption' * bool(caption)}"
     if (kept := folder.load(name)) is None:
-        kept = {"noise": invert(model, latents, args["steps"], bar("inverting the clip"))}
+        kept = {"noise": invert(model, latents, args["steps"], bar("inverting the clip"), caption)}
         if RANK == 0:
             folder.save(name, kept)
     return kept["noise"].to(latents.device)

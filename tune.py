@@ -20,7 +20,7 @@ def main() -> None:
     folder, settings = command_line()
     device, dtype = resolve(settings.get("device"), settings.get("dtype"))
     model = load(settings["weights"], device, dtype)
-    if note := model.defaults.get("note"):
+    if (note := model.defaults.get("note")) and RANK == 0:
         print(" ".join(note.split()))
     if settings.setdefault("weights_hash", model.hash) != model.hash:
         raise UserError(f"{model.path}: not the weights this run was tuned on; pass those to --weights")
@@ -64,7 +64,8 @@ def main() -> None:
                 raise KeyboardInterrupt(f" at step {step}; continue with tune.py --resume --out {folder.path}")
             tuning.update(loss)
             progress.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
-    print(f"tuned: {folder.path} (now: python sample.py --run {folder.path})")
+    if RANK == 0:
+        print(f"tuned: {folder.path} (now: python sample.py --run {folder.path})")
 
 
 def command_line() -> tuple[Run, dict]:

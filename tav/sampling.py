@@ -13,12 +13,12 @@ from .weights import StableDiffusion
 
 
 @torch.no_grad()
-def invert(model: StableDiffusion, latents: Tensor, steps: int, progress=iter) -> Tensor:
+def invert(model: StableDiffusion, latents: Tensor, steps: int, progress=iter, caption: str = "") -> Tensor:
     """The noise (f, c, h, w) that DDIM sampling would turn into these latents.
 
     As published: empty prompt, no guidance, and the UNet is asked at the timestep each step leads to.
     """
-    text = model.embed("")  # 1 l d
+    text = model.embed(caption)  # 1 l d
     x, schedule = latents.float(), model.schedule
     stride = schedule.num_train_timesteps // steps
     for t in progress(schedule.timesteps(steps)[::-1]):
@@ -45,13 +45,13 @@ def sample(model: StableDiffusion, noise: Tensor, text: Tensor, steps: int, guid
     return x
 
 
-def edit(model, frames: Tensor, prompt: str, negative="", steps=None, guidance=None, progress=iter) -> Tensor:
+def edit(model, frames: Tensor, prompt: str, negative="", steps=None, guidance=None, progress=iter, caption=""):
     """The clip `frames` (f, 3, H, W) that `model` was tuned on, with another prompt: (f, 3, H, W) in [-1, 1].
 
     Steps and guidance are those of `model.recipe` unless given. sample.py does the same and keeps the inversion.
     """
     own = model.recipe("sample")
     steps, guidance = steps or own["steps"], own["guidance"] if guidance is None else guidance
-    noise = invert(model, encoded(model, frames).mean, steps, progress)
+    noise = invert(model, encoded(model, frames).mean, steps, progress, caption)
     text = model.embed([negative, prompt])  # 2 l d
     return decode(model.vae, sample(model, noise, text, steps, guidance, progress))

@@ -61,11 +61,11 @@ class Tuning:
         (loss * self.scale).backward()
         for p, master in zip(self.parameters.values(), self.masters.values()):
             master.grad, p.grad = p.grad.float() / (self.scale * RANKS), None
-        add_up([loss.detach(), *(master.grad for master in self.masters.values())])
+        add_up([mean := loss.detach() / RANKS, *(master.grad for master in self.masters.values())])
         norm = nn.utils.clip_grad_norm_(self.masters.values(), 1.0)
         if self.scale == 1:
             self.check_finite("gradient", norm)
-        self.losses.append(loss.item() / RANKS)
+        self.losses.append(mean.item())
         if not norm.isfinite():  # fp16 overflowed: leave this step out and scale the next ones less
             self.scale /= 2
             return

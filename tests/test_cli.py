@@ -322,10 +322,14 @@ def test_the_inversion_is_kept_and_used_again_unless_something_changed(tuned, mo
     assert len(calls) == 1
     succeed(sample, "a dog", *QUICK, "--dtype", "bf16", folder=tuned)
     assert len(calls) == 2
+    assert [call[4] for call in calls] == ["", ""]
+    succeed(sample, "a dog", *QUICK, "--invert-caption", folder=tuned)
+    succeed(sample, "a dog", *QUICK, "--no-invert-caption", folder=tuned)
+    assert len(calls) == 3 and calls[2][4] == "a man is skiing"
     succeed(tune, "--resume", "--out", "run", "--steps", "4", folder=tuned)
     succeed(sample, "a dog", *QUICK, folder=tuned)
-    assert len(calls) == 3
-    assert len(list((tuned / "run").glob("inversion-*.safetensors"))) == 4
+    assert len(calls) == 4
+    assert len(list((tuned / "run").glob("inversion-*.safetensors"))) == 5
 
 
 def test_random_noise_needs_no_inversion_and_its_seed_decides(tuned, monkeypatch):

@@ -80,14 +80,15 @@ def test_two_videos_at_once_are_those_of_one_at_a_time(base, guidance):
         assert torch.allclose(both[i], sample(base, noise, texts[[i, 2 + i]], 3, guidance), atol=1e-5)
 
 
-def test_inversion_asks_at_the_timestep_it_goes_to_with_the_empty_prompt(base):
+@pytest.mark.parametrize("more", [{}, {"caption": "a panda"}])
+def test_inversion_asks_at_the_timestep_it_goes_to_with_the_empty_prompt_or_a_caption(more, base):
     asked = []
 
     def answer(x, t, text, frames):
-        asked.append((t.item(), torch.equal(text, base.embed(""))))
+        asked.append((t.item(), torch.equal(text, base.embed(more.get("caption", "")))))
         return torch.zeros_like(x)
 
-    noise = invert(with_answers(base, answer), LATENTS, 4)
+    noise = invert(with_answers(base, answer), LATENTS, 4, **more)
     assert asked == [(1, True), (251, True), (501, True), (751, True)]
     levels = base.schedule.alphas_cumprod  # no noise predicted: latents only shrink, from level 0 to level 751
     assert torch.allclose(noise, LATENTS * (levels[751] / levels[0]).sqrt(), atol=1e-6)

@@ -9,7 +9,6 @@ Shapes: f frames, e edits, n = h*w tokens, d token width, c h w latent channels,
 
 import copy
 from dataclasses import replace
-from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
@@ -30,14 +29,15 @@ METHODS = {  # name: (label, network, noise); a network is tuned unless it is "i
     "no-inversion": ("without inversion", "full", "random"),
     "no-cross": ("without tuning cross-attention queries", "no-cross", "inverted"),
     "full": ("Tune-A-Video", "full", "inverted"),
-    "ideal": ("the ideal edit, through the VAE", None, None),
-    # Run when they are asked for: a baseline that is no still, as "same" is by its nature; candidates for an
-    # improvement.
-    "fresh": ("frame by frame, a noise each", "image", "random"),
-    "mixed": ("Tune-A-Video, a tenth of the noise fresh", "full", "mixed"),
     "prompted": ("Tune-A-Video, inverted with the caption", "full", "prompted"),
+    "ideal": ("the ideal edit, through the VAE", None, None),
+    # Run when they are asked for: a baseline that is no still, as "same" is by its nature; what the caption does
+    # without tuning; candidates for an improvement that were not taken.
+    "fresh": ("frame by frame, a noise each", "image", "random"),
+    "untuned-prompted": ("untuned, inverted with the caption", "untuned", "prompted"),
+    "mixed": ("Tune-A-Video, a tenth of the noise fresh", "full", "mixed"),
     "negative": ("Tune-A-Video, the caption as negative prompt", "full", "inverted"),
-    "both": ("Tune-A-Video, inverted with it and it as negative prompt", "full", "prompted"),
+    "both": ("Tune-A-Video, the caption for both", "full", "prompted"),
 }
 USUAL = list(METHODS)[: list(METHODS).index("ideal") + 1]
 
@@ -109,10 +109,7 @@ def noise(model: StableDiffusion, network: str, kind: str, latents: Tensor, capt
         return fresh
     if network == "image":
         return torch.cat([sampling.invert(model, latent[None], args.steps) for latent in latents])
-    if kind == "prompted":  # in place of the empty prompt
-        asked = SimpleNamespace(embed=lambda _: model.embed(caption), unet=model.unet, schedule=model.schedule)
-        return sampling.invert(asked, latents, args.steps)
-    inverted = sampling.invert(model, latents, args.steps)
+    inverted = sampling.invert(model, latents, args.steps, caption=caption if kind == "prompted" else "")
     return 0.9**0.5 * inverted + 0.1**0.5 * fresh if kind == "mixed" else inverted
 
 
