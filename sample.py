@@ -56,10 +56,8 @@ def main() -> None:
         clip = load_clip(given.get("clip", Path(model.path) / "clip"), device)
 
     with folder.working():
-        frames, noise = (
-            source["frames"].float() / 127.5 - 1,
-            first_noise(folder, model, source["mean"].to(device), args),
-        )
+        noise = first_noise(folder, model, source["mean"].to(device), args)  # f 4 h/8 w/8
+        frames = source["frames"].float() / 127.5 - 1  # f 3 h w
         videos = frames.new_zeros(len(args["prompts"]), *frames.shape)
         for i, prompt in list(enumerate(args["prompts"]))[RANK::RANKS]:
             text = model.embed([args["negative"], prompt])  # 2 l d

@@ -4,6 +4,7 @@
     python weights/make/evaluate.py --clips 0-5 --methods full   a part of it; --frames, --steps, ... likewise
     python weights/make/evaluate.py --rescore                    judge the stored videos anew
     python weights/make/evaluate.py --table                      the table as markdown and picture, and one sheet
+    python weights/make/evaluate.py --clips 0-5 --sweep          what has been run on these, by settings
 
 It needs `judge.safetensors` and `pose.safetensors` (judge.py and pose.py make them). Every finished edit adds a
 line to build/evaluate.jsonl and a picture, its frames in a row, to build/evaluate/, where tuned networks are kept too;
@@ -313,6 +314,21 @@ def report(model: StableDiffusion, args) -> None:
     page.quantize(256, dither=Image.Dither.NONE).save(args.out / "evaluation-sheet.png")
 
 
+def sweep(model: StableDiffusion, args) -> None:
+    """Print the scores on the clips asked for, by every setting and method that has been run on all of them."""
+    heads, lines = list(settings(model, args)), args.results.read_text().splitlines()
+    kinds = {json.dumps(r["settings"]): r["settings"] for r in map(json.loads, lines)}
+    rows = [[*heads[:-1], "method", *(head for head, _, _ in METRICS.values())]]
+    for own in [kind for kind in kinds.values() if kind["weights"] == model.hash[:12]]:
+        done = records(args, own)
+        for method in METHODS:
+            scores = {metric: averages(done, method, metric, args).values() for metric in METRICS}
+            if len(scores["psnr"]) == len(args.clips):
+                cells = [figure(values, metric) for metric, values in scores.items()]
+                rows.append([*(f"{own[head]:g}" for head in heads[:-1]), METHODS[method][0], *cells])
+    print(markdown(rows))
+
+
 def numbers(text: str) -> list[int]:
     """ "0-2,5" -> [0, 1, 2, 5]"""
     ends = [[int(n) for n in part.split("-")] for part in text.split(",")]
@@ -334,16 +350,17 @@ def main() -> None:
     add("--out", type=Path, default=train.ROOT / "lessons" / "figures")
     add("--rescore", action="store_true")
     add("--table", action="store_true")
+    add("--sweep", action="store_true")
     args = parser.parse_args()
     model = load(args.weights, args.device)
     tune, sample = model.recipe("tune"), model.recipe("sample")
     usual = {"frames": 8, "tune_steps": tune["steps"], "lr": tune["lr"]}
     for name, value in (usual | {"steps": sample["steps"], "guidance": sample["guidance"]}).items():
         setattr(args, name, value if getattr(args, name) is None else getattr(args, name))
-    for file in () if args.table else (judge.FILE, pose.FILE):
+    for file in () if args.table or args.sweep else (judge.FILE, pose.FILE):
         if not file.exists():
             parser.error(f"{file} is not there yet; make it with {file.stem}.py")
-    work = report if args.table else rescore if args.rescore else run
+    work = report if args.table else sweep if args.sweep else rescore if args.rescore else run
     work(model, args)
 
 
