@@ -310,7 +310,7 @@ def report(model: StableDiffusion, args) -> None:
     films = [(label, read_strip(path)) for label, path in videos if path.exists()]
     first = (f"source: {world.caption(source[0])}", draw(source, model.size))
     last = (f"ideal: {world.caption(edits[edit][0])}", draw(edits[edit], model.size))
-    page = sheet([first, *films, last], cell=128)
+    page = sheet([first, *films, last], cell=92)
     page.quantize(256, dither=Image.Dither.NONE).save(args.out / "evaluation-sheet.png")
 
 
