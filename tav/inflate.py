@@ -75,7 +75,7 @@ def inflate(unet: UNet2DConditionModel) -> UNet2DConditionModel:
                 video = VideoTransformerBlock(weight.shape[0], block.attn2.heads, weight.shape[1])
                 video.load_state_dict(block.state_dict(), strict=False, assign=True)
                 transformer.transformer_blocks[i] = video.to(weight.device, weight.dtype)
-    return unet
+    return unet.to(memory_format=torch.channels_last)  # as its maps are, or convolutions convert weights at each call
 
 
 TRAINED = ("attn1.to_q", "attn2.to_q", "attn_temp")  # `norm_temp` stays frozen, as published

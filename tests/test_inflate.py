@@ -303,11 +303,16 @@ def test_the_seed_fixes_what_is_drawn():
     assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
 
 
-def test_inflate_keeps_the_dtype_and_the_weights_in_place():
+def test_inflate_keeps_the_dtype_and_the_weights_and_lays_out_convolutions_once():
     unet = image_unet().to(torch.bfloat16)
-    pointers = {name: p.data_ptr() for name, p in unet.named_parameters()}
+    before = {name: (p.data_ptr(), p.detach().clone()) for name, p in unet.named_parameters()}
     state = dict(inflate(unet).named_parameters())
     assert {p.dtype for p in state.values()} == {torch.bfloat16}
-    assert all(state[name].data_ptr() == pointer for name, pointer in pointers.items())
+    for name, (pointer, value) in before.items():
+        assert torch.equal(state[name], value), name
+        if value.ndim == 4:
+            assert state[name].is_contiguous(memory_format=torch.channels_last), name
+        else:
+            assert state[name].data_ptr() == pointer, name
     x, t, text = inputs(frames=2)
     assert unet(x.bfloat16(), t, text.bfloat16(), frames=2).dtype == torch.bfloat16
