@@ -16,7 +16,7 @@ from .weights import StableDiffusion
 def invert(model: StableDiffusion, latents: Tensor, steps: int, progress=iter, caption: str = "") -> Tensor:
     """The noise (f, c, h, w) that DDIM sampling would turn into these latents.
 
-    As published: empty prompt, no guidance, and the UNet is asked at the timestep each step leads to.
+    As published: no caption, no guidance, and the UNet is asked at the timestep each step leads to.
     """
     text = model.embed(caption)  # 1 l d
     x, schedule = latents.float(), model.schedule
@@ -48,7 +48,7 @@ def sample(model: StableDiffusion, noise: Tensor, text: Tensor, steps: int, guid
 def edit(model, frames: Tensor, prompt: str, negative="", steps=None, guidance=None, progress=iter, caption=""):
     """The clip `frames` (f, 3, H, W) that `model` was tuned on, with another prompt: (f, 3, H, W) in [-1, 1].
 
-    Steps and guidance are those of `model.recipe` unless given. sample.py does the same and keeps the inversion.
+    Steps and guidance are those of `model.recipe` unless given; `caption` is for `invert`. sample.py does the same.
     """
     own = model.recipe("sample")
     steps, guidance = steps or own["steps"], own["guidance"] if guidance is None else guidance
