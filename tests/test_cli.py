@@ -149,15 +149,15 @@ def test_without_examples_the_caption_itself_is_sampled(tuned):
 
 
 def test_a_warning_is_one_line():
-    code = "import warnings; from tav.errors import run; run(lambda: warnings.warn('too long; cut: \"skiing\"'))"
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    code = "import warnings; from errors import run; run(lambda: warnings.warn('too long; cut: \"skiing\"'))"
+    env = os.environ | {"PYTHONPATH": str(ROOT / "tav")}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, 'warning: too long; cut: "skiing"\n')
 
 
 def test_a_bar_shows_after_two_seconds_and_ends_its_line_before_an_error():
     code = """
-from tav.errors import UserError, bar, run
+from errors import UserError, bar, run
 import sys, time
 def main():
     list(bar("short")(range(3)))
@@ -166,7 +166,7 @@ def main():
         if i == 2:
             raise UserError("wrong; right")
 run(main)"""
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    env = os.environ | {"PYTHONPATH": str(ROOT / "tav")}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True)  # keep each \\r
     assert b"long" in done.stderr and b"short" not in done.stderr
     assert done.stderr.endswith(b"\nerror: wrong; right\n")

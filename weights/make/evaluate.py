@@ -47,7 +47,7 @@ from ablations import METHODS, USUAL, network, noise, sampled  # noqa: E402
 from tav import tuning  # noqa: E402
 from tav.metrics import frame_consistency, load_clip, preprocess, textual_alignment  # noqa: E402
 from tav.vae import Posterior, decode  # noqa: E402
-from tav.video import sheet, to_uint8  # noqa: E402
+from tav.video import replacing, sheet, to_uint8  # noqa: E402
 from tav.weights import StableDiffusion, load  # noqa: E402
 
 EDITS = ("subject", "background", "attribute", "style")
@@ -189,10 +189,12 @@ def kept_network(clip: int, kind: str, model: StableDiffusion, posterior: Poster
         return net, float(safe_open(path, "pt").metadata()["seconds"])
     began = time.monotonic()
     net = network(model, kind, posterior, caption, args)
+    seconds = time.monotonic() - began
     trained = {name: p.detach().cpu() for name, p in net.unet.named_parameters() if p.requires_grad}
-    if trained:
-        save_file(trained, path, {"seconds": str(time.monotonic() - began)})
-    return net, time.monotonic() - began
+    if kind not in ("image", "untuned"):
+        with replacing(path) as part:  # a cut leaves no half of it
+            save_file(trained, part, {"seconds": str(seconds)})
+    return net, seconds
 
 
 def videos_of(clip: int, wanted: dict[str, list[str]], model: StableDiffusion, args) -> Iterable[tuple]:
