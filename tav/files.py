@@ -87,8 +87,7 @@ OWN = {
                   "beta_schedule": "scaled_linear", "prediction_type": "epsilon", "set_alpha_to_one": False},
 }  # fmt: skip
 
-# What Stable Diffusion 1 and 2 are: the values that a key, or each item of its list, may have. Any other is refused:
-# such a model would load and draw nonsense. Keys that newer files add are fine while they are off.
+# What a key, or each item of its list, may say: any other model would draw nonsense. Newer keys are fine while off.
 KNOWN = {
     "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D", "DownEncoderBlock2D"],
     "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D", "UpDecoderBlock2D"],

@@ -36,8 +36,7 @@ class TemporalAttention(Attention):
     def forward(self, x: Tensor, frames: int) -> Tensor:
         n = x.shape[1]
         x = x.unflatten(0, (-1, frames)).transpose(1, 2).flatten(0, 1)  # b*n f d
-        x = super().forward(x)
-        return x.unflatten(0, (-1, n)).transpose(1, 2).flatten(0, 1)  # b*f n d
+        return super().forward(x).unflatten(0, (-1, n)).transpose(1, 2).flatten(0, 1)  # b*f n d
 
 
 class VideoTransformerBlock(BasicTransformerBlock):

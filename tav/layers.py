@@ -84,8 +84,7 @@ class ResnetBlock2D(nn.Module):
         if time is not None:
             h = h + self.time_emb_proj(F.silu(time))[:, :, None, None]
         h = self.conv2(F.silu(group_norm(self.norm2, h, frames)))
-        x = self.conv_shortcut(x) if hasattr(self, "conv_shortcut") else x
-        return x + h
+        return h + (self.conv_shortcut(x) if hasattr(self, "conv_shortcut") else x)
 
 
 class Downsample2D(nn.Sequential):

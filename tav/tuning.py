@@ -32,8 +32,8 @@ class Tuning:
         for level in (m for m in self.unet.modules() if isinstance(m, Level)):
             level.checkpointing = memory == "low" or memory == "auto" and self.is_large()
         self.parameters = trainable(self.unet)
-        self.masters = {name: nn.Parameter(p.detach().float().clone()) for name, p in self.parameters.items()}
-        self.optimizer = torch.optim.AdamW(self.masters.values(), lr, weight_decay=1e-2, foreach=True)
+        self.masters = {name: nn.Parameter(p.detach().float()) for name, p in self.parameters.items()}
+        self.optimizer = torch.optim.AdamW(self.masters.values(), lr, weight_decay=1e-2, fused=True)
         self.scale = 2.0**14 if text.dtype == torch.float16 else 1.0
 
     def is_large(self) -> bool:
@@ -49,7 +49,6 @@ class Tuning:
         x0 = self.posterior.sample(generator)  # f c h w
         noise = torch.randn(x0.shape, generator=generator).to(x0.device)
         t = torch.randint(self.schedule.num_train_timesteps, (1,), generator=generator).to(x0.device)
-
         noisy = self.schedule.add_noise(x0, noise, t).to(self.text.dtype)
         prediction = self.unet(noisy, t, self.text, frames=len(x0)).float()
         loss = F.mse_loss(prediction, self.schedule.target(x0, noise, t))
@@ -60,7 +59,7 @@ class Tuning:
         """Its gradients, the ranks' mean, to the masters, clipped to norm 1; AdamW; the masters' values to the UNet."""
         (loss * self.scale).backward()
         for p, master in zip(self.parameters.values(), self.masters.values()):
-            master.grad, p.grad = p.grad.float() / (self.scale * RANKS), None
+            master.grad, p.grad = p.grad.float().div_(self.scale * RANKS), None
         add_up([mean := loss.detach() / RANKS, *(master.grad for master in self.masters.values())])
         norm = nn.utils.clip_grad_norm_(self.masters.values(), 1.0)
         if self.scale == 1:
@@ -70,6 +69,7 @@ class Tuning:
             self.scale /= 2
             return
         self.optimizer.step()
+        self.optimizer.zero_grad()  # or these gradients would take memory in the next step, beside its own
         for p, master in zip(self.parameters.values(), self.masters.values()):
             p.data.copy_(master)
 

@@ -133,8 +133,7 @@ def write_mp4(path: str | Path, frames: Tensor, fps: float) -> None:
 
 def to_uint8(frames: Tensor) -> np.ndarray:
     """Frames (f, 3, h, w) in [-1, 1] as bytes (f, h, w, 3), rounded; what lies beyond is clamped."""
-    pixels = (frames.float().clamp(-1, 1) + 1) * 127.5
-    return pixels.round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    return ((frames.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
 
 def sheet(rows: list[tuple[str, Tensor]], columns: int = 8, cell: int = 160) -> Image.Image:

@@ -34,7 +34,7 @@ from tav.text import CLIPTextModel  # noqa: E402
 from tav.tuning import Tuning  # noqa: E402
 from tav.unet import UNet2DConditionModel  # noqa: E402
 from tav.vae import AutoencoderKL, Posterior, decode, encode  # noqa: E402
-from tav.weights import DTYPES, StableDiffusion, load  # noqa: E402
+from tav.weights import DTYPES, StableDiffusion, load, resolve  # noqa: E402
 
 SD14_UNET = {
     "block_out_channels": [320, 640, 1280, 1280],
@@ -102,8 +102,8 @@ class Floor:
         trained = [p for n, p in self.unet.named_parameters() if "to_q" in n]
         for p in trained:
             p.requires_grad_(True)
-        self.masters = [p.detach().float().clone().requires_grad_(True) for p in trained]
-        self.trained, self.optimizer = trained, torch.optim.AdamW(self.masters, 3e-5)
+        self.masters = [torch.nn.Parameter(p.detach().float()) for p in trained]
+        self.trained, self.optimizer = trained, torch.optim.AdamW(self.masters, 3e-5, fused=True)
         self.latents, self.text = inputs(args)
         self.frames, self.dtype = pictures(args), dtype
 
@@ -118,6 +118,7 @@ class Floor:
             master.grad, p.grad = p.grad.float(), None
         torch.nn.utils.clip_grad_norm_(self.masters, 1.0)
         self.optimizer.step()
+        self.optimizer.zero_grad()
         for p, master in zip(self.trained, self.masters):
             p.data.copy_(master)
 
@@ -244,6 +245,7 @@ def main() -> None:
             above, peak = map(float, subprocess.run(own, check=True, capture_output=True, text=True).stdout.split())
             print(f"tuning step, {kind}: {above:,.0f} MB above the weights, {peak:,.0f} MB in all", flush=True)
         return None
+    resolve(args.device, args.dtype)  # as the commands do: the C library keeps freed memory, for both contenders
     contenders = {name: kind(args) for name, kind in kinds.items()}
     if args.profile:
         return profile(contenders["ours"])

@@ -1,5 +1,6 @@
 """Loading: every age of the diffusers layout, every fault named in one line, no more memory than the file."""
 
+import ctypes
 import json
 import os
 import re
@@ -498,6 +499,26 @@ def test_a_mistyped_path_is_not_asked_of_the_hub(monkeypatch, tmp_path, path):
 
 
 # --------------------------------------------------------------------------------------- device and memory
+
+
+KEEPS = """
+import resource, torch
+from tav.weights import resolve
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.zeros(2**26, dtype=torch.uint8)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+resolve("cpu", None)
+print(min(faults() for _ in range(10)))  # the first has to fault its pages in
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.pythonapi, "mallopt"), reason="not glibc")
+def test_on_the_cpu_freed_memory_is_kept_for_the_next_step():
+    done = subprocess.run([sys.executable, "-c", KEEPS], check=True, capture_output=True, text=True, cwd=ROOT)
+    assert int(done.stdout) < 1000  # by default glibc gives all 16,384 pages back
 
 
 def test_resolve():
