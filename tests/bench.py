@@ -6,8 +6,10 @@
 The floor is diffusers' image UNet (extra `reference`) on the same number of frames: it has none of the
 video attention, and trains the two queries that an image UNet has. Both have the same random weights'
 shapes. Contenders take turns within one run, so that what else the machine does hits both; printed are
-medians, and ours as a multiple of the floor. `--memory` measures one tuning step of each in a process of
-its own: the peak above what the loaded weights take. `--profile` names our ten most expensive operations.
+medians, ours as a multiple of the floor, and our arithmetic as a share of what the same device reaches in one
+large matrix product. `--memory` measures one tuning step of each in a process of its own: the peak above what
+the loaded weights take, and in all. `--profile` names our ten most expensive operations. By default `sd14` has
+2 frames of 256 pixels on a CPU, 24 of 512 on a GPU.
 """
 
 import argparse
@@ -16,16 +18,19 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "weights" / "make")]
+sys.path[:0] = [str(ROOT), str(ROOT / "weights" / "make"), str(ROOT / "tests" / "golden")]
 
+from full_size_run import write  # noqa: E402
 from miniature import TEXT, UNET, UNET_CONFIG, VAE, VAE_CONFIG  # noqa: E402
 
 from tav.sampling import sample  # noqa: E402
@@ -54,9 +59,10 @@ SD14_VAE_CONFIG = SD14_VAE | {
 
 
 class Ours:
-    """tav: one tuning step, one inversion step, one guided sampling step, VAE."""
+    """tav: one tuning step, one inversion step, one guided sampling step, VAE, loading."""
 
     def __init__(self, args):
+        self.args = args
         big, dtype = args.size == "sd14", DTYPES[args.dtype]
         with torch.device(args.device):
             unet = UNet2DConditionModel(**(SD14_UNET if big else UNET)).to(dtype).requires_grad_(False)
@@ -86,11 +92,15 @@ class Ours:
     def decode(self) -> None:
         decode(self.vae, self.latents)
 
+    def load(self) -> None:
+        load(self.args.folder, self.args.device, DTYPES[self.args.dtype])
+
 
 class Floor:
     """diffusers: the same without video attention."""
 
     def __init__(self, args):
+        self.args = args
         from diffusers import AutoencoderKL as TheirVAE
         from diffusers import UNet2DConditionModel as TheirUNet
 
@@ -140,6 +150,14 @@ class Floor:
         for latent in self.latents:
             self.vae.decode(latent[None].to(self.dtype))
 
+    def load(self) -> None:
+        from diffusers import StableDiffusionPipeline
+
+        pipeline = StableDiffusionPipeline.from_pretrained(
+            self.args.folder, dtype=self.dtype, safety_checker=None, feature_extractor=None
+        )
+        pipeline.to(self.args.device)
+
 
 def public(config: dict) -> dict:
     return {k: v for k, v in config.items() if not k.startswith("_")}
@@ -166,23 +184,40 @@ def seconds(work: Callable[[], None], device: str) -> float:
     return time.perf_counter() - began
 
 
+def flops(work: Callable[[], None]) -> int:
+    """The operations of `work`, attention on the CPU included, which PyTorch's counter leaves out."""
+    own = {
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: lambda q, k, v, *_, **__: sdpa_flop_count(q, k, v),
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: lambda grad, q, k, v, *_, **__: (
+            sdpa_backward_flop_count(grad, q, k, v)
+        ),
+    }
+    with FlopCounterMode(display=False, custom_mapping=own) as counter:
+        work()
+    return counter.get_total_flops()
+
+
+def matmul_rate(args) -> float:
+    """The best FLOP/s of five products of two large square matrices."""
+    n = 8192 if args.device.startswith("cuda") else 2048
+    a, b = torch.randn(2, n, n, device=args.device).to(DTYPES[args.dtype])
+    return 2 * n**3 / min(seconds(lambda: a @ b, args.device) for _ in range(6))
+
+
 def compare(contenders: dict, args) -> None:
     """Medians of `repeat` rounds in which the contenders take turns, after one round to warm up."""
-    print(f"{'':14}" + "".join(f"{name:>12}" for name in contenders) + f"{'ratio':>8}")
+    peak = matmul_rate(args)
+    print(f"a large matrix product: {peak / 1e12:.2f} TFLOP/s")
+    print(f"{'':14}" + "".join(f"{name:>12}" for name in contenders) + f"{'ratio':>8}{'of peak':>9}")
     for what in args.only:
         taken = {name: [] for name in contenders}
         for _ in range(args.repeat + 1):
             for name, contender in contenders.items():
                 taken[name].append(seconds(getattr(contender, what), args.device))
         medians = [statistics.median(t[1:]) for t in taken.values()]
-        ratio = f"{medians[0] / medians[1]:8.2f}" if len(medians) > 1 else ""
-        print(f"{what:14}" + "".join(f"{1000 * m:9.1f} ms" for m in medians) + ratio, flush=True)
-
-
-def loading(repeat: int) -> None:
-    """The miniature, from files that lie in the system's cache."""
-    taken = [seconds(lambda: load(ROOT / "weights" / "mini"), "cpu") for _ in range(repeat + 1)]
-    print(f"{'load mini':14}{1000 * statistics.median(taken[1:]):9.1f} ms")
+        ratio = f"{medians[0] / medians[1]:8.2f}" if len(medians) > 1 else " " * 8
+        share = "" if what == "load" else f"{flops(getattr(contenders['ours'], what)) / medians[0] / peak:9.0%}"
+        print(f"{what:14}" + "".join(f"{1000 * m:9.1f} ms" for m in medians) + ratio + share, flush=True)
 
 
 def peak_of(kind: str, args) -> None:
@@ -218,14 +253,15 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", choices=list(DTYPES), default="fp32")
-    every = ["tune", "invert", "sample", "encode", "decode"]
+    every = ["tune", "invert", "sample", "encode", "decode", "load"]
     parser.add_argument("--only", nargs="+", choices=every, default=every)
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--peak-of", choices=["ours", "floor"], help=argparse.SUPPRESS)
     args = parser.parse_args()
-    args.frames = args.frames or {"mini": 16, "sd14": 2}[args.size]
-    args.pixels = args.pixels or {"mini": 128, "sd14": 256}[args.size]
+    large = args.device.startswith("cuda")
+    args.frames = args.frames or {"mini": 16, "sd14": 24 if large else 2}[args.size]
+    args.pixels = args.pixels or {"mini": 128, "sd14": 512 if large else 256}[args.size]
     torch.manual_seed(0)
     if args.peak_of:
         return peak_of(args.peak_of, args)
@@ -249,8 +285,11 @@ def main() -> None:
     contenders = {name: kind(args) for name, kind in kinds.items()}
     if args.profile:
         return profile(contenders["ours"])
-    compare(contenders, args)
-    return loading(args.repeat) if args.size == "mini" else None
+    with tempfile.TemporaryDirectory() as place:
+        args.folder = ROOT / "weights" / "mini" if args.size == "mini" else Path(place) / "sd14"
+        if args.size == "sd14" and "load" in args.only:
+            write(args.folder)  # random weights in the real layout, 2.1 GB in fp16
+        return compare(contenders, args)
 
 
 if __name__ == "__main__":
