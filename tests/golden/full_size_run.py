@@ -52,6 +52,8 @@ def write(folder: Path) -> None:
             norm = "norm" in name
             size = 0.0 if name.endswith("bias") else 1.0 if norm else tensor[0].numel() ** -0.5
             random[name] = (torch.ones if norm else torch.randn)(tensor.shape).mul(size).half()
+            if part == "unet" and name.endswith(("proj_in.weight", "proj_out.weight")):
+                random[name] = random[name][..., None, None]  # 1x1 convolutions in SD 1
         save_file(random, folder / part / f"{stem}.safetensors")
 
 

@@ -108,8 +108,9 @@ DEFAULTS = {  # tav.json: what tune.py and sample.py do with these weights when 
     "note": "weights: the miniature, which knows only its drawn world; --weights takes Stable Diffusion",
     "tune": {"frames": 16, "stride": 1, "steps": 120, "lr": 3e-4},
     "sample": {
-        "steps": 50,
-        "guidance": 3.5,
+        "steps": 25,
+        "guidance": 2.0,
+        "invert_caption": True,
         "prompts": [
             "spider man is skiing",
             "a man is skiing on the beach",
