@@ -1,7 +1,7 @@
 """How fast, and against what floor? Not collected by pytest.
 
     python tests/bench.py [--size mini|sd14] [--frames F] [--pixels P] [--repeat N] [--device D] [--dtype T]
-                          [--memory] [--profile] [--only tune ...]
+                          [--memory] [--profile] [--estimate] [--only tune ...]
 
 The floor is diffusers' image UNet (extra `reference`) on the same number of frames: it has none of the
 video attention, and trains the two queries that an image UNet has. Both have the same random weights'
@@ -10,7 +10,7 @@ medians, ours as a multiple of the floor, and our arithmetic as a share of what 
 large matrix product (over 100 %: a library's shortcut for 3 x 3 kernels, counted in full). `--memory` measures
 one tuning step of each in a process of its own: the peak above what the loaded weights take, and in all.
 `--profile` names our ten most expensive operations. By default `sd14` has 2 frames of 256 pixels on a CPU, 24
-of 512 on a GPU.
+of 512 on a GPU. `--estimate` counts the arithmetic of SD 1.4's whole job on such a clip, and runs nothing.
 """
 
 import argparse
@@ -24,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import torch
 import torch.nn.functional as F
@@ -35,6 +36,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "weights" / "make"), str(ROOT / "tests" / 
 from full_size_run import write  # noqa: E402
 from miniature import MODEL_INDEX, TEXT, UNET, UNET_CONFIG, VAE, VAE_CONFIG  # noqa: E402
 
+from tav.inflate import inflate, trainable  # noqa: E402
 from tav.sampling import sample  # noqa: E402
 from tav.schedule import Schedule  # noqa: E402
 from tav.text import CLIPTextModel  # noqa: E402
@@ -199,6 +201,25 @@ def flops(work: Callable[[], None]) -> int:
     return counter.get_total_flops()
 
 
+def by_hand(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, is_causal: bool = False) -> torch.Tensor:
+    return (q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5).softmax(-1) @ v  # what the counter sees on the meta device
+
+
+def estimate() -> None:
+    """The arithmetic of 24 frames of 512 x 512 pixels: 500 steps with checkpointing, inversion and one edit of 50."""
+    with torch.device("meta"):
+        unet = inflate(UNet2DConditionModel(**SD14_UNET))
+        x, t, text = torch.empty(24, 4, 64, 64), torch.empty(1), torch.empty(1, 77, 768)
+    trainable(unet)
+    answer = []
+    with mock.patch.object(F, "scaled_dot_product_attention", by_hand):
+        forward = flops(lambda: answer.append(unet(x, t, text, 24))) / 1e12
+        backward = flops(lambda: answer[0].sum().backward()) / 1e12
+    print(f"one step, forward {forward:.1f} TFLOP, backward {backward:.1f}")
+    print(f"tuning {500 * (2 * forward + backward) / 1e3:.1f} PFLOP, without checkpointing "
+          f"{500 * (forward + backward) / 1e3:.1f}; inversion and an edit {50 * 3 * forward / 1e3:.1f}")  # fmt: skip
+
+
 def matmul_rate(args) -> float:
     """The best FLOP/s of five products of two large square matrices."""
     n = 8192 if args.device.startswith("cuda") else 2048
@@ -259,12 +280,15 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=every, default=every)
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--estimate", action="store_true")
     parser.add_argument("--peak-of", choices=["ours", "floor"], help=argparse.SUPPRESS)
     args = parser.parse_args()
     large = args.device.startswith("cuda")
     args.frames = args.frames or {"mini": 16, "sd14": 24 if large else 2}[args.size]
     args.pixels = args.pixels or {"mini": 128, "sd14": 512 if large else 256}[args.size]
     torch.manual_seed(0)
+    if args.estimate:
+        return estimate()
     if args.peak_of:
         return peak_of(args.peak_of, args)
     print(f"{args.size}: {args.frames} frames of {args.pixels} pixels, {args.dtype} on {args.device}, torch "
