@@ -6,7 +6,7 @@
 The floor is diffusers' image UNet (extra `reference`) on the same number of frames: it has none of the
 video attention, and trains the two queries that an image UNet has. Both have the same random weights'
 shapes. Contenders take turns within one run, so that what else the machine does hits both; printed are
-medians, ours as a multiple of the floor, and our arithmetic as a share of what the same device reaches in one
+medians, ours as a multiple of the floor, and our FLOP/s as a share of what the same device reaches in one
 large matrix product (over 100 %: a library's shortcut for 3 x 3 kernels, counted in full). `--memory` measures
 one tuning step of each in a process of its own: the peak above what the loaded weights take, and in all.
 `--profile` names our ten most expensive operations. By default `sd14` has 2 frames of 256 pixels on a CPU, 24
@@ -15,7 +15,6 @@ of 512 on a GPU. `--estimate` counts the arithmetic of SD 1.4's whole job on suc
 
 import argparse
 import gc
-import json
 import resource
 import statistics
 import subprocess
@@ -24,7 +23,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from unittest import mock
 
 import torch
 import torch.nn.functional as F
@@ -33,8 +31,8 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "weights" / "make"), str(ROOT / "tests" / "golden")]
 
-from full_size_run import write  # noqa: E402
-from miniature import MODEL_INDEX, TEXT, UNET, UNET_CONFIG, VAE, VAE_CONFIG  # noqa: E402
+import full_size_run as sd14  # noqa: E402
+from miniature import TEXT, UNET, UNET_CONFIG, VAE, VAE_CONFIG  # noqa: E402
 
 from tav.inflate import inflate, trainable  # noqa: E402
 from tav.sampling import sample  # noqa: E402
@@ -45,18 +43,10 @@ from tav.unet import UNet2DConditionModel  # noqa: E402
 from tav.vae import AutoencoderKL, Posterior, decode, encode  # noqa: E402
 from tav.weights import DTYPES, StableDiffusion, load, resolve  # noqa: E402
 
-SD14_UNET = {
-    "block_out_channels": [320, 640, 1280, 1280],
-    "layers_per_block": 2,
-    "heads": [8, 8, 8, 8],
-    "attentive": [True, True, True, False],
-    "cross_attention_dim": 768,
-}
-SD14_VAE = {"block_out_channels": [128, 256, 512, 512], "layers_per_block": 2}
-SD14_VAE |= {"norm_num_groups": 32, "scaling_factor": 0.18215}
+SD14_UNET = sd14.UNET | sd14.HEADS
 # what diffusers needs to build the same: its defaults are SD 1.4's
 SD14_CONFIG = {"cross_attention_dim": 768, "sample_size": 64}
-SD14_VAE_CONFIG = SD14_VAE | {
+SD14_VAE_CONFIG = sd14.VAE | {
     "down_block_types": ["DownEncoderBlock2D"] * 4,
     "up_block_types": ["UpDecoderBlock2D"] * 4,
 }
@@ -70,7 +60,7 @@ class Ours:
         big, dtype = args.size == "sd14", DTYPES[args.dtype]
         with torch.device(args.device):
             unet = UNet2DConditionModel(**(SD14_UNET if big else UNET)).to(dtype).requires_grad_(False)
-            vae = SD14_VAE if big else VAE | {"scaling_factor": 0.18215}
+            vae = sd14.VAE if big else VAE | {"scaling_factor": 0.18215}
             self.vae = AutoencoderKL(**vae).to(dtype).requires_grad_(False)
             text = CLIPTextModel(**TEXT | {"vocab_size": 8})  # not used: states are random
         self.model = StableDiffusion(None, text, self.vae, unet, Schedule(), "", "", args.pixels)
@@ -201,10 +191,6 @@ def flops(work: Callable[[], None]) -> int:
     return counter.get_total_flops()
 
 
-def by_hand(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, is_causal: bool = False) -> torch.Tensor:
-    return (q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5).softmax(-1) @ v  # what the counter sees on the meta device
-
-
 def estimate() -> None:
     """The arithmetic of 24 frames of 512 x 512 pixels: 500 steps with checkpointing, inversion and one edit of 50."""
     with torch.device("meta"):
@@ -212,34 +198,24 @@ def estimate() -> None:
         x, t, text = torch.empty(24, 4, 64, 64), torch.empty(1), torch.empty(1, 77, 768)
     trainable(unet)
     answer = []
-    with mock.patch.object(F, "scaled_dot_product_attention", by_hand):
-        forward = flops(lambda: answer.append(unet(x, t, text, 24))) / 1e12
-        backward = flops(lambda: answer[0].sum().backward()) / 1e12
+    forward = flops(lambda: answer.append(unet(x, t, text, 24))) / 1e12
+    backward = flops(lambda: answer[0].sum().backward()) / 1e12
     print(f"one step, forward {forward:.1f} TFLOP, backward {backward:.1f}")
     print(f"tuning {500 * (2 * forward + backward) / 1e3:.1f} PFLOP, without checkpointing "
           f"{500 * (forward + backward) / 1e3:.1f}; inversion and an edit {50 * 3 * forward / 1e3:.1f}")  # fmt: skip
 
 
-def matmul_rate(args) -> float:
-    """The best FLOP/s of five products of two large square matrices."""
+def compare(contenders: dict, args) -> None:
+    """Medians of `repeat` rounds in which the contenders and a matrix product take turns, after one to warm up."""
     n = 8192 if args.device.startswith("cuda") else 2048
     a, b = torch.randn(2, n, n, device=args.device).to(DTYPES[args.dtype])
-    return 2 * n**3 / min(seconds(lambda: a @ b, args.device) for _ in range(6))
-
-
-def compare(contenders: dict, args) -> None:
-    """Medians of `repeat` rounds in which the contenders take turns, after one round to warm up."""
-    peak = matmul_rate(args)
-    print(f"a large matrix product: {peak / 1e12:.2f} TFLOP/s")
-    print(f"{'':14}" + "".join(f"{name:>12}" for name in contenders) + f"{'ratio':>8}{'of peak':>9}")
+    print(f"{'':14}" + "".join(f"{name:>12}" for name in contenders) + f"{'ratio':>8}{'of a matrix product':>22}")
     for what in args.only:
-        taken = {name: [] for name in contenders}
-        for _ in range(args.repeat + 1):
-            for name, contender in contenders.items():
-                taken[name].append(seconds(getattr(contender, what), args.device))
-        medians = [statistics.median(t[1:]) for t in taken.values()]
+        works = [getattr(contender, what) for contender in contenders.values()] + [lambda: a @ b]
+        rounds = [[seconds(work, args.device) for work in works] for _ in range(args.repeat + 1)]
+        *medians, product = map(statistics.median, zip(*rounds[1:]))
         ratio = f"{medians[0] / medians[1]:8.2f}" if len(medians) > 1 else " " * 8
-        share = "" if what == "load" else f"{flops(getattr(contenders['ours'], what)) / medians[0] / peak:9.0%}"
+        share = "" if what == "load" else f"{flops(works[0]) / medians[0] * product / (2 * n**3):22.0%}"
         print(f"{what:14}" + "".join(f"{1000 * m:9.1f} ms" for m in medians) + ratio + share, flush=True)
 
 
@@ -283,9 +259,9 @@ def main() -> None:
     parser.add_argument("--estimate", action="store_true")
     parser.add_argument("--peak-of", choices=["ours", "floor"], help=argparse.SUPPRESS)
     args = parser.parse_args()
-    large = args.device.startswith("cuda")
-    args.frames = args.frames or {"mini": 16, "sd14": 24 if large else 2}[args.size]
-    args.pixels = args.pixels or {"mini": 128, "sd14": 512 if large else 256}[args.size]
+    cuda = args.device.startswith("cuda")
+    args.frames = args.frames or {"mini": 16, "sd14": 24 if cuda else 2}[args.size]
+    args.pixels = args.pixels or {"mini": 128, "sd14": 512 if cuda else 256}[args.size]
     torch.manual_seed(0)
     if args.estimate:
         return estimate()
@@ -314,8 +290,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         args.folder = ROOT / "weights" / "mini" if args.size == "mini" else Path(place) / "sd14"
         if args.size == "sd14" and "load" in args.only:
-            write(args.folder)  # random weights in the real layout, 2.1 GB in fp16
-            (args.folder / "model_index.json").write_text(json.dumps(MODEL_INDEX))
+            sd14.write(args.folder)  # random weights in the real layout, 2.1 GB in fp16
         return compare(contenders, args)
 
 

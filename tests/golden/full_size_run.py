@@ -19,8 +19,9 @@ import torch
 from safetensors.torch import save_file
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "weights" / "make")]
 import tiny  # noqa: E402
+from miniature import MODEL_INDEX  # noqa: E402
 
 from tav.text import CLIPTextModel  # noqa: E402
 from tav.unet import UNet2DConditionModel  # noqa: E402
@@ -31,14 +32,16 @@ TEXT = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, 
 VAE = {"block_out_channels": [128, 256, 512, 512], "layers_per_block": 2}
 VAE |= {"norm_num_groups": 32, "scaling_factor": 0.18215}
 UNET = {"block_out_channels": WIDTHS, "layers_per_block": 2, "cross_attention_dim": 768}
+HEADS = {"heads": [8] * 4, "attentive": [True] * 3 + [False]}  # as our UNet takes what the config says otherwise
 
 
 def write(folder: Path) -> None:
     """SD 1.4's layout, sizes and configs with random weights."""
     tiny.folder(folder)
+    (folder / "model_index.json").write_text(json.dumps(MODEL_INDEX))
     text = tiny.TEXT | TEXT
     with torch.device("meta"):
-        unet = UNet2DConditionModel(**UNET, heads=[8] * 4, attentive=[True] * 3 + [False])
+        unet = UNet2DConditionModel(**UNET, **HEADS)
         parts = {"text_encoder": CLIPTextModel(**text), "vae": AutoencoderKL(**VAE), "unet": unet}
     types = ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"], ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3
     own = {"down_block_types": types[0], "up_block_types": types[1], "attention_head_dim": 8, "sample_size": 64}
