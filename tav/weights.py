@@ -64,11 +64,9 @@ def resolve(device: str | None, dtype: str | None) -> tuple[str, torch.dtype]:
         raise UserError(f"device {device} is not there; cpu always is") from None
     if dtype is None and device.startswith("cuda"):
         dtype = "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"  # bf16 came with Ampere
-    if device == "cpu" and hasattr(
-        ctypes.pythonapi, "mallopt"
-    ):  # glibc: keep freed memory for the next step. To give it
-        ctypes.pythonapi.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: back to the system and fault it in again
-        ctypes.pythonapi.mallopt(-3, 2**31 - 1)  # M_MMAP_THRESHOLD: takes a fifth of a large step
+    if device == "cpu" and hasattr(ctypes.pythonapi, "mallopt"):  # glibc: keep freed memory for the next step;
+        ctypes.pythonapi.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD; to give it back to the system, and fault
+        ctypes.pythonapi.mallopt(-3, 2**31 - 1)  # M_MMAP_THRESHOLD; it in again, takes a fifth of a large step
     return join(device), DTYPES[dtype or "fp32"]
 
 
