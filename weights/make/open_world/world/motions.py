@@ -97,7 +97,7 @@ def motion(action: str, frames: int, rng=None, move: str = "") -> list[tuple[Pos
 
 
 def in_move(pose: Pose, move: str, t: float, side: float) -> Pose:
-    """The pose in the middle of a move that starts at t = 0 and ends at t = 1; outside, unchanged."""
+    """The pose during a move that starts at t = 0 and ends at t = 1; otherwise unchanged."""
     if not 0 < t < 1:
         return pose
     full = min(1.0, 3 * t, 3 * (1 - t))  # how far the body has taken the shape of the move

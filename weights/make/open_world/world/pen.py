@@ -1,4 +1,4 @@
-"""The pen: filled shapes, outlined if the style says so, in a frame that can be moved and turned."""
+"""The pen: filled shapes, outlined if the style says so, in a frame that moves and turns."""
 
 from dataclasses import dataclass
 from functools import lru_cache

@@ -130,7 +130,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class Camera:
-    """The camera follows the subject: panning scrolls what is behind, zooming enlarges everything."""
+    """The camera follows the subject: panning scrolls the backdrop, zooming enlarges everything."""
 
     pan: float = 0.0  # frame widths travelled to the right; far things scroll less than near ones
     zoom: float = 1.0  # magnification about the middle of the frame; about 0.93 .. 1.06
@@ -162,14 +162,21 @@ class Scene:
         """The colour of a car, whether named or not."""
         return self.color or self.looks.paint
 
+    @property
+    def dye(self) -> str:
+        """The colour that a caption could name, as one sees it; "" where there is none."""
+        if self.subject in VEHICLES:
+            return self.paint
+        plain_clothes = self.subject in FOLK and self.attribute != "pink clothes"
+        return self.jacket if plain_clothes else ""
+
 
 def check(scene: Scene) -> Scene:
     """The scene itself if its parts go together; ValueError if not."""
-    nameable = scene.subject in FOLK + VEHICLES and scene.attribute != "pink clothes"
     known = (
         (scene.action, ACTIONS),
         (scene.subject, DOERS.get(scene.action, ())),
-        (scene.color, ("", *COLORS) if nameable else ("",)),
+        (scene.color, ("", *COLORS) if scene.dye else ("",)),
         (scene.food, FOODS if scene.action == "eating" else ("",)),
         (scene.attribute, ("none",) if scene.action == "moving" else ATTRIBUTES),
         (scene.background, BACKGROUNDS),
@@ -198,7 +205,7 @@ def one_in(count: int, *words: str) -> bool:
 
 
 def new_words(scene: Scene) -> bool:
-    """Whether training never shows this combination of subject, background and style: one in ten."""
+    """Whether training never shows this subject, background and style together: one in ten."""
     return one_in(10, scene.subject, scene.background, scene.style)
 
 

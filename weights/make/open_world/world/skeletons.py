@@ -42,7 +42,7 @@ def stand(x: float, ground: float, scale: float, crouch: float, lean: float, **r
 
 
 def launched(pose: Pose, lift: float, turn: float, spread: float = 0.0) -> Pose:
-    """The standing pose taken off the ground by `lift`, and turned over about its middle by `turn`."""
+    """The standing pose raised by `lift`, and turned over about its middle by `turn`."""
     arm, before = HEIGHT * pose.scale * MIDDLE, TILT * pose.lean
     middle_x, middle_y = pose.x + sin(before) * arm, pose.y - cos(before) * arm - lift
     after = before + turn

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from .backdrops import BACKDROPS, road, sky, slope, table_floor, water
 from .figures import figure
 from .pen import PAPER, WHITE, Pen
-from .scenes import FOLK, VEHICLES, Scene
+from .scenes import Scene
 from .vehicles import eater, food, vehicle
 
 SUPER = 3  # pictures are drawn this many times too large, then averaged down
@@ -209,7 +209,7 @@ def jacket_mask(scene: Scene, size: int = 128) -> np.ndarray:
 
     It is all False where that colour is fixed: animals, named heroes, pink clothes.
     """
-    if scene.subject not in FOLK + VEHICLES or scene.attribute == "pink clothes":
+    if not scene.dye:
         return np.zeros((size, size), bool)
     dyed = [replace(scene, style="plain", color=color) for color in ("white", "black")]
     (light, _), (dark, _) = (actors(one, size)[0] for one in dyed)

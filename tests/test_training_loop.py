@@ -1,0 +1,74 @@
+"""The loop that trains the miniature: it learns, saves itself, and goes on where it was cut."""
+
+import torch
+from torch import nn
+
+from weights.make.open_world.training import Training, averaged, orthogonal
+
+
+def model() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 1))
+
+
+def training(folder, minutes: float = 1.0) -> Training:
+    return Training("toy", model(), minutes, 1e-2, folder, ema=0.9)
+
+
+def loss_for(trained: Training):
+    def loss_of(generator):
+        x = torch.randn(64, 4, generator=generator)
+        error = trained.model(x)[:, 0] - x.sum(dim=1)
+        return error.square().mean(), {}
+
+    return loss_of
+
+
+def steps(trained: Training, count: int) -> None:
+    for _ in range(count):
+        loss, _ = loss_for(trained)(torch.Generator().manual_seed(trained.step))
+        trained.update(loss)
+
+
+def test_a_cut_run_goes_on_as_if_it_had_not_been_cut(tmp_path):
+    whole = training(tmp_path / "none")
+    steps(whole, 12)
+    first = training(tmp_path)
+    steps(first, 7)
+    first.save()
+    second = training(tmp_path)
+    assert second.step == 7
+    steps(second, 5)
+    for name, value in whole.parameters.items():
+        assert torch.equal(value, second.parameters[name])
+        assert torch.equal(whole.average[name], second.average[name])
+
+
+def test_it_learns_and_delivers_the_average(tmp_path):
+    trained = training(tmp_path, minutes=0.02)
+    loss_of = loss_for(trained)
+    before = loss_of(torch.Generator().manual_seed(9))[0].item()
+    trained.run(loss_of)
+    delivered = trained.deliver()
+    assert loss_of(torch.Generator().manual_seed(9))[0].item() < 0.5 * before
+    stored = averaged("toy", model(), tmp_path)
+    for a, b in zip(delivered.parameters(), stored.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_the_learning_rate_cools_down_to_nothing(tmp_path):
+    trained = training(tmp_path)
+    rates = []
+    for share in (0.0, 0.5, 0.79, 0.9, 0.999):
+        trained.seconds, trained.step = 60 * share, 1000
+        steps(trained, 1)
+        rates.append(trained.optimizers[0].param_groups[0]["lr"])
+    assert rates[0] == rates[1] == rates[2] == 1e-2
+    assert rates[3] < 0.6 * rates[2] and rates[4] < 0.02 * rates[2]
+
+
+def test_orthogonal_makes_all_singular_values_about_one():
+    torch.manual_seed(0)
+    for shape in ((8, 32), (32, 8)):
+        values = torch.linalg.svdvals(orthogonal(torch.randn(shape)))
+        assert 0.6 < values.min() and values.max() < 1.3

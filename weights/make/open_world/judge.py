@@ -1,0 +1,190 @@
+"""The judge: a small network that says what a drawing shows, trained on drawings only.
+
+    python -m weights.make.open_world.judge [--minutes M]    train it, and say how often it is right
+    python -m weights.make.open_world.judge --prompts 300    judge what the miniature draws
+
+It is kept apart from what it judges: it never sees a sample, a latent or a decoded picture.
+Pictures are softened and made noisy at random in training, so that a small VAE's blur does not
+matter.
+
+Shapes: b pictures, H W pixels (128).
+"""
+
+import argparse
+import random
+from collections import defaultdict
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from . import train
+from .training import SEED, Training
+from .world import scenes
+from .world.captions import caption
+from .world.motions import random_scene
+
+FILE = Path(__file__).parent / "judge.safetensors"
+QUESTIONS = {
+    "subject": scenes.SUBJECTS,
+    "action": scenes.ACTIONS,
+    "food": ("", *scenes.FOODS),
+    "attribute": scenes.ATTRIBUTES,
+    "background": scenes.BACKGROUNDS,
+    "style": scenes.STYLES,
+    "dye": ("", *scenes.DYES),  # of the jacket or the car
+}
+Found = dict[str, list[bool]]  # by question, whether each answer is right
+
+
+class Judge(nn.Module):
+    """Pictures (b, 3, H, W) in [-1, 1] -> for each question, scores (b, answers)."""
+
+    def __init__(self):
+        super().__init__()
+        layers, before = [], 3
+        for width in (24, 48, 96, 160, 192):
+            layers += [nn.Conv2d(before, width, 3, stride=2, padding=1)]
+            layers += [nn.BatchNorm2d(width), nn.ReLU()]
+            layers += [nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()]
+            before = width
+        self.body = nn.Sequential(*layers)
+        heads = {name: nn.Linear(2 * before, len(answers)) for name, answers in QUESTIONS.items()}
+        self.heads = nn.ModuleDict(heads)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        features = self.body(x)
+        pooled = torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)
+        return {name: head(pooled) for name, head in self.heads.items()}
+
+    @torch.no_grad()
+    def answers(self, frames: Tensor) -> list[dict[str, str]]:
+        """What each of the frames (b, 3, H, W) shows."""
+        chosen = {name: scores.argmax(dim=1).tolist() for name, scores in self(frames).items()}
+        return [
+            {name: answers[chosen[name][i]] for name, answers in QUESTIONS.items()}
+            for i in range(len(frames))
+        ]
+
+
+def load_judge() -> Judge:
+    """The judge that is shipped beside this file, frozen."""
+    judge = Judge()
+    stored = load_file(FILE)
+    judge.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in stored.items()})
+    return judge.eval().requires_grad_(False)
+
+
+def soften(x: Tensor, generator: torch.Generator) -> Tensor:
+    """At random: halve and restore the resolution, add noise. Shape (b, 3, H, W) as it was."""
+    halve, scale, noise = torch.rand(3, generator=generator).tolist()
+    if halve < 0.4:
+        side = x.shape[-1]
+        small = F.interpolate(x, scale_factor=0.4 + 0.5 * scale, mode="bilinear", antialias=True)
+        x = F.interpolate(small, size=(side, side), mode="bilinear")
+    return x + 0.1 * noise * torch.randn(x.shape, generator=generator)
+
+
+def train_judge(build: Path, minutes: float) -> None:
+    """Cross-entropy on all questions, on the training pictures of the miniature."""
+    torch.manual_seed(SEED)
+    data, judge = train.Pictures(build), Judge()
+    truth = {
+        name: torch.tensor([answers.index(label[name]) for label in data.labels])
+        for name, answers in QUESTIONS.items()
+    }
+    training = Training("judge", judge, minutes, 2e-3, build, ema=0.99)
+
+    def loss_of(generator):
+        indices = data.choose(96, generator)
+        x = soften(data.frames(indices), generator)
+        with torch.autocast("cpu", torch.bfloat16):
+            scores = judge(x)
+        wanted = {name: truth[name][indices] for name in QUESTIONS}
+        losses = [
+            F.cross_entropy(scores[name].float(), wanted[name], label_smoothing=0.02)
+            for name in QUESTIONS
+        ]
+        right = [scores[name].argmax(dim=1) == wanted[name] for name in QUESTIONS]
+        return sum(losses), {"all right": float(torch.stack(right).all(dim=0).float().mean())}
+
+    training.run(loss_of)
+    judge = training.deliver()
+    judge.train()
+    with torch.no_grad():  # BatchNorm's statistics, for the averaged weights
+        for i in range(0, 3000, 100):
+            judge(data.frames(range(i, i + 100)))
+    judge.eval()
+    state = {k: v.half() if v.is_floating_point() else v for k, v in judge.state_dict().items()}
+    save_file({k: v.contiguous() for k, v in state.items()}, FILE)
+    report(accuracy(load_judge(), data), "drawings held out of training")
+
+
+def accuracy(judge: Judge, data: "train.Pictures") -> Found:
+    """Per question, whether each held-out drawing is answered rightly."""
+    found = defaultdict(list)
+    for indices in torch.tensor(data.fresh(data.kept)).split(50):
+        for index, answer in zip(
+            indices.tolist(), judge.answers(data.frames(indices)), strict=True
+        ):
+            for name in QUESTIONS:
+                found[name].append(answer[name] == data.labels[index][name])
+    return found
+
+
+def report(found: Found, what: str) -> None:
+    """One line: the share of right answers to each question."""
+    count = len(next(iter(found.values()), []))
+    shares = [f"{name} {100 * sum(f) / len(f):.1f} %" for name, f in found.items() if f]
+    print(f"{count} {what}: {'  '.join(shares)}", flush=True)
+
+
+def judge_prompts(weights: str, count: int, steps: int, guidance: float, seed: int) -> None:
+    """Text to image on `count` random prompts: the share of samples that show what was asked."""
+    from tav import load
+    from tav.sampling import sample
+    from tav.vae import decode
+
+    model, judge, rng = load(weights), load_judge(), random.Random(seed)
+    seen, unseen = defaultdict(list), defaultdict(list)
+    side = model.size // model.vae.factor
+    for start in range(0, count, 25):
+        asked = [random_scene(rng, allow_held_out=True) for _ in range(min(25, count - start))]
+        generator = torch.Generator().manual_seed(seed * 1000 + start)
+        noise = torch.randn(len(asked), 4, side, side, generator=generator)
+        text = model.embed([""] * len(asked) + [caption(scene) for scene in asked])
+        frames = decode(model.vae, sample(model, noise, text, steps, guidance))
+        for scene, answer in zip(asked, judge.answers(frames), strict=True):
+            found = unseen if scenes.new_words(scene) else seen
+            for name in QUESTIONS:
+                if name != "dye":
+                    found[name].append(answer[name] == getattr(scene, name))
+            if scene.color:
+                found["named colour"].append(answer["dye"] == scene.color)
+        print(f"judged {start + len(asked)} of {count}", flush=True)
+    report(seen, "prompts of trained combinations")
+    report(unseen, "prompts of held-out combinations")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--prompts", type=int, default=0)
+    parser.add_argument("--weights", default=str(train.ROOT / "weights" / "mini"))
+    parser.add_argument("--steps", type=int, default=25)
+    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--build", type=Path, default=train.BUILD)
+    args = parser.parse_args()
+    if args.prompts:
+        judge_prompts(args.weights, args.prompts, args.steps, args.guidance, args.seed)
+    else:
+        train_judge(args.build, args.minutes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,237 @@
+"""The loop that trains every part of the miniature: it saves itself, and goes on where it was cut.
+
+A run lasts so many minutes of two cores, counted as the process's own CPU time: a run beside other
+work takes longer by the clock, and still gets what it is due. On a GPU the clock counts.
+"""
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+SEED = 0
+CORES = 2  # whose minutes are counted
+WARM_UP = 100  # steps
+COOL_DOWN = 0.2  # of a run's minutes
+SAVE_EVERY = 240  # seconds
+PRINT_EVERY = 20
+
+Numbers = dict[str, float]
+MOMENTS = {"Muon": ("momentum",), "AdamW": ("exp_avg", "exp_avg_sq")}
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum whose update is made orthogonal, for weights of two or more dimensions.
+
+    Source: Jordan et al. 2024. A convolution counts as the matrix (out, 3 * 3 * in). Updates are
+    scaled to AdamW's usual size (0.2 root mean square), and AdamW's learning rate serves both.
+    """
+
+    def __init__(self, parameters: list[nn.Parameter], lr: float):
+        super().__init__(parameters, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self) -> None:
+        for group in self.param_groups:
+            for p in group["params"]:
+                momentum = self.state[p].setdefault("momentum", torch.zeros_like(p))
+                momentum.lerp_(p.grad, 0.05)
+                update = p.grad.lerp(momentum, 0.95).movedim(1, -1)  # Nesterov; channels last
+                matrix = orthogonal(update.flatten(1))
+                update = matrix.view(update.shape).movedim(-1, 1)
+                size = 0.2 * max(matrix.shape) ** 0.5
+                p.mul_(1 - 0.01 * group["lr"]).add_(update, alpha=-group["lr"] * size)
+
+
+def orthogonal(g: Tensor) -> Tensor:
+    """The nearest matrix with singular values of about 1, by five Newton-Schulz steps in bf16."""
+    x = g.bfloat16() if len(g) <= g.shape[1] else g.T.bfloat16()
+    x = x / (x.norm() + 1e-7)
+    for _ in range(5):
+        a = x @ x.T
+        b = torch.addmm(a, a, a, beta=-4.7750, alpha=2.0315)
+        x = torch.addmm(x, b, x, beta=3.4445)  # 3.4445 x + (-4.7750 a + 2.0315 a a) x
+    return (x if len(g) <= g.shape[1] else x.T).to(g.dtype).contiguous()
+
+
+class Training:
+    """A run of `minutes`: short warm-up, constant learning rate, linear cool-down at the end.
+
+    A run that has not begun to cool down can be made longer: start it again with more minutes.
+    Muon trains matrices and convolutions, AdamW the rest. The run delivers an exponential moving
+    average of the weights. Parameters that need no gradient are left alone.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        model: nn.Module,
+        minutes: float,
+        lr: float,
+        build: Path,
+        ema: float = 0.999,
+    ):
+        self.name, self.model, self.minutes, self.lr, self.ema = name, model, minutes, lr, ema
+        self.path = build / f"{name}.state.safetensors"
+        self.log = build / f"{name}.log.jsonl"
+        self.parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        self.on_cpu = next(iter(self.parameters.values())).device.type == "cpu"
+        matrices = {n for n, p in self.parameters.items() if p.ndim > 1 and "embedding." not in n}
+        self.optimizers = [
+            Muon([self.parameters[n] for n in self.parameters if n in matrices], lr),
+            torch.optim.AdamW(
+                [p for n, p in self.parameters.items() if n not in matrices],
+                lr,
+                betas=(0.9, 0.99),
+                weight_decay=0.01,
+                fused=True,
+            ),
+        ]
+        self.average = {n: p.detach().clone() for n, p in self.parameters.items()}
+        self.step, self.seconds, self.saves, self.stopped = 0, 0.0, 0, False
+        if self.path.exists():
+            self.load()
+
+    def clock(self) -> float:
+        """Seconds of two cores that this process has had so far."""
+        return time.process_time() / CORES if self.on_cpu else time.perf_counter()
+
+    def run(
+        self,
+        loss_of: Callable[[torch.Generator], tuple[Tensor, Numbers]],
+        measure: Callable[[int], Numbers] | None = None,
+    ) -> None:
+        """Minimise `loss_of(generator)` until the minutes are spent; SIGTERM saves and exits.
+
+        `measure(saves)` is called at every save, with the averaged weights in the model; its
+        numbers are printed and kept in NAME.log.jsonl. Its time does not count.
+        """
+        before = signal.signal(signal.SIGTERM, lambda *_: setattr(self, "stopped", True))
+        shown: Numbers = {}
+        printed = saved = time.perf_counter()
+        last = self.clock()
+        while self.seconds < 60 * self.minutes and not self.stopped:
+            loss, numbers = loss_of(torch.Generator().manual_seed(SEED + self.step))
+            self.update(loss)
+            now = self.clock()
+            self.seconds, last = self.seconds + now - last, now
+            for key, value in {"loss": float(loss.detach()), **numbers}.items():
+                shown[key] = 0.98 * shown.get(key, value) + 0.02 * value
+            if time.perf_counter() - printed > PRINT_EVERY:
+                printed = time.perf_counter()
+                self.print(shown)
+            if time.perf_counter() - saved > SAVE_EVERY:
+                self.save()
+                self.note(shown, measure)
+                saved, last = time.perf_counter(), self.clock()
+        self.save()
+        if self.stopped:
+            print(f"{self.name}: stopped and saved at step {self.step}", flush=True)
+            sys.exit(143)
+        self.note(shown, measure)
+        signal.signal(signal.SIGTERM, before)
+
+    def update(self, loss: Tensor) -> None:
+        """One step of both optimizers and of the average."""
+        left = 1 - self.seconds / (60 * self.minutes)
+        rate = self.lr * min(1.0, (self.step + 1) / WARM_UP, left / COOL_DOWN)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters.values(), 1.0)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
+            optimizer.zero_grad()
+        self.step += 1
+        decay = min(self.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            averages, weights = list(self.average.values()), list(self.parameters.values())
+            torch._foreach_lerp_(averages, weights, 1 - decay)
+
+    def print(self, numbers: Numbers, what: str = "") -> None:
+        text = "  ".join(f"{key} {value:.4f}" for key, value in numbers.items())
+        minutes = f"{self.seconds / 60:6.1f} min  step {self.step}"
+        print(f"{self.name} {minutes}{what}  {text}", flush=True)
+
+    def note(self, shown: Numbers, measure: Callable[[int], Numbers] | None) -> None:
+        """Print what `measure` finds, and add a line to the log."""
+        numbers = {}
+        if measure:
+            with self.averaged():
+                numbers = measure(self.saves)
+            self.print(numbers, "  held out:")
+        line = {"minutes": self.seconds / 60, "step": self.step, **shown, **numbers}
+        with open(self.log, "a") as file:
+            file.write(json.dumps({k: round(v, 5) for k, v in line.items()}) + "\n")
+        self.saves += 1
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within it the model has its averaged weights and takes no gradients."""
+        weights = {n: p.data for n, p in self.parameters.items()}
+        for name, p in self.parameters.items():
+            p.data = self.average[name]
+        with torch.no_grad():
+            yield
+        for name, p in self.parameters.items():
+            p.data = weights[name]
+
+    def save(self) -> None:
+        """Weights, averages and moments, then step and seconds; the file is replaced at once."""
+        tensors = {}
+        for name, p in self.parameters.items():
+            tensors |= {f"weight/{name}": p.detach(), f"average/{name}": self.average[name]}
+            for optimizer in self.optimizers:
+                moments = optimizer.state.get(p, {}).items()
+                tensors |= {f"{key}/{name}": v for key, v in moments if key != "step"}
+        done = {"step": str(self.step), "seconds": str(self.seconds), "saves": str(self.saves)}
+        part = self.path.with_suffix(".part")
+        save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, part, metadata=done)
+        part.replace(self.path)
+
+    def load(self) -> None:
+        """Go on from the saved state."""
+        with safe_open(self.path, "pt") as file:
+            names, done = set(file.keys()), file.metadata()
+            self.step, self.seconds = int(done["step"]), float(done["seconds"])
+            self.saves = int(done["saves"])
+            for optimizer in self.optimizers:
+                kinds = MOMENTS[type(optimizer).__name__]
+                chosen = {id(p) for group in optimizer.param_groups for p in group["params"]}
+                for name, p in self.parameters.items():
+                    if id(p) not in chosen:
+                        continue
+                    p.data.copy_(file.get_tensor(f"weight/{name}"))
+                    self.average[name].copy_(file.get_tensor(f"average/{name}"))
+                    for kind in kinds:
+                        if f"{kind}/{name}" in names:  # in the layout of the weights
+                            moment = torch.empty_like(p).copy_(file.get_tensor(f"{kind}/{name}"))
+                            optimizer.state[p][kind] = moment.detach()
+                    if optimizer.state[p] and "momentum" not in kinds:
+                        optimizer.state[p]["step"] = torch.tensor(float(self.step))
+        print(f"{self.name}: goes on at step {self.step}", flush=True)
+
+    def deliver(self) -> nn.Module:
+        """The model with its averaged weights, frozen."""
+        for name, p in self.parameters.items():
+            p.data.copy_(self.average[name])
+        return self.model.eval().requires_grad_(False)
+
+
+def averaged(name: str, model: nn.Module, build: Path, device: str = "cpu") -> nn.Module:
+    """The model as the run `name` left it (or has it by now), frozen; parameters that the run
+    did not train keep their values."""
+    with safe_open(build / f"{name}.state.safetensors", "pt") as file:
+        mean = {k[8:]: file.get_tensor(k) for k in file.keys() if k.startswith("average/")}
+    odd = model.load_state_dict(mean, strict=False).unexpected_keys
+    if odd:
+        raise ValueError(f"{name}: not the state of this model: {', '.join(odd[:3])}")
+    return model.eval().requires_grad_(False).to(device)
