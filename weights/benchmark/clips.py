@@ -1,0 +1,287 @@
+"""The benchmark's clips, and the ideal result of every edit of them: both are drawn.
+
+Clips 0 to 5 are there to choose settings with, 12 to 23 to report on: four with looks and motions
+as in training, four with looks that training never showed, four with such motions. (6 to 11 belong
+to the drawn world of before, and are spent.) What a caption leaves unsaid of a clip, its random
+number decides, and an ideal edit keeps it.
+"""
+
+import random
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..make.open_world.world.captions import caption
+from ..make.open_world.world.motions import clip as filmed
+from ..make.open_world.world.motions import random_looks
+from ..make.open_world.world.scenes import Scene, edit, new_looks, new_words
+from ..make.open_world.world.styles import draw
+
+TRAINED, LOOKS, MOTION = "as trained", "new looks", "new motion"
+SETTINGS, REPORT = range(0, 6), range(12, 24)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A clip, and what is asked for in its edits; "" where an edit makes no sense."""
+
+    kind: str
+    subject: str
+    action: str
+    background: str
+    edits: dict[str, dict[str, str]]
+    food: str = ""
+    move: str = ""
+
+
+def plan(kind, who, subject, background, attribute, style, color, two, food="", move="") -> Plan:
+    """A plan; `who` is "subject, action, background", and the edits without changes are left out."""
+    one_each = {
+        "subject": subject,
+        "background": background,
+        "attribute": attribute,
+        "style": style,
+        "color": color,
+    }
+    edits = {name: {name: value} for name, value in one_each.items() if value}
+    return Plan(kind, *who.split(", "), edits | {"two": two}, food, move)
+
+
+PLANS = {
+    0: plan(
+        TRAINED,
+        "man, skiing, plain",
+        "spider man",
+        "beach",
+        "cowboy hat",
+        "cartoon",
+        "red",
+        {"subject": "robot", "background": "grass"},
+    ),
+    1: plan(
+        TRAINED,
+        "cat, eating, plain",
+        "tiger",
+        "grass",
+        "birthday hat",
+        "watercolor",
+        "",
+        {"attribute": "sunglasses", "style": "cartoon"},
+        food="watermelon",
+    ),
+    2: plan(
+        LOOKS,
+        "woman, surfing, plain",
+        "panda",
+        "sunset",
+        "sunglasses",
+        "pixel art",
+        "green",
+        {"attribute": "cowboy hat", "style": "sketch"},
+    ),
+    3: plan(
+        LOOKS,
+        "raccoon, skiing, snow",
+        "astronaut",
+        "desert",
+        "pink clothes",
+        "cartoon",
+        "",
+        {"subject": "rabbit", "background": "city"},
+    ),
+    4: plan(
+        MOTION,
+        "boy, skiing, snow",
+        "iron man",
+        "city",
+        "sunglasses",
+        "comic",
+        "yellow",
+        {"subject": "puppy", "background": "beach"},
+        move="long jump",
+    ),
+    5: plan(
+        MOTION,
+        "jeep, moving, plain",
+        "sports car",
+        "sunset",
+        "",
+        "cartoon",
+        "blue",
+        {"background": "desert", "style": "cartoon"},
+        move="long jump",
+    ),
+    12: plan(
+        TRAINED,
+        "man, skiing, plain",
+        "wonder woman",
+        "grass",
+        "cowboy hat",
+        "watercolor",
+        "purple",
+        {"subject": "panda", "background": "desert"},
+    ),
+    13: plan(
+        TRAINED,
+        "woman, surfing, beach",
+        "mickey mouse",
+        "city",
+        "sunglasses",
+        "cartoon",
+        "orange",
+        {"attribute": "birthday hat", "style": "comic"},
+    ),
+    14: plan(
+        TRAINED,
+        "rabbit, eating, plain",
+        "puppy",
+        "beach",
+        "cowboy hat",
+        "comic",
+        "",
+        {"attribute": "sunglasses", "style": "watercolor"},
+        food="orange",
+    ),
+    15: plan(
+        TRAINED,
+        "sports car, moving, city",
+        "jeep",
+        "sunset",
+        "",
+        "comic",
+        "green",
+        {"background": "snow", "style": "cartoon"},
+    ),
+    16: plan(
+        LOOKS,
+        "man, skiing, snow",
+        "spider man",
+        "beach",
+        "sunglasses",
+        "cartoon",
+        "black",
+        {"subject": "astronaut", "background": "night"},
+    ),
+    17: plan(
+        LOOKS,
+        "boy, surfing, beach",
+        "robot",
+        "night",
+        "cowboy hat",
+        "sketch",
+        "red",
+        {"attribute": "sunglasses", "style": "watercolor"},
+    ),
+    18: plan(
+        LOOKS,
+        "tiger, skiing, plain",
+        "woman",
+        "city",
+        "birthday hat",
+        "comic",
+        "",
+        {"subject": "raccoon", "background": "grass"},
+    ),
+    19: plan(
+        LOOKS,
+        "woman, skiing, city",
+        "iron man",
+        "desert",
+        "pink clothes",
+        "pixel art",
+        "white",
+        {"attribute": "cowboy hat", "style": "cartoon"},
+    ),
+    20: plan(
+        MOTION,
+        "man, skiing, plain",
+        "spider man",
+        "grass",
+        "birthday hat",
+        "cartoon",
+        "blue",
+        {"subject": "cat", "background": "snow"},
+        move="backflip",
+    ),
+    21: plan(
+        MOTION,
+        "woman, surfing, beach",
+        "astronaut",
+        "night",
+        "sunglasses",
+        "comic",
+        "yellow",
+        {"attribute": "cowboy hat", "style": "watercolor"},
+        move="long jump",
+    ),
+    22: plan(
+        MOTION,
+        "panda, skiing, snow",
+        "robot",
+        "city",
+        "sunglasses",
+        "watercolor",
+        "",
+        {"subject": "boy", "background": "desert"},
+        move="cartwheel",
+    ),
+    23: plan(
+        MOTION,
+        "jeep, moving, beach",
+        "sports car",
+        "grass",
+        "",
+        "pixel art",
+        "orange",
+        {"background": "snow", "style": "comic"},
+        move="long jump",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A source clip as scenes, one a frame, and the scenes of its ideal edits by name."""
+
+    number: int
+    kind: str
+    source: list[Scene]
+    edits: dict[str, list[Scene]]
+
+    @property
+    def caption(self) -> str:
+        return caption(self.source[0])
+
+    def prompt(self, name: str) -> str:
+        """The prompt of the edit of that name."""
+        return caption(self.edits[name][0])
+
+
+def make_clip(number: int, frames: int) -> Clip:
+    """Clip `number` with that many frames. ValueError if its plan does not hold what it promises."""
+    if number not in PLANS:
+        raise ValueError(f"there is no clip {number}; there are {sorted(PLANS)}")
+    planned, rng = PLANS[number], random.Random(f"benchmark/{number}")
+    scene = Scene(
+        planned.subject, planned.action, food=planned.food, background=planned.background
+    )
+    for _ in range(10_000):
+        seen = replace(scene, looks=random_looks(rng, planned.kind == LOOKS), seed=number)
+        asked = planned.edits.get("color", {}).get("color")
+        if new_looks(seen) == (planned.kind == LOOKS) and seen.dye != asked:
+            break
+    else:
+        raise ValueError(f"clip {number}: no looks of the kind {planned.kind!r}")
+    source = filmed(seen, frames, rng, planned.move)
+    edits = {name: edit(source, **changes) for name, changes in planned.edits.items()}
+    if any(new_words(scenes[0]) for scenes in [source, *edits.values()]):
+        raise ValueError(f"clip {number} asks for a combination of words held out of training")
+    return Clip(number, planned.kind, source, edits)
+
+
+def drawn(scenes: list[Scene], size: int) -> Tensor:
+    """Scenes as frames (f, 3, H, W) in [-1, 1]."""
+    pixels = np.stack([np.asarray(draw(scene, size)) for scene in scenes])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
