@@ -6,16 +6,16 @@ from pathlib import Path
 
 import torch
 
-from tav.errors import Parser, UserError, bar, number, run
-from tav.files import file_digest
+from tav.io.cli import Parser, UserError, bar, number, run
+from tav.io.files import file_digest
+from tav.io.runs import Run
+from tav.io.video import replacing, sheet, side_by_side, write_gif, write_mp4
+from tav.io.weights import DTYPES, load, resolve
 from tav.metrics import load_clip, table
 from tav.ranks import RANK, RANKS, add_up
-from tav.runs import Run
 from tav.sampling import invert, sample
 from tav.tuning import load_tuned
 from tav.vae import decode
-from tav.video import replacing, sheet, side_by_side, write_gif, write_mp4
-from tav.weights import DTYPES, load, resolve
 
 
 def arguments() -> dict:

@@ -3,13 +3,13 @@
 import time
 from pathlib import Path
 
-from tav.errors import Parser, UserError, bar, ctrl_c_waits, number, run
+from tav.io.cli import Parser, UserError, bar, ctrl_c_waits, number, run
+from tav.io.runs import RUNS, Run
+from tav.io.video import read_clip
+from tav.io.weights import DTYPES, load, resolve
 from tav.ranks import RANK
-from tav.runs import RUNS, Run
 from tav.tuning import Tuning, encoded
 from tav.vae import Posterior
-from tav.video import read_clip
-from tav.weights import DTYPES, load, resolve
 
 MINI = str(Path(__file__).parent / "weights" / "mini")
 READ = ("frames", "start", "stride", "size", "stretch")  # settings of how to read the clip

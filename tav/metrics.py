@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from .errors import UserError
-from .files import OWN, need, read_json, tensors
+from .io.cli import UserError
+from .io.files import OWN, need, read_json, tensors
+from .io.video import replacing, to_uint8
+from .io.weights import Undrawn, fill, load_tokenizer
 from .text import CLIPEncoder, CLIPTextModel, Tokenizer
-from .video import replacing, to_uint8
-from .weights import Undrawn, fill, load_tokenizer
 
 MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]  # of CLIP's training pictures
 FIXED = {"image_mean": MEAN, "image_std": STD, "resample": Image.Resampling.BICUBIC, "layer_norm_eps": 1e-5}

@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .errors import UserError
-from .inflate import inflate, trainable
+from .inflation import inflate, trainable
+from .io.cli import UserError
+from .io.weights import StableDiffusion
 from .ranks import RANK, RANKS, add_up
 from .unet import Level, UNet2DConditionModel
 from .vae import Posterior, encode
-from .weights import StableDiffusion
 
 
 class Tuning:

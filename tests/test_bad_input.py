@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 import sample
 import tune
-from tav import video
+from tav.io import video
 
 ROOT = Path(__file__).parent.parent
 

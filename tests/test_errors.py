@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-TAV = Path(__file__).parent.parent / "tav"
+IO = Path(__file__).parent.parent / "tav" / "io"
 
 
 def script(body: str, *arguments: str) -> subprocess.CompletedProcess:
-    """Run `body` with tav/errors.py imported by itself, which spares the import of torch."""
-    code = f"import os, signal, sys, time\nfrom errors import Parser, UserError, run\n{body}"
+    """Run `body` with tav/io/cli.py imported by itself, which spares the import of torch."""
+    code = f"import os, signal, sys, time\nfrom cli import Parser, UserError, run\n{body}"
     command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(
-        command, env=os.environ | {"PYTHONPATH": str(TAV)}, capture_output=True, text=True, check=False
+        command, env=os.environ | {"PYTHONPATH": str(IO)}, capture_output=True, text=True, check=False
     )
 
 

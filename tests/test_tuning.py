@@ -8,11 +8,11 @@ import tiny
 import torch
 
 import tav
-from tav.errors import UserError
-from tav.inflate import inflate
+from tav.inflation import inflate
+from tav.io.cli import UserError
+from tav.io.weights import PUBLISHED
 from tav.tuning import Tuning, encoded, load_tuned, tune
 from tav.vae import Posterior
-from tav.weights import PUBLISHED
 
 
 @pytest.fixture(scope="module")

@@ -45,10 +45,10 @@ import world  # noqa: E402
 from ablations import METHODS, USUAL, network, noise, sampled  # noqa: E402
 
 from tav import tuning  # noqa: E402
+from tav.io.video import replacing, sheet, to_uint8  # noqa: E402
+from tav.io.weights import StableDiffusion, load  # noqa: E402
 from tav.metrics import frame_consistency, load_clip, preprocess, textual_alignment  # noqa: E402
 from tav.vae import Posterior, decode  # noqa: E402
-from tav.video import replacing, sheet, to_uint8  # noqa: E402
-from tav.weights import StableDiffusion, load  # noqa: E402
 
 EDITS = ("subject", "background", "attribute", "style")
 CLIPS = [  # subject, action, food, background; the four edits. Drivers are left out: they wear nothing.

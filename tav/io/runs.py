@@ -17,10 +17,10 @@ from PIL import Image, ImageDraw
 from safetensors.torch import save
 from torch import Tensor
 
-from . import __version__
-from .errors import UserError
+from .. import __version__
+from ..ranks import RANK
+from .cli import UserError
 from .files import read_json, tensors
-from .ranks import RANK
 from .video import replacing
 
 RUNS = Path("runs")

@@ -10,16 +10,16 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..ranks import join
+from ..schedule import Schedule
+from ..text import CLIPTextModel, Tokenizer
+from ..unet import UNet2DConditionModel
+from ..vae import AutoencoderKL
 from . import single_file
-from .errors import UserError
+from .cli import UserError
 from .files import CONFIGS, arguments, fetched, file_digest, need, read_json, tensors, weight_files
-from .ranks import join
-from .schedule import Schedule
-from .text import CLIPTextModel, Tokenizer
-from .unet import UNet2DConditionModel
-from .vae import AutoencoderKL
 
-CLIP_TOKENIZER = Path(__file__).parents[1] / "weights" / "clip-tokenizer"
+CLIP_TOKENIZER = Path(__file__).parents[2] / "weights" / "clip-tokenizer"
 PARTS = {"text_encoder": CLIPTextModel, "vae": AutoencoderKL, "unet": UNet2DConditionModel}
 PUBLISHED = {"tune": {"frames": 24, "stride": 2, "steps": 500, "lr": 3e-5}, "sample": {"steps": 50, "guidance": 12.5}}
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}

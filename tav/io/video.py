@@ -18,7 +18,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont, ImageOps, ImageSequence
 from torch import Tensor
 
-from .errors import UserError
+from .cli import UserError
 
 FPS = 8.0  # of pictures that do not say; the published Tune-A-Video code writes its results at 8
 # By default ffmpeg rounds coarsely and repeats chroma instead of interpolating: 9 dB on a smooth picture.
