@@ -28,7 +28,7 @@ import torch  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from tav.io.runs import RUNS  # noqa: E402
-from tav.io.video import to_uint8  # noqa: E402
+from tav.vae import to_uint8  # noqa: E402
 
 LESSONS = ROOT / "lessons"
 FIGURES = LESSONS / "figures"

@@ -35,7 +35,8 @@ import full_size_run as sd14  # noqa: E402
 from miniature import TEXT, UNET, UNET_CONFIG, VAE, VAE_CONFIG  # noqa: E402
 
 from tav.inflation import inflate, trainable  # noqa: E402
-from tav.io.weights import DTYPES, StableDiffusion, load, resolve  # noqa: E402
+from tav.io.weights import DTYPES, load, resolve  # noqa: E402
+from tav.model import StableDiffusion  # noqa: E402
 from tav.sampling import sample  # noqa: E402
 from tav.schedule import Schedule  # noqa: E402
 from tav.text import CLIPTextModel  # noqa: E402

@@ -19,7 +19,8 @@ import tune
 from tav.io.cli import UserError
 from tav.io.files import tensors
 from tav.io.video import read_clip
-from tav.metrics import CLIP, MEAN, STD, frame_consistency, load_clip, preprocess, textual_alignment
+from tav.io.weights import load_clip
+from tav.metrics import CLIP, MEAN, STD, frame_consistency, preprocess, textual_alignment
 from tav.text import END, START
 
 ROOT = Path(__file__).parents[1]

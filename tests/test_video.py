@@ -11,7 +11,8 @@ from PIL import Image, ImageSequence
 
 from tav.io import video
 from tav.io.cli import UserError
-from tav.io.video import read_clip, replacing, sheet, side_by_side, to_uint8, write_gif, write_mp4
+from tav.io.video import read_clip, replacing, sheet, side_by_side, write_gif, write_mp4
+from tav.vae import to_uint8
 
 
 def waves(f: int = 12, h: int = 96, w: int = 128) -> torch.Tensor:

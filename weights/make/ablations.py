@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from tav import sampling, tuning
 from tav.inflation import SparseCausalAttention, TemporalAttention, VideoTransformerBlock, inflate
-from tav.io.weights import StableDiffusion
 from tav.layers import Attention, attend
+from tav.model import StableDiffusion
 from tav.vae import Posterior, decode
 
 METHODS = {  # name: (label, network, noise); a network is tuned unless it is "image" or "untuned"
