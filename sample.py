@@ -6,16 +6,17 @@ from pathlib import Path
 
 import torch
 
-from tav.errors import Parser, UserError, bar, number, run
-from tav.files import file_digest
-from tav.metrics import load_clip, table
+from tav.io.cli import Parser, UserError, advising, bar, number, run
+from tav.io.files import file_digest
+from tav.io.runs import Run
+from tav.io.video import replacing, sheet, side_by_side, write_gif, write_mp4
+from tav.io.weights import DTYPES, load, load_clip, resolve
+from tav.metrics import scores
+from tav.model import Unsuitable
 from tav.ranks import RANK, RANKS, add_up
-from tav.runs import Run
 from tav.sampling import invert, sample
 from tav.tuning import load_tuned
 from tav.vae import decode
-from tav.video import replacing, sheet, side_by_side, write_gif, write_mp4
-from tav.weights import DTYPES, load, resolve
 
 
 def arguments() -> dict:
@@ -48,7 +49,8 @@ def main() -> None:
     model = load(given.get("weights", settings["weights"]), device, dtype)
     if model.hash != settings["weights_hash"]:
         raise UserError(f"{model.path}: not the weights this run was tuned on; pass those to --weights")
-    load_tuned(model.unet, tuned, str(folder.path))
+    with advising(Unsuitable, "pass the ones it was tuned on to --weights"):
+        load_tuned(model.unet, tuned, str(folder.path))
     args = {"prompts": [settings["prompt"]], "negative": "", "seed": 0} | model.recipe("sample") | given
     if not all(prompt.strip() for prompt in args["prompts"]):
         raise UserError("an empty prompt; say what the video should show")
@@ -72,8 +74,8 @@ def main() -> None:
             sheet(videos).save(part, format="png")
         write(folder, "comparison", side_by_side(videos), source["fps"].item())
         if scored:
-            file = folder.path / "samples" / "scores.csv"
-            print(table(*clip, videos, [settings["prompt"], *args["prompts"]], file))
+            rows = scores(*clip, videos, [settings["prompt"], *args["prompts"]])
+            print(folder.write_scores(rows))
     print(f"edits: {folder.path / 'samples'} (first look at comparison.png)")
 
 

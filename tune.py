@@ -3,13 +3,14 @@
 import time
 from pathlib import Path
 
-from tav.errors import Parser, UserError, bar, ctrl_c_waits, number, run
+from tav.io.cli import Parser, UserError, advising, bar, ctrl_c_waits, number, run
+from tav.io.runs import RUNS, Run
+from tav.io.video import read_clip
+from tav.io.weights import DTYPES, load, resolve
+from tav.model import Unsuitable
 from tav.ranks import RANK
-from tav.runs import RUNS, Run
 from tav.tuning import Tuning, encoded
 from tav.vae import Posterior
-from tav.video import read_clip
-from tav.weights import DTYPES, load, resolve
 
 MINI = str(Path(__file__).parent / "weights" / "mini")
 READ = ("frames", "start", "stride", "size", "stretch")  # settings of how to read the clip
@@ -30,7 +31,8 @@ def main() -> None:
     source = folder.load("source")
     if source is None:
         frames, fps = read_clip(settings["clip"], **{key: settings[key] for key in READ})  # f 3 h w
-        latents = encoded(model, frames, bar("encoding", "frame"))  # mean and std: f 4 h/8 w/8, scaled
+        with advising(Unsuitable, "choose another --size"):
+            latents = encoded(model, frames, bar("encoding", "frame"))  # its mean: f 4 h/8 w/8
         pixels = ((frames + 1) * 127.5).round().byte()
         source = {"frames": pixels, "mean": latents.mean, "std": latents.std, "fps": frames.new_tensor(fps)}
     posterior = Posterior(source["mean"].to(device), source["std"].to(device))
@@ -38,7 +40,8 @@ def main() -> None:
     model.vae = model.text_encoder = None  # they leave memory
     tuning = Tuning(model, posterior, text, settings["lr"], settings["seed"], settings["memory"])  # inflates
 
-    with folder.working():
+    advice = "try a smaller --lr" if word == "fp32" else "try --dtype fp32 or a smaller --lr"
+    with folder.working(), advising(Unsuitable, advice):
         if state := folder.load("state"):
             tuning.restore(state)
         done, total = len(tuning.losses), settings["steps"]
@@ -51,7 +54,7 @@ def main() -> None:
         stop = ctrl_c_waits()  # so that it cuts no step in two
         progress = bar("tuning")(range(done, total + 1), initial=done, total=total)
         for step in progress:
-            loss = tuning.loss()  # a UserError unless it is finite: weights saved here have just proved sound
+            loss = tuning.loss()  # only if it is finite: weights saved here have just proved sound
             if RANK == 0 and (step == total or stop or time.monotonic() > due):
                 folder.save("state", tuning.state())
                 folder.save("tuned", tuning.tuned())

@@ -27,8 +27,8 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from tav.runs import RUNS  # noqa: E402
-from tav.video import to_uint8  # noqa: E402
+from tav.io.runs import RUNS  # noqa: E402
+from tav.vae import to_uint8  # noqa: E402
 
 LESSONS = ROOT / "lessons"
 FIGURES = LESSONS / "figures"
@@ -112,8 +112,8 @@ def tuned_miniature(frames: int = 8):
     from safetensors.torch import load_file, save_file
 
     import tav
+    from tav.io.video import replacing
     from tav.tuning import Tuning, encoded, load_tuned
-    from tav.video import replacing
 
     model = tav.load(ROOT / "weights" / "mini")
     own = model.recipe("tune")
@@ -1062,7 +1062,7 @@ def edits() -> Image.Image:
 
 def shrink(source: Path, target: Path) -> None:
     """A gif at half its width and height."""
-    from tav.video import read_clip, write_gif
+    from tav.io.video import read_clip, write_gif
 
     frames, fps = read_clip(source)  # f 3 h w
     half = torch.nn.functional.interpolate(frames, scale_factor=0.5, mode="bilinear", antialias=True)

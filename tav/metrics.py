@@ -3,24 +3,16 @@
 Shapes: f frames, n patches, l tokens, d width, p width of the space of pictures and texts. Source: Radford et al. 2021.
 """
 
-import csv
-from pathlib import Path
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from .errors import UserError
-from .files import OWN, need, read_json, tensors
 from .text import CLIPEncoder, CLIPTextModel, Tokenizer
-from .video import replacing, to_uint8
-from .weights import Undrawn, fill, load_tokenizer
+from .vae import to_uint8
 
 MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]  # of CLIP's training pictures
-FIXED = {"image_mean": MEAN, "image_std": STD, "resample": Image.Resampling.BICUBIC, "layer_norm_eps": 1e-5}
-VISION = {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12, "image_size": 224, "patch_size": 32}
 
 
 class CLIPVisionTransformer(nn.Module):
@@ -76,22 +68,6 @@ def preprocess(frames: Tensor, size: int) -> Tensor:
     return (x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
 
 
-def load_clip(folder: str | Path, device: str = "cpu") -> tuple[CLIP, Tokenizer]:
-    """CLIP from a folder of transformers' `CLIPModel`. UserError if it is not whole, or not of the kind known here."""
-    folder, own = Path(folder), OWN["text_encoder"]  # transformers' defaults; VISION: where the image tower's differ
-    config, looks = (read_json(need(folder, f"{name}.json")) for name in ("config", "preprocessor_config"))
-    try:
-        text, vision = own | config["text_config"], own | VISION | config["vision_config"]
-        if odd := {k: v for part in (looks, text, vision) for k, v in part.items() if FIXED.get(k, v) != v}:
-            raise ValueError(odd)
-        with torch.device("meta"), Undrawn():
-            model = CLIP({k: text[k] for k in own}, vision, config.get("projection_dim", 512))
-    except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
-        raise UserError(f"{folder}: not a CLIP of the kind known here ({error!r}); use another") from None
-    fill(model, tensors(need(folder, "model.safetensors")), device, torch.float32, folder)
-    return model, load_tokenizer(folder, text)
-
-
 def frame_consistency(vectors: Tensor, adjacent: bool = False) -> float:
     """Mean cosine of frames' CLIP vectors (f, p), in percent: over all pairs, or neighbours only; nan if f is 1."""
     i, j = torch.triu_indices(len(vectors), len(vectors), offset=1)  # i < j
@@ -105,14 +81,18 @@ def textual_alignment(vectors: Tensor, text: Tensor) -> float:
 
 
 @torch.no_grad()
-def table(clip: CLIP, tokenizer: Tokenizer, videos: list[tuple[str, Tensor]], prompts: list[str], path: Path) -> str:
-    """The scores of videos (name, (f, 3, H, W)), one with each prompt: a table to print and, at `path`, a csv."""
-    rows, device = [("video", "consistency", "adjacent", "alignment")], clip.logit_scale.device
+def scores(
+    clip: CLIP, tokenizer: Tokenizer, videos: list[tuple[str, Tensor]], prompts: list[str]
+) -> list[tuple[str, float, float, float]]:
+    """The scores of videos (name, (f, 3, H, W)), each beside its own prompt.
+
+    A row for each: its name, its frame consistency over all pairs of frames and over neighbours,
+    and its textual alignment.
+    """
+    rows, device = [], clip.logit_scale.device
     for (name, frames), prompt in zip(videos, prompts, strict=True):
         vectors = clip.embed_pictures(preprocess(frames, clip.image_size).to(device)).cpu()  # f p
         text = clip.embed_texts(tokenizer(prompt).to(device), tokenizer.end)[0].cpu()  # p
-        scores = frame_consistency(vectors), frame_consistency(vectors, True), textual_alignment(vectors, text)
-        rows.append((name, *(f"{score:.2f}" for score in scores)))
-    with replacing(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(rows)
-    return "\n".join(f"{c:>11}{a:>10}{t:>11}  {name}" for name, c, a, t in rows)
+        consistency, adjacent = frame_consistency(vectors), frame_consistency(vectors, True)
+        rows.append((name, consistency, adjacent, textual_alignment(vectors, text)))
+    return rows

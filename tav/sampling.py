@@ -7,9 +7,9 @@ fp32; the UNet works in the dtype of its weights. Source: DDIM (Song et al. 2021
 import torch
 from torch import Tensor
 
+from .model import StableDiffusion
 from .tuning import encoded
 from .vae import decode
-from .weights import StableDiffusion
 
 
 @torch.no_grad()

@@ -7,12 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .errors import UserError
-from .inflate import inflate, trainable
+from .inflation import inflate, trainable
+from .model import StableDiffusion, Unsuitable
 from .ranks import RANK, RANKS, add_up
 from .unet import Level, UNet2DConditionModel
 from .vae import Posterior, encode
-from .weights import StableDiffusion
 
 
 class Tuning:
@@ -44,7 +43,7 @@ class Tuning:
         return maps * self.posterior.mean[:, 0].numel() * self.text.itemsize > min(8e9, free / 2)
 
     def loss(self) -> Tensor:
-        """The loss of the next step. Raises UserError, with nothing changed, if it is not finite."""
+        """The loss of the next step. Unsuitable, with nothing changed, if it is not finite."""
         generator = torch.Generator().manual_seed(1_000_003 * (self.seed * RANKS + RANK) + len(self.losses))
         x0 = self.posterior.sample(generator)  # f c h w
         noise = torch.randn(x0.shape, generator=generator).to(x0.device)
@@ -75,8 +74,7 @@ class Tuning:
 
     def check_finite(self, what: str, value: Tensor) -> None:
         if not value.isfinite():
-            advice = "try a smaller --lr" if self.text.dtype == torch.float32 else "try --dtype fp32 or a smaller --lr"
-            raise UserError(f"the {what} is {value.item()} at step {len(self.losses)}; {advice}")
+            raise Unsuitable(f"the {what} is {value.item()} at step {len(self.losses)}")
 
     def tuned(self) -> dict[str, Tensor]:
         """The trained weights, under their published names, in fp32."""
@@ -103,19 +101,20 @@ class Tuning:
 
 
 def encoded(model: StableDiffusion, frames: Tensor, progress=iter) -> Posterior:
-    """The posterior of the latents of a clip (f, 3, H, W). UserError if its size does not suit the model."""
+    """The posterior of the latents of a clip (f, 3, H, W). Unsuitable if its size does not divide."""
     multiple = model.vae.factor * 2 ** (len(model.unet.down_blocks) - 1)
     h, w = frames.shape[2:]
     if h % multiple or w % multiple:
-        raise UserError(f"frames of {w} x {h} pixels; these weights need a --size that is a multiple of {multiple}")
+        need = f"where these weights need multiples of {multiple}"
+        raise Unsuitable(f"frames of {w} x {h} pixels, {need}")
     return encode(model.vae, progress(frames))
 
 
 def load_tuned(unet: UNet2DConditionModel, tensors: dict[str, Tensor], origin: str) -> UNet2DConditionModel:
-    """Inflate `unet` and put tuned weights into it. Raises UserError if they are not exactly its trained set."""
+    """Inflate `unet` and put tuned weights into it. Unsuitable if they are not its trained set."""
     parameters = trainable(inflate(unet))
     if {n: p.shape for n, p in parameters.items()} != {n: t.shape for n, t in tensors.items()}:
-        raise UserError(f"{origin}: tuned for other weights than these; pass the ones it was tuned on to --weights")
+        raise Unsuitable(f"{origin}: tuned for other weights than these")
     unet.load_state_dict(tensors, strict=False)
     return unet.requires_grad_(False)
 

@@ -5,6 +5,7 @@ Shapes: b pictures, c channels, H W pixels, h w = H/8 W/8 latent height and widt
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -136,3 +137,9 @@ def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
     """Latents (f, z, h, w) -> frames (f, 3, H, W) in [-1, 1], fp32 on the CPU, frame by frame."""
     frames = [vae.decode(latent[None].to(vae.quant_conv.weight)).float().cpu() for latent in latents]
     return torch.cat(frames).clamp(-1, 1)
+
+
+def to_uint8(frames: Tensor) -> np.ndarray:
+    """Frames (f, 3, H, W) in [-1, 1] as bytes (f, H, W, 3): rounded, and clamped."""
+    levels = ((frames.float().clamp(-1, 1) + 1) * 127.5).round()
+    return levels.byte().permute(0, 2, 3, 1).cpu().numpy()

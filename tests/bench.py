@@ -34,14 +34,15 @@ sys.path[:0] = [str(ROOT), str(ROOT / "weights" / "make"), str(ROOT / "tests" / 
 import full_size_run as sd14  # noqa: E402
 from miniature import TEXT, UNET, UNET_CONFIG, VAE, VAE_CONFIG  # noqa: E402
 
-from tav.inflate import inflate, trainable  # noqa: E402
+from tav.inflation import inflate, trainable  # noqa: E402
+from tav.io.weights import DTYPES, load, resolve  # noqa: E402
+from tav.model import StableDiffusion  # noqa: E402
 from tav.sampling import sample  # noqa: E402
 from tav.schedule import Schedule  # noqa: E402
 from tav.text import CLIPTextModel  # noqa: E402
 from tav.tuning import Tuning  # noqa: E402
 from tav.unet import UNet2DConditionModel  # noqa: E402
 from tav.vae import AutoencoderKL, Posterior, decode, encode  # noqa: E402
-from tav.weights import DTYPES, StableDiffusion, load, resolve  # noqa: E402
 
 SD14_UNET = sd14.UNET | sd14.HEADS
 # what diffusers needs to build the same: its defaults are SD 1.4's

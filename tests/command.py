@@ -15,7 +15,7 @@ from types import ModuleType
 import torch
 from PIL import Image
 
-from tav.errors import run
+from tav.io.cli import run
 
 # What most tests tune with: 2 of the clip's frames, on the tiny model.
 BASE = ["clip.gif", "a man is skiing", "--weights", "weights", "--out", "run"]

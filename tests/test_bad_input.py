@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 import sample
 import tune
-from tav import video
+from tav.io import video
 
 ROOT = Path(__file__).parent.parent
 
@@ -128,7 +128,8 @@ TUNE = {
     "too few frames": (NOTHING, [CLIP, A_MAN, "--frames", "5", *TO_RUN], "found only 4 of 5 frames"),
     "stride past the end": (NOTHING, [CLIP, A_MAN, "--frames", "2", "--stride", "8", *TO_RUN], "a smaller --stride"),
     "start past the end": (NOTHING, [CLIP, A_MAN, "--frames", "2", "--start", "8", *TO_RUN], "found only 0 of 2"),
-    "size 15": (NOTHING, [CLIP, A_MAN, "--frames", "2", "--size", "15", *TO_RUN], "a --size that is a multiple of 4"),
+    "size 15": (NOTHING, [CLIP, A_MAN, "--frames", "2", "--size", "15", *TO_RUN],
+                "multiples of 4; choose another --size"),
     "size 0": (NOTHING, [*SHORT, "--size", "0"], "argument --size: 0 is not 1 or more; see --help"),
     "frames 0": (NOTHING, [*SHORT, "--frames", "0"], "argument --frames: 0 is not 1 or more; see --help"),
     "stride 0": (NOTHING, [*SHORT, "--stride", "0"], "argument --stride: 0 is not 1 or more; see --help"),
@@ -160,6 +161,9 @@ TUNE = {
     "a read-only place": (NOTHING, [*SHORT, "--out", "/proc/run"], "/proc/run: cannot be written"),
     "weights that give nan": (lambda p: unet(p, lambda t: t | {"conv_out.bias": torch.full((4,), torch.nan)}), SHORT,
                               "the loss is nan at step 0; try a smaller --lr"),
+    "the same in bf16": (lambda p: unet(p, lambda t: t | {"conv_out.bias": torch.full((4,), torch.nan)}),
+                         [*SHORT, "--dtype", "bf16"],
+                         "the loss is nan at step 0; try --dtype fp32 or a smaller --lr"),
     "nothing to resume": (NOTHING, ["--resume"], "no run in runs/ yet"),
     "resume what is no run": (NOTHING, ["--resume", "--out", "weights"], "weights: not a run folder"),
 }  # fmt: skip

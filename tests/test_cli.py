@@ -19,9 +19,9 @@ from safetensors.torch import load_file
 import sample
 import tav
 import tune
-from tav.inflate import inflate, trainable
+from tav.inflation import inflate, trainable
+from tav.io.weights import file_digest
 from tav.tuning import Tuning
-from tav.weights import file_digest
 
 ROOT = Path(__file__).parent.parent
 QUICK = ["--run", "run", "--steps", "2", "--guidance", "3"]
@@ -149,15 +149,15 @@ def test_without_examples_the_caption_itself_is_sampled(tuned):
 
 
 def test_a_warning_is_one_line():
-    code = "import warnings; from errors import run; run(lambda: warnings.warn('too long; cut: \"skiing\"'))"
-    env = os.environ | {"PYTHONPATH": str(ROOT / "tav")}
+    code = "import warnings; from cli import run; run(lambda: warnings.warn('too long; cut: \"skiing\"'))"
+    env = os.environ | {"PYTHONPATH": str(ROOT / "tav" / "io")}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, 'warning: too long; cut: "skiing"\n')
 
 
 def test_a_bar_shows_after_two_seconds_and_ends_its_line_before_an_error():
     code = """
-from errors import UserError, bar, run
+from cli import UserError, bar, run
 import sys, time
 def main():
     list(bar("short")(range(3)))
@@ -166,7 +166,7 @@ def main():
         if i == 2:
             raise UserError("wrong; right")
 run(main)"""
-    env = os.environ | {"PYTHONPATH": str(ROOT / "tav")}
+    env = os.environ | {"PYTHONPATH": str(ROOT / "tav" / "io")}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True)  # keep each \\r
     assert b"long" in done.stderr and b"short" not in done.stderr
     assert done.stderr.endswith(b"\nerror: wrong; right\n")
@@ -261,7 +261,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 import tune
-from tav.errors import run
+from tav.io.cli import run
 tune.SAVE_EVERY = 0.0
 model = tune.load("weights")
 tune.load = lambda *arguments: model  # each child process has a copy of it
@@ -369,7 +369,7 @@ def test_half_precision_from_end_to_end(place, done, dtype):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sample, "sample", lambda model, *rest: seen.append(model.dtype) or original(model, *rest))
         succeed(sample, "a panda", *QUICK, folder=place)  # in the dtype of the run
-    assert seen == [tav.weights.DTYPES[dtype]] and "1-a-panda.gif" in videos(place / "run")
+    assert seen == [tav.io.weights.DTYPES[dtype]] and "1-a-panda.gif" in videos(place / "run")
 
 
 # ---- as a real process

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-TAV = Path(__file__).parent.parent / "tav"
+IO = Path(__file__).parent.parent / "tav" / "io"
 
 
 def script(body: str, *arguments: str) -> subprocess.CompletedProcess:
-    """Run `body` with tav/errors.py imported by itself, which spares the import of torch."""
-    code = f"import os, signal, sys, time\nfrom errors import Parser, UserError, run\n{body}"
+    """Run `body` with tav/io/cli.py imported by itself, which spares the import of torch."""
+    code = f"import os, signal, sys, time\nfrom cli import Parser, UserError, advising, run\n{body}"
     command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(
-        command, env=os.environ | {"PYTHONPATH": str(TAV)}, capture_output=True, text=True, check=False
+        command, env=os.environ | {"PYTHONPATH": str(IO)}, capture_output=True, text=True, check=False
     )
 
 
@@ -38,6 +38,15 @@ def test_a_user_error_raised_from_another_error_shows_only_itself():
         "run(main)"
     )
     assert (done.returncode, done.stderr) == (2, "error: gone; look elsewhere\n")
+
+
+def test_what_is_wrong_gets_the_advice_of_the_command_unless_it_is_of_another_kind():
+    body = "def main():\n    with advising(LookupError, 'look elsewhere'):\n        raise {}('it is gone')\n"
+    body += "run(main)"
+    done = script(body.format("LookupError"))
+    assert (done.returncode, done.stderr) == (2, "error: it is gone; look elsewhere\n")
+    done = script(body.format("ValueError"))
+    assert done.returncode == 1 and done.stderr.endswith("\nValueError: it is gone\n")
 
 
 def test_ctrl_c_is_one_line_and_status_130():

@@ -49,7 +49,8 @@ SECTIONS = "The question, The idea, The mathematics, The code, Run it, What goes
 )
 ALL_WRITTEN = len(LESSONS) == 14
 NUMBER = r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?"
-SOURCES = [*ROOT.glob("tav/*.py"), *ROOT.glob("*.py"), *ROOT.glob("weights/make/*.py"), ROOT / "lessons/figures.py"]
+TAV_FILES = [*sorted(ROOT.glob("tav/*.py")), *sorted(ROOT.glob("tav/io/*.py"))]
+SOURCES = [*TAV_FILES, *ROOT.glob("*.py"), *ROOT.glob("weights/make/*.py"), ROOT / "lessons/figures.py"]
 
 lessons = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
@@ -235,10 +236,8 @@ def test_line_counts_are_true(document):
 
 def found(name: str) -> Path | None:
     """The file or folder that a document means by a name."""
-    places = [
-        ROOT,
-        *map(ROOT.joinpath, ["tav", "lessons", "lessons/exercises", "weights/mini", "weights/mini/tokenizer"]),
-    ]
+    folders = ["tav", "tav/io", "lessons", "lessons/exercises", "weights/mini", "weights/mini/tokenizer"]
+    places = [ROOT, *map(ROOT.joinpath, folders)]
     return next((place / name for place in places if (place / name).exists()), None)
 
 
@@ -277,8 +276,9 @@ def words(text: str) -> set[str]:
 
 
 TAV = {}
-for _file in sorted((ROOT / "tav").glob("*.py")):
-    TAV |= vars(importlib.import_module("tav" if _file.stem == "__init__" else f"tav.{_file.stem}"))
+for _file in TAV_FILES:
+    _module = ".".join(_file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    TAV |= vars(importlib.import_module(_module))
 
 
 @documents
@@ -307,7 +307,7 @@ def test_the_first_lesson_links_to_all_others():
 # ---- all of tav/
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "tav").glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("file", TAV_FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_definition_is_in_a_lesson(file):
     """Quoted, alone, in its class or by one of its methods, or named in backticks."""
     first = ast.get_docstring(ast.parse(read(file))).splitlines()[0]
@@ -316,7 +316,7 @@ def test_every_definition_is_in_a_lesson(file):
     missing = [number for number in numbers if not figures.lesson_files([number])]
     assert not (missing and ALL_WRITTEN), f"{file.name} names lesson {missing}"
     texts = list(map(read, LESSONS))
-    quoted = [symbol for text in texts for _, path, symbol in quotes(text) if path == f"tav/{file.name}"]
+    quoted = [symbol for text in texts for _, path, symbol in quotes(text) if ROOT / path == file]
     named = {part for text in texts for name in re.findall(r"`([\w.]+)[`(]", prose(text)) for part in name.split(".")}
     lacking = []
     for name in public(file):
@@ -325,7 +325,7 @@ def test_every_definition_is_in_a_lesson(file):
             lacking.append(name)
     if lacking and not ALL_WRITTEN:
         pytest.skip(f"not yet in a lesson: {', '.join(lacking)}")
-    assert not lacking, f"no lesson quotes or names {', '.join(lacking)} of tav/{file.name}"
+    assert not lacking, f"no lesson quotes or names {', '.join(lacking)} of {file.name}"
 
 
 # ---- --update

@@ -16,11 +16,12 @@ from torch import Tensor
 
 import sample
 import tune
-from tav.errors import UserError
-from tav.files import tensors
-from tav.metrics import CLIP, MEAN, STD, frame_consistency, load_clip, preprocess, textual_alignment
+from tav.io.cli import UserError
+from tav.io.files import tensors
+from tav.io.video import read_clip
+from tav.io.weights import load_clip
+from tav.metrics import CLIP, MEAN, STD, frame_consistency, preprocess, textual_alignment
 from tav.text import END, START
-from tav.video import read_clip
 
 ROOT = Path(__file__).parents[1]
 SIZES = golden.sizes("metrics")

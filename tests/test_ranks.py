@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 import sample
 import tav
 from tav import tuning
-from tav.video import read_clip
+from tav.io.video import read_clip
 
 ROOT = Path(__file__).parent.parent
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "--"]

@@ -1,6 +1,6 @@
 """The original layout: loads as the folder does, and every real name and shape is where tav looks for it.
 
-tests/data/single_file.json lists the real files' tensors block by block, independently of tav/single_file.py.
+tests/data/single_file.json lists the real files' tensors block by block, independently of tav/io/single_file.py.
 """
 
 import json
@@ -11,13 +11,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from tav import single_file
-from tav.errors import UserError
-from tav.files import CONFIGS, STEMS, arguments
+from tav.io import single_file
+from tav.io.cli import UserError
+from tav.io.files import CONFIGS, STEMS, arguments
+from tav.io.weights import CLIP_TOKENIZER, PARTS, Undrawn, fill, load
 from tav.text import CLIPTextModel, quick_gelu
 from tav.unet import UNet2DConditionModel
 from tav.vae import AutoencoderKL
-from tav.weights import CLIP_TOKENIZER, PARTS, Undrawn, fill, load
 
 LAYOUT = json.loads((Path(__file__).parent / "data" / "single_file.json").read_text(encoding="utf-8"))
 PUBLISHED = {False: single_file.SD1, True: single_file.SD2}

@@ -8,11 +8,10 @@ import tiny
 import torch
 
 import tav
-from tav.errors import UserError
-from tav.inflate import inflate
+from tav.inflation import inflate
+from tav.model import PUBLISHED, Unsuitable
 from tav.tuning import Tuning, encoded, load_tuned, tune
 from tav.vae import Posterior
-from tav.weights import PUBLISHED
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +84,7 @@ def test_tuned_weights_are_those_of_the_unet_and_can_be_put_into_another(model, 
 def test_tuned_weights_of_another_model_are_refused(model):
     tuned = steps(tuning(model), 1).tuned()
     del tuned[next(iter(tuned))]
-    with pytest.raises(UserError, match="there: tuned for other weights"):
+    with pytest.raises(Unsuitable, match="there: tuned for other weights"):
         load_tuned(model.unet, tuned, "there")
 
 
@@ -190,14 +189,12 @@ def test_a_state_can_be_continued_in_another_dtype(fresh):
         assert all(torch.equal(rest.parameters[name], rest.masters[name].to(dtype)) for name in rest.masters)
 
 
-@pytest.mark.parametrize(
-    "dtype, advice", [(torch.float32, "try a smaller --lr"), (torch.bfloat16, "try --dtype fp32 or a smaller --lr")]
-)
-def test_a_loss_that_is_not_finite_stops_with_nothing_changed(fresh, dtype, advice):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_loss_that_is_not_finite_stops_with_nothing_changed(fresh, dtype):
     work = steps(tuning(fresh(dtype)), 2)
     before = {name: tensor.clone() for name, tensor in work.state().items()}
     work.posterior = Posterior(work.posterior.mean, work.posterior.std * torch.inf)
-    with pytest.raises(UserError, match=f"the loss is nan at step 2; {advice}$"):
+    with pytest.raises(Unsuitable, match="the loss is nan at step 2$"):
         work.loss()
     assert same(work.state(), before)
 
@@ -205,7 +202,7 @@ def test_a_loss_that_is_not_finite_stops_with_nothing_changed(fresh, dtype, advi
 def test_a_gradient_that_is_not_finite_stops_unless_scaling_can_help(model):
     work = steps(tuning(model), 1)
     before = {name: tensor.clone() for name, tensor in work.state().items()}
-    with pytest.raises(UserError, match="the gradient is (nan|inf) at step 1; try a smaller --lr"):
+    with pytest.raises(Unsuitable, match="the gradient is (nan|inf) at step 1$"):
         work.update(work.loss() * torch.inf)
     assert same(work.state(), before)
 
@@ -259,5 +256,5 @@ def test_the_recipe_is_the_published_one_unless_the_weights_have_their_own(model
 @pytest.mark.parametrize("h, w", [(16, 18), (18, 16), (2, 2)])
 def test_sizes_that_do_not_suit_the_model_are_refused(model, h, w):
     assert encoded(model, clip(2, 4, 8)).mean.shape == (2, 4, 2, 4)
-    with pytest.raises(UserError, match=f"frames of {w} x {h} pixels; .* multiple of 4"):
+    with pytest.raises(Unsuitable, match=f"frames of {w} x {h} pixels, .* multiples of 4$"):
         encoded(model, clip(2, h, w))

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from tav import unet as unet_module
+from tav.io.weights import fill
 from tav.layers import Downsample2D
 from tav.unet import Transformer2DModel, UNet2DConditionModel, timestep_embedding
-from tav.weights import fill
 
 VARIANTS = ["unet_sd1", "unet_sd2"]
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 from PIL import Image, ImageSequence
 
-from tav import video
-from tav.errors import UserError
-from tav.video import read_clip, replacing, sheet, side_by_side, to_uint8, write_gif, write_mp4
+from tav.io import video
+from tav.io.cli import UserError
+from tav.io.video import read_clip, replacing, sheet, side_by_side, write_gif, write_mp4
+from tav.vae import to_uint8
 
 
 def waves(f: int = 12, h: int = 96, w: int = 128) -> torch.Tensor:

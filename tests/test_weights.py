@@ -18,11 +18,11 @@ import tiny
 import torch
 from safetensors.torch import load_file, save_file
 
-from tav.errors import UserError
-from tav.files import arguments
+from tav.io.cli import UserError
+from tav.io.files import arguments
+from tav.io.weights import PARTS, Undrawn, load, resolve
 from tav.schedule import Schedule
 from tav.unet import UNet2DConditionModel
-from tav.weights import PARTS, Undrawn, load, resolve
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = json.loads((ROOT / "tests" / "data" / "configs.json").read_text(encoding="utf-8"))
@@ -503,7 +503,7 @@ def test_a_mistyped_path_is_not_asked_of_the_hub(monkeypatch, tmp_path, path):
 
 KEEPS = """
 import resource, torch
-from tav.weights import resolve
+from tav.io.weights import resolve
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -534,9 +534,9 @@ def test_resolve():
 MEASURE = """
 import re, sys, torch
 from pathlib import Path
-from tav.files import file_digest, tensors
+from tav.io.files import file_digest, tensors
 from tav.unet import UNet2DConditionModel
-from tav.weights import Undrawn, fill
+from tav.io.weights import Undrawn, fill
 
 def memory(what):
     return int(re.search(rf"{what}:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from tav.inflate import TemporalAttention
+from tav.inflation import TemporalAttention
 
 
 def causal(attention: TemporalAttention, x: Tensor, frames: int) -> Tensor:

@@ -18,7 +18,7 @@ from torch import nn
 from torch.distributions import Normal, kl_divergence
 from torch.utils.flop_counter import FlopCounterMode
 
-from tav.inflate import SparseCausalAttention, TemporalAttention, first_and_previous, inflate, trainable
+from tav.inflation import SparseCausalAttention, TemporalAttention, first_and_previous, inflate, trainable
 from tav.layers import Attention, Downsample2D, attend, group_norm
 from tav.metrics import frame_consistency
 from tav.sampling import invert
@@ -26,8 +26,7 @@ from tav.schedule import Schedule
 from tav.text import Tokenizer
 from tav.tuning import Tuning
 from tav.unet import UNet2DConditionModel, timestep_embedding
-from tav.vae import Posterior
-from tav.video import to_uint8
+from tav.vae import Posterior, to_uint8
 
 CHECKS = []
 

@@ -20,11 +20,11 @@ import transformers
 from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from tav.io.weights import fill
 from tav.metrics import CLIP
 from tav.text import CLIPTextModel
 from tav.unet import UNet2DConditionModel
 from tav.vae import AutoencoderKL
-from tav.weights import fill
 
 VERSIONS = {
     "SD 1.4": {

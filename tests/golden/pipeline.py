@@ -19,8 +19,7 @@ sys.path.insert(0, str(ROOT))
 
 import tav  # noqa: E402
 from tav.sampling import sample  # noqa: E402
-from tav.vae import decode  # noqa: E402
-from tav.video import to_uint8  # noqa: E402
+from tav.vae import decode, to_uint8  # noqa: E402
 
 PROMPTS = ["spider man is skiing on the beach, cartoon style", "a panda is surfing, at sunset", "a jeep on the road"]
 

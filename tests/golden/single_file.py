@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from test_single_file import full_size, published_shapes  # noqa: E402
 
-from tav import single_file  # noqa: E402
+from tav.io import single_file  # noqa: E402
 
 UNET = {"layers_per_block": 2, "class_embed_type": None, "addition_embed_type": None}
 UNET |= {"down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"]}

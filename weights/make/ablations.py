@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from tav import sampling, tuning
-from tav.inflate import SparseCausalAttention, TemporalAttention, VideoTransformerBlock, inflate
+from tav.inflation import SparseCausalAttention, TemporalAttention, VideoTransformerBlock, inflate
 from tav.layers import Attention, attend
+from tav.model import StableDiffusion
 from tav.vae import Posterior, decode
-from tav.weights import StableDiffusion
 
 METHODS = {  # name: (label, network, noise); a network is tuned unless it is "image" or "untuned"
     "source": ("the source itself, unedited", None, None),

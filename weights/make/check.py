@@ -19,11 +19,11 @@ import world  # noqa: E402
 from evaluate import draw  # noqa: E402
 from judge import load_judge  # noqa: E402
 
-from tav.inflate import inflate  # noqa: E402
-from tav.runs import Run  # noqa: E402
+from tav.inflation import inflate  # noqa: E402
+from tav.io.runs import Run  # noqa: E402
+from tav.io.video import read_clip  # noqa: E402
+from tav.io.weights import load  # noqa: E402
 from tav.tuning import load_tuned  # noqa: E402
-from tav.video import read_clip  # noqa: E402
-from tav.weights import load  # noqa: E402
 
 LEARNED, ASKED, TIMELY = 0.98, 0.75, 0.75  # most of the loss that may be left; least shares of frames, over all edits
 

@@ -45,10 +45,11 @@ import world  # noqa: E402
 from ablations import METHODS, USUAL, network, noise, sampled  # noqa: E402
 
 from tav import tuning  # noqa: E402
-from tav.metrics import frame_consistency, load_clip, preprocess, textual_alignment  # noqa: E402
-from tav.vae import Posterior, decode  # noqa: E402
-from tav.video import replacing, sheet, to_uint8  # noqa: E402
-from tav.weights import StableDiffusion, load  # noqa: E402
+from tav.io.video import replacing, sheet  # noqa: E402
+from tav.io.weights import load, load_clip  # noqa: E402
+from tav.metrics import frame_consistency, preprocess, textual_alignment  # noqa: E402
+from tav.model import StableDiffusion  # noqa: E402
+from tav.vae import Posterior, decode, to_uint8  # noqa: E402
 
 EDITS = ("subject", "background", "attribute", "style")
 CLIPS = [  # subject, action, food, background; the four edits. Drivers are left out: they wear nothing.

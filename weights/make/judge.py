@@ -25,9 +25,9 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).par
 import train  # noqa: E402
 import world  # noqa: E402
 
+from tav.io.weights import load  # noqa: E402
 from tav.sampling import sample  # noqa: E402
 from tav.vae import decode  # noqa: E402
-from tav.weights import load  # noqa: E402
 
 FILE = Path(__file__).parent / "judge.safetensors"
 QUESTIONS = {

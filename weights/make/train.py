@@ -44,12 +44,12 @@ from miniature import (  # noqa: E402
     clip_config,
 )
 
+from tav.io.video import write_mp4  # noqa: E402
 from tav.metrics import CLIP, MEAN, STD  # noqa: E402
 from tav.schedule import Schedule  # noqa: E402
 from tav.text import END, START, WORD, Tokenizer  # noqa: E402
 from tav.unet import UNet2DConditionModel  # noqa: E402
 from tav.vae import AutoencoderKL  # noqa: E402
-from tav.video import write_mp4  # noqa: E402
 
 PICTURES, HELD_OUT = 24_000, 600  # drawings to train on; drawings never trained on
 MINUTES = {"vae": 45, "clip": 8, "unet": 80}

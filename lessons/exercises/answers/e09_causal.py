@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tav.inflate import TemporalAttention
+from tav.inflation import TemporalAttention
 
 
 def masked(attention: TemporalAttention, x: Tensor, frames: int, mask: Tensor | None) -> Tensor:

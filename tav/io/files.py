@@ -11,7 +11,7 @@ import huggingface_hub
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from .errors import UserError
+from .cli import UserError
 
 
 def tensors(path: Path) -> Iterator[tuple[str, Tensor]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from safetensors import safe_open
 from torch import Tensor
 
-from .errors import UserError
+from .cli import UserError
 from .files import tensors
 
 # What the config of each part would say in a folder, where it is not the default: the published sizes.

@@ -5,7 +5,8 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from tqdm import tqdm
@@ -13,6 +14,18 @@ from tqdm import tqdm
 
 class UserError(Exception):
     """A mistake the user can mend, in the form "what is wrong; what to do"."""
+
+
+@contextmanager
+def advising(kind: type[Exception], advice: str) -> Iterator[None]:
+    """Within, an error of this kind is the user's to mend, and its message ends with the advice.
+
+    The method in tav/ says only what is wrong; which option mends it, the commands know.
+    """
+    try:
+        yield
+    except kind as error:
+        raise UserError(f"{error}; {advice}") from None
 
 
 class Parser(argparse.ArgumentParser):

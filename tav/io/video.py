@@ -18,7 +18,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFont, ImageOps, ImageSequence
 from torch import Tensor
 
-from .errors import UserError
+from ..vae import to_uint8
+from .cli import UserError
 
 FPS = 8.0  # of pictures that do not say; the published Tune-A-Video code writes its results at 8
 # By default ffmpeg rounds coarsely and repeats chroma instead of interpolating: 9 dB on a smooth picture.
@@ -129,11 +130,6 @@ def write_mp4(path: str | Path, frames: Tensor, fps: float) -> None:
     colours = f"scale=out_color_matrix=bt709:{EXACT},setparams=color_primaries=bt709:color_trc=bt709"
     codec = "-c:v libx264 -crf 12 -pix_fmt yuv420p -movflags +faststart -f mp4"
     encode(path, frames, fps, ["-vf", colours, *codec.split()])
-
-
-def to_uint8(frames: Tensor) -> np.ndarray:
-    """Frames (f, 3, h, w) in [-1, 1] as bytes (f, h, w, 3), rounded; what lies beyond is clamped."""
-    return ((frames.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
 
 def sheet(rows: list[tuple[str, Tensor]], columns: int = 8, cell: int = 160) -> Image.Image:

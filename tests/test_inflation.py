@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tav.inflate import SparseCausalAttention, TemporalAttention, VideoTransformerBlock, inflate, trainable
+from tav.inflation import SparseCausalAttention, TemporalAttention, VideoTransformerBlock, inflate, trainable
+from tav.io.weights import fill
 from tav.layers import ResnetBlock2D, group_norm
 from tav.unet import Transformer2DModel, UNet2DConditionModel
-from tav.weights import fill
 
 VARIANTS = ["unet_sd1", "unet_sd2"]
 SD14 = {"block_out_channels": [320, 640, 1280, 1280], "layers_per_block": 2, "heads": [8] * 4}

@@ -4,55 +4,54 @@ import ctypes
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from PIL import Image
+from torch import nn
 
+from ..metrics import CLIP, MEAN, STD
+from ..model import StableDiffusion
+from ..ranks import join
+from ..schedule import Schedule
+from ..text import CLIPTextModel, Tokenizer
+from ..unet import UNet2DConditionModel
+from ..vae import AutoencoderKL
 from . import single_file
-from .errors import UserError
-from .files import CONFIGS, arguments, fetched, file_digest, need, read_json, tensors, weight_files
-from .ranks import join
-from .schedule import Schedule
-from .text import CLIPTextModel, Tokenizer
-from .unet import UNet2DConditionModel
-from .vae import AutoencoderKL
+from .cli import UserError
+from .files import (
+    CONFIGS,
+    OWN,
+    arguments,
+    fetched,
+    file_digest,
+    need,
+    read_json,
+    tensors,
+    weight_files,
+)
 
-CLIP_TOKENIZER = Path(__file__).parents[1] / "weights" / "clip-tokenizer"
+CLIP_TOKENIZER = Path(__file__).parents[2] / "weights" / "clip-tokenizer"
 PARTS = {"text_encoder": CLIPTextModel, "vae": AutoencoderKL, "unet": UNet2DConditionModel}
-PUBLISHED = {"tune": {"frames": 24, "stride": 2, "steps": 500, "lr": 3e-5}, "sample": {"steps": 50, "guidance": 12.5}}
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+# In the configs of a CLIP with both towers: what may not differ from OpenAI's CLIP.
+FIXED = {
+    "image_mean": MEAN,
+    "image_std": STD,
+    "resample": Image.Resampling.BICUBIC,
+    "layer_norm_eps": 1e-5,
+}
+# The image tower's sizes where a config names none and the text tower's default is another.
+VISION = {
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_attention_heads": 12,
+    "image_size": 224,
+    "patch_size": 32,
+}
 # Names in files of another age, VAEs of 2022 and text encoders of transformers 5, -> ours.
 OLD = {r"\.query\.": ".to_q.", r"\.key\.": ".to_k.", r"\.value\.": ".to_v.", r"\.proj_attn\.": ".to_out.0.",
        r"^text_encoder\.(embeddings|encoder|final_layer_norm)\.": r"text_encoder.text_model.\1."}  # fmt: skip
-
-
-@dataclass
-class StableDiffusion:
-    """The parts of one text-to-image model, frozen, on one device and in one dtype."""
-
-    tokenizer: Tokenizer
-    text_encoder: CLIPTextModel
-    vae: AutoencoderKL
-    unet: UNet2DConditionModel
-    schedule: Schedule
-    path: str  # where it came from, as the user named it
-    hash: str  # sha256 of the weights' bytes, and of what the configs say
-    size: int  # pixels along a side, as the UNet was trained
-    defaults: dict = field(default_factory=dict)  # the weights' own settings: frames, steps, lr, examples ...
-
-    device = property(lambda self: self.unet.conv_in.weight.device)
-    dtype = property(lambda self: self.unet.conv_in.weight.dtype)
-
-    def recipe(self, command: str) -> dict:
-        """How to "tune" these weights or "sample" from them: as published, unless they have settings of their own."""
-        return {"size": self.size} | PUBLISHED[command] | self.defaults.get(command, {})
-
-    @torch.no_grad()
-    def embed(self, prompts: str | list[str]) -> Tensor:
-        """Text states (b, l, d) of b prompts."""
-        return self.text_encoder(self.tokenizer(prompts).to(self.device))
 
 
 def resolve(device: str | None, dtype: str | None) -> tuple[str, torch.dtype]:
@@ -141,3 +140,25 @@ def fill(module: nn.Module, named: Iterable, device: str, dtype: torch.dtype, or
         raise UserError(f"{origin}: tensors: {', '.join(told)}; is it a whole Stable Diffusion 1.x or 2.x?")
     module.load_state_dict({name: tensor.to(device, dtype) for name, tensor in found.items()}, assign=True)
     module.eval().requires_grad_(False)
+
+
+def load_clip(folder: str | Path, device: str = "cpu") -> tuple[CLIP, Tokenizer]:
+    """CLIP from a folder of transformers' `CLIPModel`.
+
+    UserError if it is not whole, or not of the kind known here.
+    """
+    folder, own = Path(folder), OWN["text_encoder"]  # transformers' defaults
+    config = read_json(need(folder, "config.json"))
+    looks = read_json(need(folder, "preprocessor_config.json"))
+    try:
+        text, vision = own | config["text_config"], own | VISION | config["vision_config"]
+        settings = [*looks.items(), *text.items(), *vision.items()]
+        if odd := {key: value for key, value in settings if FIXED.get(key, value) != value}:
+            raise ValueError(odd)
+        with torch.device("meta"), Undrawn():
+            model = CLIP({k: text[k] for k in own}, vision, config.get("projection_dim", 512))
+    except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        what = f"not a CLIP of the kind known here ({error!r})"
+        raise UserError(f"{folder}: {what}; use another") from None
+    fill(model, tensors(need(folder, "model.safetensors")), device, torch.float32, folder)
+    return model, load_tokenizer(folder, text)

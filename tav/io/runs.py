@@ -4,6 +4,7 @@ run.json: settings. source.safetensors: frames (f, 3, H, W) as bytes, mean and s
 state.safetensors: for --resume. tuned.safetensors: what was trained. inversion-*: the clip's noise. samples/: edits.
 """
 
+import csv
 import json
 import platform
 import shutil
@@ -17,10 +18,10 @@ from PIL import Image, ImageDraw
 from safetensors.torch import save
 from torch import Tensor
 
-from . import __version__
-from .errors import UserError
+from .. import __version__
+from ..ranks import RANK
+from .cli import UserError
 from .files import read_json, tensors
-from .ranks import RANK
 from .video import replacing
 
 RUNS = Path("runs")
@@ -95,3 +96,12 @@ class Run:
                 draw.rectangle([x - 1, y - 1, x + 1, y + 1], colour)
         with replacing(self.path / "loss.png") as part:
             picture.save(part, format="png")
+
+    def write_scores(self, rows: list[tuple[str, float, float, float]]) -> str:
+        """samples/scores.csv, from the rows of `metrics.scores`; returns a table of them to print."""
+        lines = [("video", "consistency", "adjacent", "alignment")]
+        lines += [(name, *(f"{score:.2f}" for score in of_video)) for name, *of_video in rows]
+        with replacing(self.path / "samples" / "scores.csv") as part:
+            with open(part, "w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows(lines)
+        return "\n".join(f"{c:>11}{a:>10}{t:>11}  {name}" for name, c, a, t in lines)

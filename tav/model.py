@@ -1,0 +1,52 @@
+"""One Stable Diffusion: its parts together, and how it wants to be tuned and sampled (lesson 06)."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from .schedule import Schedule
+from .text import CLIPTextModel, Tokenizer
+from .unet import UNet2DConditionModel
+from .vae import AutoencoderKL
+
+# The settings of the published Tune-A-Video.
+PUBLISHED = {
+    "tune": {"frames": 24, "stride": 2, "steps": 500, "lr": 3e-5},
+    "sample": {"steps": 50, "guidance": 12.5},
+}
+
+
+class Unsuitable(ValueError):
+    """What was given does not suit the model or the method: not a bug. The words say what is wrong.
+
+    What to do about it they leave to the caller, who knows where it came from (`tav.io.cli.advising`).
+    """
+
+
+@dataclass
+class StableDiffusion:
+    """The parts of one text-to-image model, frozen, on one device and in one dtype."""
+
+    tokenizer: Tokenizer
+    text_encoder: CLIPTextModel
+    vae: AutoencoderKL
+    unet: UNet2DConditionModel
+    schedule: Schedule
+    path: str  # where it came from, as the user named it
+    hash: str  # sha256 of the weights' bytes, and of what the configs say
+    size: int  # pixels along a side, as the UNet was trained
+    defaults: dict = field(default_factory=dict)  # the weights' own settings: frames, steps, lr, examples ...
+
+    device = property(lambda self: self.unet.conv_in.weight.device)
+    dtype = property(lambda self: self.unet.conv_in.weight.dtype)
+
+    def recipe(self, command: str) -> dict:
+        """How to "tune" these weights or "sample" from them: as published, unless they have
+        settings of their own."""
+        return {"size": self.size} | PUBLISHED[command] | self.defaults.get(command, {})
+
+    @torch.no_grad()
+    def embed(self, prompts: str | list[str]) -> Tensor:
+        """Text states (b, l, d) of b prompts."""
+        return self.text_encoder(self.tokenizer(prompts).to(self.device))
