@@ -24,7 +24,9 @@ def main() -> None:
     if (note := model.defaults.get("note")) and RANK == 0:
         print(" ".join(note.split()))
     if settings.setdefault("weights_hash", model.hash) != model.hash:
-        raise UserError(f"{model.path}: not the weights this run was tuned on; pass those to --weights")
+        raise UserError(
+            f"{model.path}: not the weights this run was tuned on; pass those to --weights"
+        )
     word = next(key for key in DTYPES if DTYPES[key] == dtype)  # fp32, bf16 or fp16
     settings = model.recipe("tune") | settings | {"device": device, "dtype": word}
 
@@ -34,11 +36,18 @@ def main() -> None:
         with advising(Unsuitable, "choose another --size"):
             latents = encoded(model, frames, bar("encoding", "frame"))  # its mean: f 4 h/8 w/8
         pixels = ((frames + 1) * 127.5).round().byte()
-        source = {"frames": pixels, "mean": latents.mean, "std": latents.std, "fps": frames.new_tensor(fps)}
+        source = {
+            "frames": pixels,
+            "mean": latents.mean,
+            "std": latents.std,
+            "fps": frames.new_tensor(fps),
+        }
     posterior = Posterior(source["mean"].to(device), source["std"].to(device))
     text = model.embed(settings["prompt"])  # 1 l d
     model.vae = model.text_encoder = None  # they leave memory
-    tuning = Tuning(model, posterior, text, settings["lr"], settings["seed"], settings["memory"])  # inflates
+    tuning = Tuning(
+        model, posterior, text, settings["lr"], settings["seed"], settings["memory"]
+    )  # inflates
 
     advice = "try a smaller --lr" if word == "fp32" else "try --dtype fp32 or a smaller --lr"
     with folder.working(), advising(Unsuitable, advice):
@@ -64,7 +73,9 @@ def main() -> None:
             if step == total:
                 break
             if stop:
-                raise KeyboardInterrupt(f" at step {step}; continue with tune.py --resume --out {folder.path}")
+                raise KeyboardInterrupt(
+                    f" at step {step}; continue with tune.py --resume --out {folder.path}"
+                )
             tuning.update(loss)
             progress.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
     if RANK == 0:
@@ -88,7 +99,11 @@ def command_line() -> tuple[Run, dict]:
     add("--seed", type=number(int, 0, 2**32 - 1), help="seed of every random draw (default 0)")
     add("--device", help="cuda, mps or cpu (default: the first of these that is there)")
     add("--dtype", choices=[*DTYPES], help="default: half precision on cuda, else fp32")
-    add("--memory", choices=["low", "auto", "fast"], help="low keeps little and computes more (default: auto)")
+    add(
+        "--memory",
+        choices=["low", "auto", "fast"],
+        help="low keeps little and computes more (default: auto)",
+    )
     add("--out", help="run folder (default: a new one in runs/)")
     add("--resume", action="store_true", help="continue the run in --out, or else the newest")
     given = vars(parser.parse_args())  # what was not given is not in there
@@ -96,17 +111,38 @@ def command_line() -> tuple[Run, dict]:
     if given.pop("resume", False):
         folder = Run(given.pop("out", None))
         settings = folder.settings
-        for key in given.keys() - {"steps", "weights", "device", "dtype", "memory"}:  # these may change
+        for key in given.keys() - {
+            "steps",
+            "weights",
+            "device",
+            "dtype",
+            "memory",
+        }:  # these may change
             if settings.get(key) != given[key]:
-                raise UserError(f"the run has {key} {settings.get(key)}, not {given[key]}; leave {key} out to resume")
+                raise UserError(
+                    f"the run has {key} {settings.get(key)}, not {given[key]}; leave {key} out to resume"
+                )
         return folder, settings | given
     if "clip" not in given or not given.get("prompt", "").strip():
-        raise UserError('a clip and a prompt are needed: python tune.py clip.mp4 "a man is skiing"; see --help')
-    folder = Run(given.pop("out", RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{Path(given['clip']).stem}"))
+        raise UserError(
+            'a clip and a prompt are needed: python tune.py clip.mp4 "a man is skiing"; see --help'
+        )
+    folder = Run(
+        given.pop("out", RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{Path(given['clip']).stem}")
+    )
     if any(file.is_file() for file in [folder.path, *folder.path.rglob("[!.]*")]):
-        raise UserError(f"{folder.path}: not an empty folder; choose another --out, or continue a run with --resume")
+        raise UserError(
+            f"{folder.path}: not an empty folder; choose another --out, or continue a run with --resume"
+        )
     read_clip(given["clip"], frames=1)  # is it one? Before gigabytes of weights are read
-    return folder, {"weights": MINI, "start": 0, "stretch": False, "seed": 0, "seconds": 0.0, "memory": "auto"} | given
+    return folder, {
+        "weights": MINI,
+        "start": 0,
+        "stretch": False,
+        "seed": 0,
+        "seconds": 0.0,
+        "memory": "auto",
+    } | given
 
 
 if __name__ == "__main__":

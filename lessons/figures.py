@@ -21,7 +21,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))  # so that `tav` and `lessons` are found from wherever this is started
+    sys.path.insert(
+        0, str(ROOT)
+    )  # so that `tav` and `lessons` are found from wherever this is started
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
@@ -97,7 +99,11 @@ def run_blocks(lesson: Path, seed: int = 1) -> tuple[list[str], dict]:
 
 def lesson_files(numbers: list[str]) -> list[Path]:
     """The files of the lessons with these numbers; all of them if none is given."""
-    return [file for file in sorted(LESSONS.glob("[0-9][0-9]-*.md")) if not numbers or file.name[:2] in numbers]
+    return [
+        file
+        for file in sorted(LESSONS.glob("[0-9][0-9]-*.md"))
+        if not numbers or file.name[:2] in numbers
+    ]
 
 
 # ---- what lessons share
@@ -118,13 +124,20 @@ def tuned_miniature(frames: int = 8):
     model = tav.load(ROOT / "weights" / "mini")
     own = model.recipe("tune")
     clip, _ = tav.read_clip(ROOT / "clip.mp4", frames=frames, stride=16 // frames, size=model.size)
-    name = f"tuned-{model.hash[:12]}-{frames}-frames-{own['steps']}-steps-lr-{own['lr']}.safetensors"
+    name = (
+        f"tuned-{model.hash[:12]}-{frames}-frames-{own['steps']}-steps-lr-{own['lr']}.safetensors"
+    )
     file = ROOT / RUNS / "lessons" / name
     if not file.exists():
-        tuning = Tuning(model, encoded(model, clip), model.embed("a man is skiing"), own["lr"], seed=0)
+        tuning = Tuning(
+            model, encoded(model, clip), model.embed("a man is skiing"), own["lr"], seed=0
+        )
         for i in range(own["steps"]):
             if i % 10 == 0:
-                print(f"tuning the miniature, once for all lessons: step {i} of {own['steps']}", file=sys.stderr)
+                print(
+                    f"tuning the miniature, once for all lessons: step {i} of {own['steps']}",
+                    file=sys.stderr,
+                )
             tuning.update(tuning.loss())
         file.parent.mkdir(parents=True, exist_ok=True)
         with replacing(file) as part:
@@ -146,7 +159,9 @@ def canvas(rows: int = 1, columns: int = 1, width: float = 8.0, height: float = 
 
     plt.rcParams.update({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False})
     plt.close("all")
-    return plt.subplots(rows, columns, figsize=(width, height), dpi=160, layout="constrained", **options)
+    return plt.subplots(
+        rows, columns, figsize=(width, height), dpi=160, layout="constrained", **options
+    )
 
 
 def rgb(frame: torch.Tensor) -> np.ndarray:
@@ -156,7 +171,10 @@ def rgb(frame: torch.Tensor) -> np.ndarray:
 
 def show(axis, picture, label: str = "", **options) -> None:
     """A picture (3, h, w) in [-1, 1], or a map (h, w), without ticks, and a label above it."""
-    axis.imshow(rgb(picture) if picture.ndim == 3 else np.asarray(picture), **{"interpolation": "nearest"} | options)
+    axis.imshow(
+        rgb(picture) if picture.ndim == 3 else np.asarray(picture),
+        **{"interpolation": "nearest"} | options,
+    )
     axis.set(xticks=[], yticks=[])
     axis.spines[:].set_visible(False)
     axis.set_title(label, fontsize=10)
@@ -165,7 +183,10 @@ def show(axis, picture, label: str = "", **options) -> None:
 def wrapped(label: str) -> str:
     """A label over two lines, if it has two words."""
     words = label.split()
-    half = min(range(1, len(words) + 1), key=lambda i: max(len(" ".join(words[:i])), len(" ".join(words[i:]))))
+    half = min(
+        range(1, len(words) + 1),
+        key=lambda i: max(len(" ".join(words[:i])), len(" ".join(words[i:]))),
+    )
     return (" ".join(words[:half]) + "\n" + " ".join(words[half:])).strip()
 
 
@@ -182,7 +203,9 @@ def save(figure, path: Path) -> None:
     """A matplotlib figure or PIL image as a png of at most 300 KB: with 256 colours if it has to be."""
     if not isinstance(figure, Image.Image):
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", facecolor="white", bbox_inches="tight", pad_inches=0.05)
+        figure.savefig(
+            buffer, format="png", facecolor="white", bbox_inches="tight", pad_inches=0.05
+        )
         figure = Image.open(buffer)
     figure = figure.convert("RGB")
     buffer = io.BytesIO()
@@ -229,7 +252,11 @@ LATENT_ROWS = {"latents": "latents", "noise": "noise", "latents\nof the edit": "
 
 def no_inversion(ns):
     """The clip, its edit from inverted noise, and from random noise."""
-    rows = {"clip": ns["clip"], "from its\nown noise": ns["video"], "from random\nnoise": ns["unled"]}
+    rows = {
+        "clip": ns["clip"],
+        "from its\nown noise": ns["video"],
+        "from random\nnoise": ns["unled"],
+    }
     figure, axes = canvas(3, 8, width=9, height=3.2)
     for row, (label, pictures) in zip(axes, rows.items()):
         for axis, picture in zip(row, pictures):
@@ -297,7 +324,9 @@ def captions(ns):
     count = range(len(ns["captions"]))
     axis.set(xticks=count, yticks=count)
     axis.set_xticklabels([chr(ord("A") + i) for i in count])
-    axis.set_yticklabels([f"{caption}  {chr(ord('A') + i)}" for i, caption in enumerate(ns["captions"])])
+    axis.set_yticklabels(
+        [f"{caption}  {chr(ord('A') + i)}" for i, caption in enumerate(ns["captions"])]
+    )
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0)
     return figure
@@ -309,9 +338,17 @@ def one_word(ns):
     labels = [label.removesuffix("</w>") for label in ns["labels"]]
     labels[0], labels[2], labels[-1] = "start", "man / cat", "end"
     change, count = ns["change"].tolist(), len(ns["change"])
-    colors = ["tab:red" if i == 2 else "tab:blue" if i < len(labels) else "silver" for i in range(count)]
+    colors = [
+        "tab:red" if i == 2 else "tab:blue" if i < len(labels) else "silver" for i in range(count)
+    ]
     axis.bar(range(count), change, color=colors)
-    axis.set_xticks(range(count), [*labels, *["padding"] * (count - len(labels))], rotation=60, ha="right", fontsize=8)
+    axis.set_xticks(
+        range(count),
+        [*labels, *["padding"] * (count - len(labels))],
+        rotation=60,
+        ha="right",
+        fontsize=8,
+    )
     axis.set(ylabel="relative change", xlim=(-0.6, count - 0.4))
     return figure
 
@@ -331,7 +368,9 @@ def forward_chain(ns):
     """Latents of the clip's first frame under more and more noise, and decoded."""
     figure, axes = canvas(2, len(ns["levels"]), width=8, height=2.9)
     for i, t in enumerate(ns["levels"]):
-        show(axes[0, i], (ns["chain"][i, :3] / 3).clamp(-1, 1), f"t = {t}")  # three of four channels as colours
+        show(
+            axes[0, i], (ns["chain"][i, :3] / 3).clamp(-1, 1), f"t = {t}"
+        )  # three of four channels as colours
         show(axes[1, i], ns["pictures"][i])
     return figure
 
@@ -349,7 +388,10 @@ def loss_by_timestep(ns):
 def wrong_schedule(ns):
     """Two prompts from the same noise, sampled with each schedule."""
     columns = [
-        (name, picture) for i in range(2) for name, pictures in ns["sampled"].items() for picture in pictures[i : i + 1]
+        (name, picture)
+        for i in range(2)
+        for name, pictures in ns["sampled"].items()
+        for picture in pictures[i : i + 1]
     ]
     figure, axes = canvas(1, len(columns), width=9, height=1.8)
     for axis, (name, picture) in zip(axes, columns):
@@ -388,17 +430,34 @@ def the_u(ns):
         axis.add_patch(Rectangle((x - w / 2, y - h / 2), w, h, facecolor=color, edgecolor="black"))
         at, ha = (x + 0.45, "left") if x > 4 else (x - 0.45, "right")
         at, ha, below = (x, "center", y - h / 2 - 0.3) if x == 4 else (at, ha, y)
-        axis.text(at, below, f"{name}\n{channels} x {size} x {size}", ha=ha, va="center", fontsize=8)
+        axis.text(
+            at, below, f"{name}\n{channels} x {size} x {size}", ha=ha, va="center", fontsize=8
+        )
         return w / 2, h / 2
 
     for i, down in enumerate(unet.down_blocks):
         up, y = len(unet.up_blocks) - 1 - i, -float(i)
         left, right, size = 1.3 + 0.6 * i, 6.7 - 0.6 * i, shapes[f"down_blocks.{i}"][0][1]
-        w, h = box(left, y, f"down_blocks.{i}", shapes[f"down_blocks.{i}"][1][0], size, len(down.attentions))
+        w, h = box(
+            left,
+            y,
+            f"down_blocks.{i}",
+            shapes[f"down_blocks.{i}"][1][0],
+            size,
+            len(down.attentions),
+        )
         block, channels = unet.up_blocks[up], shapes[f"up_blocks.{up}"][1][0]
         v, _ = box(right, y, f"up_blocks.{up}", channels, size, len(block.attentions))
         axis.annotate("", (right - v, y), (left + w, y), arrowprops=arrow | {"linestyle": "--"})
-        axis.text(4, y + 0.04, f"{len(block.resnets)} skips", ha="center", va="bottom", fontsize=8, color="gray")
+        axis.text(
+            4,
+            y + 0.04,
+            f"{len(block.resnets)} skips",
+            ha="center",
+            va="bottom",
+            fontsize=8,
+            color="gray",
+        )
         if i:
             axis.annotate("", (left - 0.1, y + h), (left - 0.5, y + 1 - last), arrowprops=arrow)
             axis.annotate("", (right + 0.5, y + 1 - last), (right + 0.1, y + h), arrowprops=arrow)
@@ -413,7 +472,10 @@ def the_u(ns):
         axis.annotate("", ends[0], ends[1], arrowprops=arrow)
         axis.text(x, 0.65, f"{name}: {c} x {size} x {size}", ha="center", va="bottom", fontsize=8)
     labels = ["ResNet blocks (time)", "ResNet blocks (time) and transformers (text)"]
-    keys = [Patch(facecolor=color, edgecolor="black", label=label) for color, label in zip(colors, labels)]
+    keys = [
+        Patch(facecolor=color, edgecolor="black", label=label)
+        for color, label in zip(colors, labels)
+    ]
     axis.legend(handles=keys, loc="lower left", fontsize=8, frameon=False)
     axis.set(xlim=(-0.6, 8.6), ylim=(y - 1.25, 0.9))
     axis.axis("off")
@@ -424,10 +486,14 @@ def time_embedding(ns):
     """The waves of all timesteps, and how alike the row of t = 500 is to the others."""
     rows = ns["timestep_embedding"](ns["torch"].arange(1000), ns["unet"].conv_in.out_channels)
     figure, (left, right) = canvas(1, 2, width=8, height=2.8, width_ratios=[1.7, 1])
-    picture = left.imshow(rows.T.numpy(), cmap="RdBu_r", aspect="auto", vmin=-1, vmax=1, interpolation="nearest")
+    picture = left.imshow(
+        rows.T.numpy(), cmap="RdBu_r", aspect="auto", vmin=-1, vmax=1, interpolation="nearest"
+    )
     half = rows.shape[1] // 2
     left.axhline(half - 0.5, color="black", linewidth=1)
-    left.set(xlabel="timestep t", yticks=[0, half, 2 * half - 1], ylabel="cosines above, sines below")
+    left.set(
+        xlabel="timestep t", yticks=[0, half, 2 * half - 1], ylabel="cosines above, sines below"
+    )
     figure.colorbar(picture, ax=left)
     right.plot(rows @ rows[500] / half)
     right.set(xlabel="timestep t", ylabel="cosine with the row of t = 500")
@@ -520,7 +586,9 @@ def header(ns):
         left, (begin, end) = 2.5 + 2.6 * i, about["data_offsets"]
         values = np.frombuffer(raw[8 + length + begin :][:4], "<f2")
         axis.add_patch(Rectangle((left, 0.9), 2.4, 0.5, facecolor=color, edgecolor="black"))
-        axis.text(left + 0.08, 1.15, ", ".join(f"{value:.3f}" for value in values) + ", ...", **code)
+        axis.text(
+            left + 0.08, 1.15, ", ".join(f"{value:.3f}" for value in values) + ", ...", **code
+        )
         axis.text(left + 1.2, 1.5, name, ha="center", va="bottom", fontsize=8)
         axis.text(left, 0.75, f"{begin:,}", va="top", **gray)
         axis.text(left + 2.4, 0.75, f"{end:,}", va="top", ha="right", **gray)
@@ -537,22 +605,39 @@ def two_layouts(ns):
     from matplotlib.patches import Rectangle
 
     figure, axis = canvas(width=8, height=4.6)
-    colors = {"conv_in": "#dddddd", "0": "#f3b562", "1": "#9dc3e6", "2": "#b5d99c", "3": "#d8b4e2", "mid": "#dddddd"}
+    colors = {
+        "conv_in": "#dddddd",
+        "0": "#f3b562",
+        "1": "#9dc3e6",
+        "2": "#b5d99c",
+        "3": "#d8b4e2",
+        "mid": "#dddddd",
+    }
 
     def row(x, y, theirs, color, ours):
-        axis.add_patch(Rectangle((x, y - 0.4), 1.75, 0.8, facecolor=color, edgecolor="black", linewidth=0.7))
+        axis.add_patch(
+            Rectangle((x, y - 0.4), 1.75, 0.8, facecolor=color, edgecolor="black", linewidth=0.7)
+        )
         axis.text(x + 0.875, y, theirs, ha="center", va="center", fontsize=8)
         axis.text(x + 1.83, y, ours, va="center", fontsize=8)
 
     for x, way in ((0.0, "input"), (6.15, "output")):
         for n in range(12):
-            ours = [ours for theirs, ours in ns["pairs"].items() if theirs.startswith(f"{way}_blocks.{n}.")]
-            block, level = ours[0].split(".")[:2] if n or way == "output" else ("conv_in", "conv_in")
+            ours = [
+                ours
+                for theirs, ours in ns["pairs"].items()
+                if theirs.startswith(f"{way}_blocks.{n}.")
+            ]
+            block, level = (
+                ours[0].split(".")[:2] if n or way == "output" else ("conv_in", "conv_in")
+            )
             color = colors[level if way == "input" else str(3 - int(level))]
             inside = " + ".join(".".join(name.split(".")[2:4]) for name in ours)
             label = f"{block}.{level}: {inside}" if inside else block
             row(x, -n if way == "input" else n - 11, f"{way}_blocks.{n}", color, label)
-    ours = " + ".join(o.removeprefix("mid_block.") for t, o in ns["pairs"].items() if t.startswith("middle_block"))
+    ours = " + ".join(
+        o.removeprefix("mid_block.") for t, o in ns["pairs"].items() if t.startswith("middle_block")
+    )
     row(2.6, -12.4, "middle_block", colors["mid"], f"mid_block: {ours}")
     arrow = {"arrowstyle": "->", "color": "gray"}
     axis.annotate("", (-0.25, -11.4), (-0.25, 0.4), arrowprops=arrow)
@@ -584,7 +669,15 @@ def folding(ns):
     from matplotlib.patches import Rectangle
 
     for v in range(2):
-        axis.text(-0.15, 3.9 - 1.1 * v, f"video {v}", ha="right", va="center", color=colours[v], fontsize=9)
+        axis.text(
+            -0.15,
+            3.9 - 1.1 * v,
+            f"video {v}",
+            ha="right",
+            va="center",
+            color=colours[v],
+            fontsize=9,
+        )
         for i in range(4):
             put(v, i, 1.1 * i, 3.4 - 1.1 * v)
             put(v, i, 1.04 * (4 * v + i) - 0.6, 0, f"row {4 * v + i}")
@@ -648,18 +741,24 @@ def who_looks_where(ns):
 
 def strips(rows, width=8.0, height=1.1):
     """Videos (f, 3, h, w) under their names, as rows of pictures."""
-    figure, axes = canvas(len(rows), len(next(iter(rows.values()))), width=width, height=height * len(rows))
+    figure, axes = canvas(
+        len(rows), len(next(iter(rows.values()))), width=width, height=height * len(rows)
+    )
     for line, (name, video) in zip(axes, rows.items()):
         for axis, picture in zip(line, video):
             show(axis, picture)
-        line[0].set_title(" ", fontsize=10)  # room for the name, which must not push its neighbour away
+        line[0].set_title(
+            " ", fontsize=10
+        )  # room for the name, which must not push its neighbour away
         line[0].text(0, 1.06, name, fontsize=10, transform=line[0].transAxes).set_in_layout(False)
     return figure
 
 
 def one_by_one(ns):
     """The same noises sampled as pictures, and as one video."""
-    return strips({"one by one": ns["one_by_one"], "together, as one video": ns["together"]}, height=1.25)
+    return strips(
+        {"one by one": ns["one_by_one"], "together, as one video": ns["together"]}, height=1.25
+    )
 
 
 def not_pooled(ns):
@@ -670,7 +769,9 @@ def not_pooled(ns):
     figure = plt.figure(figsize=(8, 4.6), dpi=160, layout="constrained")
     grid = figure.add_gridspec(4, 8, height_ratios=[2, 1, 1, 1])
     bars = figure.add_subplot(grid[0, :])
-    for n, ((name, off), colour) in enumerate(zip(ns["off"].items(), ("tab:blue", "tab:orange", "tab:purple"))):
+    for n, ((name, off), colour) in enumerate(
+        zip(ns["off"].items(), ("tab:blue", "tab:orange", "tab:purple"))
+    ):
         bars.bar(np.arange(8) + 0.25 * (n - 1), off.numpy(), 0.25, color=colour, label=name)
         for i in range(8):
             axis = figure.add_subplot(grid[1 + n, i])
@@ -692,12 +793,32 @@ def where_patches_look(ns):
     for line, (name, (y, x)) in zip(axes, ns["patches"].items()):
         show(line[0], ns["clip"][5], "frame 5" if name == "jacket" else "")
         line[0].set_ylabel(name)
-        line[0].plot(8 * x + 3.5, 8 * y + 3.5, "s", markersize=6.5, color="none", markeredgecolor="red", mew=2)
+        line[0].plot(
+            8 * x + 3.5,
+            8 * y + 3.5,
+            "s",
+            markersize=6.5,
+            color="none",
+            markeredgecolor="red",
+            mew=2,
+        )
         for axis, i, seen in zip(line[1:], (0, 4), ns["maps"][name]):
-            show(axis, ns["clip"][i].mean(0), f"frame {i}" if name == "jacket" else "", cmap="gray", vmin=-2, vmax=1.3)
+            show(
+                axis,
+                ns["clip"][i].mean(0),
+                f"frame {i}" if name == "jacket" else "",
+                cmap="gray",
+                vmin=-2,
+                vmax=1.3,
+            )
             even = seen * ns["maps"][name].numel()  # 1: as much as if all patches got the same
             heat = axis.imshow(
-                even.numpy(), extent=(-0.5, 127.5, 127.5, -0.5), cmap="inferno", vmin=0, vmax=4, alpha=0.65
+                even.numpy(),
+                extent=(-0.5, 127.5, 127.5, -0.5),
+                cmap="inferno",
+                vmin=0,
+                vmax=4,
+                alpha=0.65,
             )
     label = "attention, in multiples of an even share"
     figure.colorbar(heat, ax=axes, ticks=range(5), shrink=0.8, extend="max", label=label)
@@ -738,8 +859,22 @@ def influence(ns):
         axis.imshow(percent.clamp(min=0.01).numpy(), cmap="Oranges", norm=LogNorm(0.02, 50))
         for i in range(8):
             for j in range(8):
-                number = f"{percent[i, j]:.0f}" if i == j else f"{percent[i, j]:.1f}" if percent[i, j] else "0"
-                axis.text(j, i, number, ha="center", va="center", fontsize=7.5, color="white" if i == j else "black")
+                number = (
+                    f"{percent[i, j]:.0f}"
+                    if i == j
+                    else f"{percent[i, j]:.1f}"
+                    if percent[i, j]
+                    else "0"
+                )
+                axis.text(
+                    j,
+                    i,
+                    number,
+                    ha="center",
+                    va="center",
+                    fontsize=7.5,
+                    color="white" if i == j else "black",
+                )
         axis.set(xticks=range(8), yticks=range(8), xlabel="frame that is disturbed")
         axis.set_title(name, fontsize=10)
         axis.tick_params(length=0)
@@ -750,7 +885,9 @@ def influence(ns):
 
 def flicker(ns):
     """The same noises drawn with four choices of frames to look at."""
-    return strips({f"each frame looks at: {name}": video for name, video in ns["videos"].items()}, height=1.25)
+    return strips(
+        {f"each frame looks at: {name}": video for name, video in ns["videos"].items()}, height=1.25
+    )
 
 
 # ---- 09
@@ -808,7 +945,9 @@ def not_zero(ns):
             show(line[i], picture)
             show(line[i + 4], (picture - image[i]).abs().mean(0), cmap="magma", vmin=0, vmax=0.2)
         line[0].set_ylabel(name)
-    axes[0, 6].set_title("difference from the image network, times 10", fontsize=10, x=0).set_in_layout(False)
+    axes[0, 6].set_title(
+        "difference from the image network, times 10", fontsize=10, x=0
+    ).set_in_layout(False)
     return figure
 
 
@@ -824,9 +963,13 @@ def tuning_loss(ns):
     left.plot(range(19, len(losses)), means, "k", linewidth=2, label="mean of the last 20")
     for axis, places in ((left, range(len(losses))), (right, ns["drawn"])):
         dots = axis.scatter(places, losses, c=ns["drawn"], s=16, cmap="viridis", vmin=0, vmax=999)
-    right.plot(ns["times"], ns["curves"][0], "--", color="tab:red", label="fixed noise, before tuning")
+    right.plot(
+        ns["times"], ns["curves"][0], "--", color="tab:red", label="fixed noise, before tuning"
+    )
     right.plot(ns["times"], ns["curves"][60], color="tab:red", label="fixed noise, after")
-    left.set(xlabel="step", ylabel="loss", yscale="log", ylim=(losses.min() / 3, losses.max() * 1.5))
+    left.set(
+        xlabel="step", ylabel="loss", yscale="log", ylim=(losses.min() / 3, losses.max() * 1.5)
+    )
     right.set(xlabel="timestep t")
     left.legend(frameon=False, loc="lower left")
     right.legend(frameon=False)
@@ -837,7 +980,9 @@ def tuning_loss(ns):
 def tuning_steps(ns):
     """The clip; then two prompts, two frames of each, after more and more steps of tuning."""
     columns = {"the clip": (ns["clip"], ns["clip"])}
-    columns |= {f"{key} steps" if isinstance(key, int) else key: pair for key, pair in ns["looks"].items()}
+    columns |= {
+        f"{key} steps" if isinstance(key, int) else key: pair for key, pair in ns["looks"].items()
+    }
     figure, axes = canvas(4, len(columns), width=9, height=6.1)
     for column, (label, videos) in zip(axes.T, columns.items()):
         for k, axis in enumerate(column):
@@ -903,10 +1048,14 @@ def inversion_error(ns):
     """The distance after a round trip, by its number of steps, on logarithmic axes."""
     figure, axis = canvas(width=6, height=2.8)
     for mark, (name, counts) in zip("os", ns["counts"].items()):
-        axis.plot(counts, [ns["distance"](ns["back"][name, n]) for n in counts], mark + "-", label=name)
+        axis.plot(
+            counts, [ns["distance"](ns["back"][name, n]) for n in counts], mark + "-", label=name
+        )
     first = ns["distance"](ns["back"]["predicts noise", 4])
     axis.plot([4, 32], [first, first / 8], ":", color="gray", label="half for twice the steps")
-    axis.set(xscale="log", yscale="log", xlabel="steps up, and steps down", ylabel="distance, as a share")
+    axis.set(
+        xscale="log", yscale="log", xlabel="steps up, and steps down", ylabel="distance, as a share"
+    )
     axis.set_xticks([4, 8, 16, 32], ["4", "8", "16", "32"])
     low, high = axis.get_ylim()
     ticks = [tick for tick in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if low < tick < high]
@@ -942,12 +1091,28 @@ def near_and_far(ns):
     for i, row in enumerate(cosines):
         for x, cosine in zip(columns, row):
             heat = min(max(cosine / 100, 0), 1)  # white to orange
-            axis.add_patch(Rectangle((x, i), 0.95, 0.95, facecolor=(1, 1 - 0.5 * heat, 1 - 0.9 * heat)))
+            axis.add_patch(
+                Rectangle((x, i), 0.95, 0.95, facecolor=(1, 1 - 0.5 * heat, 1 - 0.9 * heat))
+            )
             axis.text(x + 0.48, i + 0.5, f"{cosine:.0f}", ha="center", va="center", fontsize=10)
-    stairs = [(1, 0), (3.95, 0), (3.95, 2.95), (3, 2.95), (3, 1.95), (2, 1.95), (2, 0.95), (1, 0.95), (1, 0)]
+    stairs = [
+        (1, 0),
+        (3.95, 0),
+        (3.95, 2.95),
+        (3, 2.95),
+        (3, 1.95),
+        (2, 1.95),
+        (2, 0.95),
+        (1, 0.95),
+        (1, 0),
+    ]
     for first, colour in ((0, "tab:blue"), (4, "tab:green")):
         axis.plot(*zip(*[(x + first, y + first) for x, y in stairs]), color=colour, linewidth=2.5)
-        axis.add_patch(Rectangle((8.6 + first / 4, first), 0.95, 3.95, fill=False, edgecolor=colour, linewidth=2.5))
+        axis.add_patch(
+            Rectangle(
+                (8.6 + first / 4, first), 0.95, 3.95, fill=False, edgecolor=colour, linewidth=2.5
+            )
+        )
     for x, label in zip(columns[8:], (ns["caption"], ns["prompts"][0])):
         axis.text(x + 0.5, -0.25, label, rotation=55, ha="left", va="bottom", fontsize=10)
     for y, label in ((2, "the clip"), (6, "the ideal edit")):
@@ -959,13 +1124,20 @@ def near_and_far(ns):
 
 def scored(videos, rows, width, height):
     """Videos (f, 3, h, w) as rows of pictures, under their names, and their scores on the right."""
-    headings, count = ["consistency", "adjacent", "alignment", "PSNR, dB", "moves, %"], len(next(iter(videos.values())))
-    ratios = [1] * count + [0.75 * count / (width - 0.75 * len(headings))] * len(headings)  # 0.75 inches each
+    headings, count = (
+        ["consistency", "adjacent", "alignment", "PSNR, dB", "moves, %"],
+        len(next(iter(videos.values()))),
+    )
+    ratios = [1] * count + [0.75 * count / (width - 0.75 * len(headings))] * len(
+        headings
+    )  # 0.75 inches each
     figure, axes = canvas(len(videos), len(ratios), width=width, height=height, width_ratios=ratios)
     for line, (name, video) in zip(axes, videos.items()):
         for axis, picture in zip(line, video):
             show(axis, picture)
-        line[0].set_title(" ", fontsize=10)  # room for the name, which must not push its neighbour away
+        line[0].set_title(
+            " ", fontsize=10
+        )  # room for the name, which must not push its neighbour away
         line[0].text(0, 1.06, name, fontsize=10, transform=line[0].transAxes).set_in_layout(False)
         for axis, score in zip(line[count:], rows[name].tolist()):
             axis.axis("off")
@@ -977,7 +1149,9 @@ def scored(videos, rows, width, height):
 
 def by_method(ns):
     """Two edits by each method, and the truth, with the means of their scores."""
-    return scored({name: torch.cat([*both]) for name, both in ns["videos"].items()}, ns["rows"], 10, 5.8)
+    return scored(
+        {name: torch.cat([*both]) for name, both in ns["videos"].items()}, ns["rows"], 10, 5.8
+    )
 
 
 def cheats(ns):
@@ -992,13 +1166,20 @@ def three_accounts(ns):
     """The estimate of what a tuning step of SD 1.4 takes, as bars of weights, optimizer and activations."""
     figure, axis = canvas(width=8, height=2.3)
     names, left = list(ns["accounts"]), np.zeros(len(ns["accounts"]))
-    for part, colour in {"weights": "dimgray", "AdamW": "tab:blue", "activations": "tab:orange"}.items():
+    for part, colour in {
+        "weights": "dimgray",
+        "AdamW": "tab:blue",
+        "activations": "tab:orange",
+    }.items():
         sizes = np.array([account[part] for account in ns["accounts"].values()])
         axis.barh(names, sizes, left=left, color=colour, label=part, height=0.6)
         left += sizes
     for y, total in enumerate(left):
         axis.text(total + 1, y, f"{total:.1f}", va="center")
-    axis.set(xlabel="GB, estimated: UNet of SD 1.4 in bf16, 24 frames of 512 x 512 pixels", xlim=(0, 1.1 * max(left)))
+    axis.set(
+        xlabel="GB, estimated: UNet of SD 1.4 in bf16, 24 frames of 512 x 512 pixels",
+        xlim=(0, 1.1 * max(left)),
+    )
     axis.invert_yaxis()
     axis.legend(frameon=False, loc="lower right")
     return figure
@@ -1008,7 +1189,11 @@ def who_keeps(ns):
     """Bytes kept, by block of the UNet (bars) and kind of layer (colours): measured small, estimated large."""
     kinds = {"resnets": "ResNet blocks", "attn1": "SC-Attn", "attn2": "cross-attention"}
     kinds |= {"ff": "feed-forward", "attn_temp": "Temp-Attn", "": "norms, resampling"}
-    blocks = [f"down_blocks.{i}" for i in range(4)] + ["mid_block"] + [f"up_blocks.{i}" for i in range(4)]
+    blocks = (
+        [f"down_blocks.{i}" for i in range(4)]
+        + ["mid_block"]
+        + [f"up_blocks.{i}" for i in range(4)]
+    )
     figure, axes = canvas(1, 2, width=9, height=3.4)
     words = ("MB, miniature, 4 frames", "GB, SD 1.4, estimated")
     for axis, key, unit, word in zip(axes, ("small", "large"), (1e6, 1e9), words):
@@ -1024,7 +1209,9 @@ def who_keeps(ns):
             axis.bar(range(len(blocks)), heights, bottom=bottom, color=colour, label=label)
             bottom += heights
         axis.set(ylabel=f"activations, {word}")
-        axis.set_xticks(range(len(blocks)), [re.sub("_blocks?.?", " ", block) for block in blocks], rotation=45)
+        axis.set_xticks(
+            range(len(blocks)), [re.sub("_blocks?.?", " ", block) for block in blocks], rotation=45
+        )
     axes[0].legend(frameon=False, fontsize=9)
     return figure
 
@@ -1054,7 +1241,10 @@ def edits() -> Image.Image:
     """The README's picture, and its gif at half the size: what its command leaves, which takes minutes."""
     run = ROOT / RUNS / "lessons" / "readme"
     shutil.rmtree(run, ignore_errors=True)
-    for job in (["tune.py", "clip.mp4", "a man is skiing", "--out", run], ["sample.py", "--run", run]):
+    for job in (
+        ["tune.py", "clip.mp4", "a man is skiing", "--out", run],
+        ["sample.py", "--run", run],
+    ):
         subprocess.run([sys.executable, *job], cwd=ROOT, check=True)
     shrink(run / "samples" / "comparison.gif", FIGURES / "edits.gif")
     return Image.open(run / "samples" / "comparison.png")
@@ -1065,7 +1255,9 @@ def shrink(source: Path, target: Path) -> None:
     from tav.io.video import read_clip, write_gif
 
     frames, fps = read_clip(source)  # f 3 h w
-    half = torch.nn.functional.interpolate(frames, scale_factor=0.5, mode="bilinear", antialias=True)
+    half = torch.nn.functional.interpolate(
+        frames, scale_factor=0.5, mode="bilinear", antialias=True
+    )
     write_gif(target, half, fps)
 
 
@@ -1075,7 +1267,9 @@ def shrink(source: Path, target: Path) -> None:
 def evaluation() -> None:
     """The table and the sheet of the benchmark, which take half an hour; what is done is not done again."""
     evaluate = [sys.executable, "weights/make/evaluate.py", "--clips"]
-    one = os.environ | {"OMP_NUM_THREADS": "1"}  # two processes of a thread each are faster than one of two
+    one = os.environ | {
+        "OMP_NUM_THREADS": "1"
+    }  # two processes of a thread each are faster than one of two
     jobs = [subprocess.Popen([*evaluate, clips], cwd=ROOT, env=one) for clips in ("6-8", "9-11")]
     assert not any([job.wait() for job in jobs]), "evaluate.py failed"
     subprocess.run([*evaluate, "6-11", "--table"], cwd=ROOT, check=True)

@@ -20,7 +20,9 @@ class SparseCausalAttention(Attention):
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
         q, k, v = self.to_q(x), self.to_k(x), self.to_v(x)
-        return self.to_out[0](attend(q, first_and_previous(k, frames), first_and_previous(v, frames), self.heads))
+        return self.to_out[0](
+            attend(q, first_and_previous(k, frames), first_and_previous(v, frames), self.heads)
+        )
 
 
 def first_and_previous(x: Tensor, frames: int) -> Tensor:
@@ -74,7 +76,9 @@ def inflate(unet: UNet2DConditionModel) -> UNet2DConditionModel:
                 video = VideoTransformerBlock(weight.shape[0], block.attn2.heads, weight.shape[1])
                 video.load_state_dict(block.state_dict(), strict=False, assign=True)
                 transformer.transformer_blocks[i] = video.to(weight.device, weight.dtype)
-    return unet.to(memory_format=torch.channels_last)  # as its maps are, or convolutions convert weights at each call
+    return unet.to(
+        memory_format=torch.channels_last
+    )  # as its maps are, or convolutions convert weights at each call
 
 
 TRAINED = ("attn1.to_q", "attn2.to_q", "attn_temp")  # `norm_temp` stays frozen, as published
@@ -84,4 +88,6 @@ def trainable(unet: UNet2DConditionModel) -> dict[str, nn.Parameter]:
     """Freeze the video UNet but for the queries of both attentions and all of Temp-Attn; name -> parameter."""
     for name, parameter in unet.named_parameters():
         parameter.requires_grad_(any(part in name for part in TRAINED))
-    return {name: parameter for name, parameter in unet.named_parameters() if parameter.requires_grad}
+    return {
+        name: parameter for name, parameter in unet.named_parameters() if parameter.requires_grad
+    }

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 def attend(q: Tensor, k: Tensor, v: Tensor, heads: int, causal: bool = False) -> Tensor:
     """softmax(q k^T / sqrt(e)) v, head by head: q (b, n, d), k and v (b, l, d) with d = heads * e -> (b, n, d)."""
     q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))  # b heads n e
-    return F.scaled_dot_product_attention(q, k, v, is_causal=causal).transpose(1, 2).flatten(-2)  # b n d
+    return (
+        F.scaled_dot_product_attention(q, k, v, is_causal=causal).transpose(1, 2).flatten(-2)
+    )  # b n d
 
 
 class Attention(nn.Module):
@@ -26,11 +28,15 @@ class Attention(nn.Module):
         self.to_q = nn.Linear(dim, dim, bias=bias)
         self.to_k = nn.Linear(context_dim or dim, dim, bias=bias)
         self.to_v = nn.Linear(context_dim or dim, dim, bias=bias)
-        self.to_out = nn.ModuleList([nn.Linear(dim, dim)])  # a list: checkpoints say `to_out.0` (1 was dropout)
+        self.to_out = nn.ModuleList(
+            [nn.Linear(dim, dim)]
+        )  # a list: checkpoints say `to_out.0` (1 was dropout)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         context = x if context is None else context
-        return self.to_out[0](attend(self.to_q(x), self.to_k(context), self.to_v(context), self.heads))
+        return self.to_out[0](
+            attend(self.to_q(x), self.to_k(context), self.to_v(context), self.heads)
+        )
 
 
 class GEGLU(nn.Module):
@@ -58,7 +64,9 @@ def group_norm(norm: nn.GroupNorm, x: Tensor, frames: int = 1) -> Tensor:
     if frames == 1:
         return norm(x)
     bf, c, h, w = x.shape
-    x = x.permute(0, 2, 3, 1).reshape(bf // frames, frames * h, w, c).permute(0, 3, 1, 2)  # b c f*h w: a view
+    x = (
+        x.permute(0, 2, 3, 1).reshape(bf // frames, frames * h, w, c).permute(0, 3, 1, 2)
+    )  # b c f*h w: a view
     return norm(x).permute(0, 2, 3, 1).reshape(bf, h, w, c).permute(0, 3, 1, 2)
 
 
@@ -68,7 +76,14 @@ class ResnetBlock2D(nn.Module):
     The VAE has no time (`time_dim` None) and eps 1e-6; the UNet has eps 1e-5.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, groups: int, eps: float, time_dim: int | None = None):
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        groups: int,
+        eps: float,
+        time_dim: int | None = None,
+    ):
         super().__init__()
         self.norm1 = nn.GroupNorm(groups, in_channels, eps)
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)

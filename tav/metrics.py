@@ -12,7 +12,10 @@ from torch import Tensor, nn
 from .text import CLIPEncoder, CLIPTextModel, Tokenizer
 from .vae import to_uint8
 
-MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]  # of CLIP's training pictures
+MEAN, STD = (
+    [0.48145466, 0.4578275, 0.40821073],
+    [0.26862954, 0.26130258, 0.27577711],
+)  # of CLIP's training pictures
 
 
 class CLIPVisionTransformer(nn.Module):
@@ -26,13 +29,20 @@ class CLIPVisionTransformer(nn.Module):
         self.embeddings.patch_embedding = nn.Conv2d(3, dim, patch, stride=patch, bias=False)
         self.embeddings.position_embedding = nn.Embedding((side // patch) ** 2 + 1, dim)
         self.pre_layrnorm = nn.LayerNorm(dim)  # spelled so in every checkpoint
-        sizes = (config["num_hidden_layers"], dim, config["intermediate_size"], config["num_attention_heads"])
+        sizes = (
+            config["num_hidden_layers"],
+            dim,
+            config["intermediate_size"],
+            config["num_attention_heads"],
+        )
         self.encoder = CLIPEncoder(*sizes, config.get("hidden_act", "quick_gelu"), causal=False)
         self.post_layernorm = nn.LayerNorm(dim)
 
     def forward(self, x: Tensor) -> Tensor:
         patches = self.embeddings.patch_embedding(x).flatten(2).transpose(1, 2)  # f n d
-        x = torch.cat([self.embeddings.class_embedding.expand(len(x), 1, -1), patches], dim=1)  # f 1+n d
+        x = torch.cat(
+            [self.embeddings.class_embedding.expand(len(x), 1, -1), patches], dim=1
+        )  # f 1+n d
         x = self.encoder(self.pre_layrnorm(x + self.embeddings.position_embedding.weight))
         return self.post_layernorm(x[:, 0])
 
@@ -45,7 +55,9 @@ class CLIP(CLIPTextModel):
         self.vision_model = CLIPVisionTransformer(vision)
         self.text_projection = nn.Linear(text["hidden_size"], width, bias=False)
         self.visual_projection = nn.Linear(vision["hidden_size"], width, bias=False)
-        self.logit_scale = nn.Parameter(torch.tensor(2.6592))  # log(1 / 0.07), where CLIP's training starts
+        self.logit_scale = nn.Parameter(
+            torch.tensor(2.6592)
+        )  # log(1 / 0.07), where CLIP's training starts
         self.image_size = vision["image_size"]
 
     def embed_pictures(self, pixels: Tensor) -> Tensor:
@@ -61,17 +73,30 @@ class CLIP(CLIPTextModel):
 def preprocess(frames: Tensor, size: int) -> Tensor:
     """Frames (f, 3, H, W) in [-1, 1] -> CLIP's input (f, 3, size, size), as transformers' CLIPImageProcessorPil."""
     h, w = frames.shape[2:]
-    new = (size * w // min(h, w), size * h // min(h, w))  # `size` is the short side; the long one is rounded down
+    new = (
+        size * w // min(h, w),
+        size * h // min(h, w),
+    )  # `size` is the short side; the long one is rounded down
     left, top = (new[0] - size) // 2, (new[1] - size) // 2
-    pictures = [np.asarray(Image.fromarray(p).resize(new, Image.Resampling.BICUBIC)) for p in to_uint8(frames)]
-    x = torch.from_numpy(np.stack(pictures))[:, top : top + size, left : left + size].permute(0, 3, 1, 2) / 255
+    pictures = [
+        np.asarray(Image.fromarray(p).resize(new, Image.Resampling.BICUBIC))
+        for p in to_uint8(frames)
+    ]
+    x = (
+        torch.from_numpy(np.stack(pictures))[:, top : top + size, left : left + size].permute(
+            0, 3, 1, 2
+        )
+        / 255
+    )
     return (x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
 
 
 def frame_consistency(vectors: Tensor, adjacent: bool = False) -> float:
     """Mean cosine of frames' CLIP vectors (f, p), in percent: over all pairs, or neighbours only; nan if f is 1."""
     i, j = torch.triu_indices(len(vectors), len(vectors), offset=1)  # i < j
-    cosines = F.cosine_similarity(vectors[i].double(), vectors[j].double()).float()  # so that a still has exactly 100
+    cosines = F.cosine_similarity(
+        vectors[i].double(), vectors[j].double()
+    ).float()  # so that a still has exactly 100
     return 100 * cosines[(j == i + 1) | (not adjacent)].mean().item()
 
 

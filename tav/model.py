@@ -36,7 +36,9 @@ class StableDiffusion:
     path: str  # where it came from, as the user named it
     hash: str  # sha256 of the weights' bytes, and of what the configs say
     size: int  # pixels along a side, as the UNet was trained
-    defaults: dict = field(default_factory=dict)  # the weights' own settings: frames, steps, lr, examples ...
+    defaults: dict = field(
+        default_factory=dict
+    )  # the weights' own settings: frames, steps, lr, examples ...
 
     device = property(lambda self: self.unet.conv_in.weight.device)
     dtype = property(lambda self: self.unet.conv_in.weight.dtype)

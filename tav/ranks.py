@@ -6,7 +6,10 @@ import os
 import torch.distributed as dist
 from torch import Tensor
 
-RANK, RANKS = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))  # set by torchrun
+RANK, RANKS = (
+    int(os.environ.get("RANK", 0)),
+    int(os.environ.get("WORLD_SIZE", 1)),
+)  # set by torchrun
 
 
 def join(device: str) -> str:

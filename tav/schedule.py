@@ -31,13 +31,21 @@ class Schedule:
         set_alpha_to_one: bool = False,
     ):
         if beta_schedule not in ("scaled_linear", "linear"):
-            raise ValueError(f"unknown beta_schedule {beta_schedule!r}; known: scaled_linear, linear")
+            raise ValueError(
+                f"unknown beta_schedule {beta_schedule!r}; known: scaled_linear, linear"
+            )
         if prediction_type not in ("epsilon", "v_prediction"):
-            raise ValueError(f"unknown prediction_type {prediction_type!r}; known: epsilon, v_prediction")
+            raise ValueError(
+                f"unknown prediction_type {prediction_type!r}; known: epsilon, v_prediction"
+            )
         power = 0.5 if beta_schedule == "scaled_linear" else 1.0  # scaled: linear in sqrt(beta)
-        roots = torch.linspace(beta_start**power, beta_end**power, num_train_timesteps, dtype=torch.float32)
+        roots = torch.linspace(
+            beta_start**power, beta_end**power, num_train_timesteps, dtype=torch.float32
+        )
         self.betas = roots ** (1 / power)
-        self.alphas_cumprod = torch.cumprod(1 - self.betas, dim=0)  # Abar_t = prod_{s <= t} (1 - beta_s)
+        self.alphas_cumprod = torch.cumprod(
+            1 - self.betas, dim=0
+        )  # Abar_t = prod_{s <= t} (1 - beta_s)
         self.final_alpha_cumprod = torch.tensor(1.0) if set_alpha_to_one else self.alphas_cumprod[0]
         self.num_train_timesteps, self.steps_offset = num_train_timesteps, steps_offset
         self.prediction_type = prediction_type
@@ -45,7 +53,9 @@ class Schedule:
     def timesteps(self, steps: int) -> list[int]:
         """The DDIM grid, descending ("leading" in diffusers): 50 steps visit 981, 961, ..., 1. Below 0 is the end."""
         if not 1 <= steps <= self.num_train_timesteps - self.steps_offset:
-            raise ValueError(f"{steps} steps do not fit into a schedule of {self.num_train_timesteps}")
+            raise ValueError(
+                f"{steps} steps do not fit into a schedule of {self.num_train_timesteps}"
+            )
         stride = self.num_train_timesteps // steps
         return [i * stride + self.steps_offset for i in range(steps)][::-1]
 
@@ -61,7 +71,9 @@ class Schedule:
         a = self._alpha(t, x0)
         return a.sqrt() * noise - (1 - a).sqrt() * x0
 
-    def to_x0_and_noise(self, prediction: Tensor, x: Tensor, t: int | Tensor, level=None) -> tuple[Tensor, Tensor]:
+    def to_x0_and_noise(
+        self, prediction: Tensor, x: Tensor, t: int | Tensor, level=None
+    ) -> tuple[Tensor, Tensor]:
         """x_0 and e, from the UNet's answer for t about latents x, which are at `level` (by default t).
 
         Two equations in two unknowns: x = sqrt(a_x) x_0 + sqrt(1 - a_x) e, and prediction = e or
@@ -74,13 +86,17 @@ class Schedule:
         x0 = (a.sqrt() * x - (1 - a_x).sqrt() * prediction) / c
         return x0, ((1 - a).sqrt() * x + a_x.sqrt() * prediction) / c
 
-    def ddim_step(self, prediction: Tensor, x: Tensor, t: int | Tensor, previous: int | Tensor) -> Tensor:
+    def ddim_step(
+        self, prediction: Tensor, x: Tensor, t: int | Tensor, previous: int | Tensor
+    ) -> Tensor:
         """From x_t down to level `previous` (t minus the stride; below 0 is the end): DDIM, equation 12, sigma 0."""
         x0, noise = self.to_x0_and_noise(prediction, x, t)
         a_prev = self._alpha(previous, x)
         return a_prev.sqrt() * x0 + (1 - a_prev).sqrt() * noise
 
-    def ddim_invert_step(self, prediction: Tensor, x: Tensor, t: int | Tensor, previous: int | Tensor) -> Tensor:
+    def ddim_invert_step(
+        self, prediction: Tensor, x: Tensor, t: int | Tensor, previous: int | Tensor
+    ) -> Tensor:
         """From level `previous` up to t: undoes `ddim_step`, given the same prediction.
 
         As published, the UNet is asked about x, which still sits at `previous`, but told t. That it would answer the
@@ -90,7 +106,9 @@ class Schedule:
         a = self._alpha(t, x)
         return a.sqrt() * x0 + (1 - a).sqrt() * noise
 
-    def ddpm_step(self, prediction: Tensor, x: Tensor, t: int, previous: int, noise: Tensor) -> Tensor:
+    def ddpm_step(
+        self, prediction: Tensor, x: Tensor, t: int, previous: int, noise: Tensor
+    ) -> Tensor:
         """From x_t down to `previous` with fresh unit noise: DDPM, equations 6 and 7, for any stride.
 
         The variance is the posterior's, the smaller of the paper's two. Below 0 Abar is 1: the last step adds no noise.
@@ -98,7 +116,9 @@ class Schedule:
         x0, _ = self.to_x0_and_noise(prediction, x, t)
         a, a_prev = self._alpha(t, x), self._alpha(previous, x, final=torch.tensor(1.0))
         beta = 1 - a / a_prev  # the betas between the two, as one
-        mean = (a_prev.sqrt() * beta * x0 + (1 - beta).sqrt() * (1 - a_prev) * x) / (1 - a)  # equation 7
+        mean = (a_prev.sqrt() * beta * x0 + (1 - beta).sqrt() * (1 - a_prev) * x) / (
+            1 - a
+        )  # equation 7
         variance = (1 - a_prev) / (1 - a) * beta
         return mean + variance.sqrt() * noise
 
@@ -106,4 +126,6 @@ class Schedule:
         """Abar_t as (b or 1, 1, 1, 1) on the device of x; for t below 0, `final`."""
         final = self.final_alpha_cumprod if final is None else final
         t = torch.as_tensor(t, device=x.device).reshape(-1, 1, 1, 1)
-        return torch.where(t < 0, final.to(x.device), self.alphas_cumprod.to(x.device)[t.clamp(min=0)])
+        return torch.where(
+            t < 0, final.to(x.device), self.alphas_cumprod.to(x.device)[t.clamp(min=0)]
+        )

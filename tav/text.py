@@ -20,7 +20,9 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 LENGTH = 77  # CLIP's context length, where a folder names none
 
 # A word for CLIP (openai/CLIP, `SimpleTokenizer`): a special token, an English ending, letters, one digit, others.
-WORD = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+WORD = (
+    r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+)
 
 
 class Tokenizer:
@@ -30,13 +32,23 @@ class Tokenizer:
     `length`. SD 1 pads with the end token, 2 with "!", which then has the padding's id in a prompt too ("wow!").
     """
 
-    def __init__(self, vocab: dict[str, int], merges: list[tuple[str, str]], length: int = LENGTH, pad: str = END):
+    def __init__(
+        self,
+        vocab: dict[str, int],
+        merges: list[tuple[str, str]],
+        length: int = LENGTH,
+        pad: str = END,
+    ):
         if missing := {START, END, pad} - vocab.keys():
             raise ValueError(f"the vocabulary lacks {', '.join(sorted(missing))}")
         bpe = BPETokenizer(models.BPE(vocab, merges, unk_token=END, end_of_word_suffix="</w>"))
         one_blank = normalizers.Replace(Regex(r"\s+"), " ")
-        bpe.normalizer = normalizers.Sequence([normalizers.NFC(), one_blank, normalizers.Lowercase()])
-        words = pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True)  # removed: what is no word
+        bpe.normalizer = normalizers.Sequence(
+            [normalizers.NFC(), one_blank, normalizers.Lowercase()]
+        )
+        words = pre_tokenizers.Split(
+            Regex(WORD), behavior="removed", invert=True
+        )  # removed: what is no word
         in_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
         bpe.pre_tokenizer = pre_tokenizers.Sequence([words, in_bytes])
         bpe.add_special_tokens([START, END, pad])
@@ -60,7 +72,9 @@ class Tokenizer:
 
     def __call__(self, prompts: str | list[str]) -> Tensor:
         """Token ids (b, l). Warns with the words that did not fit when a prompt is too long."""
-        rows = [self._fit(prompt) for prompt in ([prompts] if isinstance(prompts, str) else prompts)]
+        rows = [
+            self._fit(prompt) for prompt in ([prompts] if isinstance(prompts, str) else prompts)
+        ]
         return torch.tensor([row + [self.pad] * (self.length - len(row)) for row in rows])
 
     def pieces(self, prompt: str) -> list[str]:
@@ -70,7 +84,9 @@ class Tokenizer:
     def _fit(self, prompt: str) -> list[int]:
         encoding, room = self.bpe.encode(prompt, add_special_tokens=False), self.length - 2
         if len(encoding.ids) > room:
-            first = encoding.word_ids.index(encoding.word_ids[room])  # a word cut in the middle counts as cut
+            first = encoding.word_ids.index(
+                encoding.word_ids[room]
+            )  # a word cut in the middle counts as cut
             cut = " ".join(prompt[encoding.offsets[first][0] :].split())
             message = f'the prompt has {len(encoding.ids)} tokens and the text encoder reads {room}; cut: "{cut}"'
             warnings.warn(message, stacklevel=3)
@@ -88,7 +104,9 @@ class CLIPAttention(nn.Module):
     def __init__(self, dim: int, heads: int, causal: bool):
         super().__init__()
         self.heads, self.causal = heads, causal
-        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(dim, dim) for _ in range(4))
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (
+            nn.Linear(dim, dim) for _ in range(4)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = self.q_proj(x), self.k_proj(x), self.v_proj(x)
@@ -116,7 +134,9 @@ class CLIPEncoder(nn.Sequential):
 
     def __init__(self, layers: int, dim: int, hidden: int, heads: int, act: str, causal: bool):
         super().__init__()
-        self.layers = nn.Sequential(*(CLIPLayer(dim, hidden, heads, act, causal) for _ in range(layers)))
+        self.layers = nn.Sequential(
+            *(CLIPLayer(dim, hidden, heads, act, causal) for _ in range(layers))
+        )
 
 
 class CLIPTextModel(nn.Module):

@@ -22,7 +22,15 @@ class Tuning:
     in fp32 (`masters`); a UNet in half precision gets a rounded copy after each step, and in fp16 the loss is scaled.
     """
 
-    def __init__(self, model: StableDiffusion, posterior: Posterior, text: Tensor, lr: float, seed: int, memory="auto"):
+    def __init__(
+        self,
+        model: StableDiffusion,
+        posterior: Posterior,
+        text: Tensor,
+        lr: float,
+        seed: int,
+        memory="auto",
+    ):
         self.posterior, self.text, self.schedule = posterior, text, model.schedule
         self.seed, self.losses = seed, []
         with torch.random.fork_rng(devices=[]):
@@ -31,23 +39,31 @@ class Tuning:
         for level in (m for m in self.unet.modules() if isinstance(m, Level)):
             level.checkpointing = memory == "low" or memory == "auto" and self.is_large()
         self.parameters = trainable(self.unet)
-        self.masters = {name: nn.Parameter(p.detach().float()) for name, p in self.parameters.items()}
+        self.masters = {
+            name: nn.Parameter(p.detach().float()) for name, p in self.parameters.items()
+        }
         self.optimizer = torch.optim.AdamW(self.masters.values(), lr, weight_decay=1e-2, fused=True)
         self.scale = 2.0**14 if text.dtype == torch.float16 else 1.0
 
     def is_large(self) -> bool:
         """Whether a step would keep over 8 GB for its backward pass, or half of a GPU's free memory (lesson 13)."""
         steps = len(self.unet.down_blocks[0].resnets) + len(self.unet.up_blocks[-1].resnets)
-        maps = 78 * steps * self.unet.conv_in.out_channels  # at full size; counted for SD 1.4 and the miniature
+        maps = (
+            78 * steps * self.unet.conv_in.out_channels
+        )  # at full size; counted for SD 1.4 and the miniature
         free = torch.cuda.mem_get_info(self.text.device)[0] if self.text.is_cuda else 16e9
         return maps * self.posterior.mean[:, 0].numel() * self.text.itemsize > min(8e9, free / 2)
 
     def loss(self) -> Tensor:
         """The loss of the next step. Unsuitable, with nothing changed, if it is not finite."""
-        generator = torch.Generator().manual_seed(1_000_003 * (self.seed * RANKS + RANK) + len(self.losses))
+        generator = torch.Generator().manual_seed(
+            1_000_003 * (self.seed * RANKS + RANK) + len(self.losses)
+        )
         x0 = self.posterior.sample(generator)  # f c h w
         noise = torch.randn(x0.shape, generator=generator).to(x0.device)
-        t = torch.randint(self.schedule.num_train_timesteps, (1,), generator=generator).to(x0.device)
+        t = torch.randint(self.schedule.num_train_timesteps, (1,), generator=generator).to(
+            x0.device
+        )
         noisy = self.schedule.add_noise(x0, noise, t).to(self.text.dtype)
         prediction = self.unet(noisy, t, self.text, frames=len(x0)).float()
         loss = F.mse_loss(prediction, self.schedule.target(x0, noise, t))
@@ -82,7 +98,10 @@ class Tuning:
 
     def state(self) -> dict[str, Tensor]:
         """Everything that the next step depends on, as tensors by name."""
-        tensors = {"losses": torch.tensor(self.losses, dtype=torch.float64), "scale": torch.tensor(self.scale)}
+        tensors = {
+            "losses": torch.tensor(self.losses, dtype=torch.float64),
+            "scale": torch.tensor(self.scale),
+        }
         for name, master in self.masters.items():
             for key, value in {"weight": master.detach(), **self.optimizer.state[master]}.items():
                 tensors[f"{key}/{name}"] = value
@@ -91,12 +110,16 @@ class Tuning:
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Continue from a `state()`."""
         self.losses, scale, moments = tensors["losses"].tolist(), tensors["scale"].item(), {}
-        self.scale = scale if 1 not in (scale, self.scale) else self.scale  # fp16's is not for other dtypes
+        self.scale = (
+            scale if 1 not in (scale, self.scale) else self.scale
+        )  # fp16's is not for other dtypes
         for i, name in enumerate(self.masters):
             self.masters[name].data.copy_(tensors[f"weight/{name}"])
             self.parameters[name].data.copy_(tensors[f"weight/{name}"])
             if f"step/{name}" in tensors:
-                moments[i] = {key: tensors[f"{key}/{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+                moments[i] = {
+                    key: tensors[f"{key}/{name}"] for key in ("step", "exp_avg", "exp_avg_sq")
+                }
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
 
 
@@ -110,7 +133,9 @@ def encoded(model: StableDiffusion, frames: Tensor, progress=iter) -> Posterior:
     return encode(model.vae, progress(frames))
 
 
-def load_tuned(unet: UNet2DConditionModel, tensors: dict[str, Tensor], origin: str) -> UNet2DConditionModel:
+def load_tuned(
+    unet: UNet2DConditionModel, tensors: dict[str, Tensor], origin: str
+) -> UNet2DConditionModel:
     """Inflate `unet` and put tuned weights into it. Unsuitable if they are not its trained set."""
     parameters = trainable(inflate(unet))
     if {n: p.shape for n, p in parameters.items()} != {n: t.shape for n, t in tensors.items()}:
@@ -119,7 +144,9 @@ def load_tuned(unet: UNet2DConditionModel, tensors: dict[str, Tensor], origin: s
     return unet.requires_grad_(False)
 
 
-def tune(model, frames: Tensor, prompt: str, steps=None, lr=None, seed=0, progress=iter) -> list[float]:
+def tune(
+    model, frames: Tensor, prompt: str, steps=None, lr=None, seed=0, progress=iter
+) -> list[float]:
     """Tune `model.unet`, in place, on the clip `frames` (f, 3, H, W) and its caption; returns the losses.
 
     Steps and learning rate are those of `model.recipe` unless given. tune.py adds a run folder.

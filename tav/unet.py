@@ -22,7 +22,9 @@ def timestep_embedding(t: Tensor, dim: int) -> Tensor:
     """Timesteps t (b,) as (b, dim) in fp32: [cos(t w_k), sin(t w_k)], w_k = 10000^(-k / (dim/2))."""
     k = torch.arange(dim // 2, device=t.device, dtype=torch.float32)
     angles = t[:, None].float() * torch.exp(-math.log(10000) * k / (dim // 2))
-    return torch.cat([angles.cos(), angles.sin()], dim=-1)  # `flip_sin_to_cos`; above, `downscale_freq_shift` is 0
+    return torch.cat(
+        [angles.cos(), angles.sin()], dim=-1
+    )  # `flip_sin_to_cos`; above, `downscale_freq_shift` is 0
 
 
 class Shared(NamedTuple):
@@ -65,7 +67,9 @@ class BasicTransformerBlock(nn.Module):
 
     def cross_attention(self, x: Tensor, text: Tensor) -> Tensor:
         """Every token of every frame asks the one prompt: keys and values are made once, not per frame."""
-        return self.attn2(x.reshape(len(text), -1, x.shape[-1]), text).view_as(x)  # b f*n d, and back
+        return self.attn2(x.reshape(len(text), -1, x.shape[-1]), text).view_as(
+            x
+        )  # b f*n d, and back
 
 
 class Transformer2DModel(nn.Module):
@@ -74,8 +78,12 @@ class Transformer2DModel(nn.Module):
     def __init__(self, channels: int, heads: int, net: Shared):
         super().__init__()
         self.norm = nn.GroupNorm(net.groups, channels, eps=1e-6)
-        self.proj_in = nn.Linear(channels, channels)  # in SD 1's files a 1x1 convolution: the same arithmetic
-        self.transformer_blocks = nn.ModuleList([BasicTransformerBlock(channels, heads, net.context_dim)])
+        self.proj_in = nn.Linear(
+            channels, channels
+        )  # in SD 1's files a 1x1 convolution: the same arithmetic
+        self.transformer_blocks = nn.ModuleList(
+            [BasicTransformerBlock(channels, heads, net.context_dim)]
+        )
         self.proj_out = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor, text: Tensor, frames: int = 1) -> Tensor:
@@ -87,13 +95,21 @@ class Transformer2DModel(nn.Module):
 class Level(nn.Module):
     """ResNet blocks of one resolution, with `widths` input channels, and, unless `heads` is None, transformers."""
 
-    checkpointing = False  # whether a step keeps only its input, and is done once more for the backward pass
+    checkpointing = (
+        False  # whether a step keeps only its input, and is done once more for the backward pass
+    )
 
-    def __init__(self, widths: list[int], channels: int, heads: int | None, attentions: int, net: Shared):
+    def __init__(
+        self, widths: list[int], channels: int, heads: int | None, attentions: int, net: Shared
+    ):
         super().__init__()
-        self.resnets = nn.ModuleList([ResnetBlock2D(c, channels, net.groups, EPS, net.time_dim) for c in widths])
+        self.resnets = nn.ModuleList(
+            [ResnetBlock2D(c, channels, net.groups, EPS, net.time_dim) for c in widths]
+        )
         transformers = attentions if heads else 0
-        self.attentions = nn.ModuleList([Transformer2DModel(channels, heads, net) for _ in range(transformers)])
+        self.attentions = nn.ModuleList(
+            [Transformer2DModel(channels, heads, net) for _ in range(transformers)]
+        )
 
     def step(self, i: int, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
         def run(x: Tensor) -> Tensor:
@@ -111,11 +127,21 @@ class Level(nn.Module):
 class DownBlock(Level):
     """One resolution on the way down, then half of it. Every feature map on the way joins the list of skips."""
 
-    def __init__(self, in_channels: int, channels: int, layers: int, down: bool, heads: int | None, net: Shared):
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int,
+        layers: int,
+        down: bool,
+        heads: int | None,
+        net: Shared,
+    ):
         super().__init__([in_channels] + [channels] * (layers - 1), channels, heads, layers, net)
         self.downsamplers = nn.ModuleList([Downsample2D(channels, padding=1)] if down else [])
 
-    def forward(self, x: Tensor, skips: list[Tensor], time: Tensor, text: Tensor, frames: int) -> Tensor:
+    def forward(
+        self, x: Tensor, skips: list[Tensor], time: Tensor, text: Tensor, frames: int
+    ) -> Tensor:
         for i in range(len(self.resnets)):
             x = self.step(i, x, time, text, frames)
             skips.append(x)
@@ -128,12 +154,22 @@ class DownBlock(Level):
 class UpBlock(Level):
     """One resolution on the way up, whose ResNet blocks each take the last skip; then twice the resolution."""
 
-    def __init__(self, in_channels: int, channels: int, taken: list[int], up: bool, heads: int | None, net: Shared):
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int,
+        taken: list[int],
+        up: bool,
+        heads: int | None,
+        net: Shared,
+    ):
         widths = [in_channels] + [channels] * (len(taken) - 1)
         super().__init__([w + t for w, t in zip(widths, taken)], channels, heads, len(taken), net)
         self.upsamplers = nn.ModuleList([Upsample2D(channels)] if up else [])
 
-    def forward(self, x: Tensor, skips: list[Tensor], time: Tensor, text: Tensor, frames: int) -> Tensor:
+    def forward(
+        self, x: Tensor, skips: list[Tensor], time: Tensor, text: Tensor, frames: int
+    ) -> Tensor:
         for i in range(len(self.resnets)):
             x = self.step(i, torch.cat([x, skips.pop()], dim=1), time, text, frames)
         for upsample in self.upsamplers:
@@ -160,7 +196,9 @@ class UNet2DConditionModel(nn.Module):
         super().__init__()
         width, last = block_out_channels[0], len(block_out_channels) - 1
         net = Shared(norm_num_groups, 4 * width, cross_attention_dim)
-        levels = list(enumerate(zip(block_out_channels, [h if a else None for h, a in zip(heads, attentive)])))
+        levels = list(
+            enumerate(zip(block_out_channels, [h if a else None for h, a in zip(heads, attentive)]))
+        )
         self.time_embedding = TimestepEmbedding(width, net.time_dim)
         self.conv_in = nn.Conv2d(4, width, 3, padding=1)
         skips = [width]
@@ -169,7 +207,9 @@ class UNet2DConditionModel(nn.Module):
             self.down_blocks.append(DownBlock(width, c, layers_per_block, i < last, h, net))
             skips += [c] * (layers_per_block + (i < last))
             width = c
-        self.mid_block = Level([width] * 2, width, heads[-1], 1, net)  # ResNet block, transformer, ResNet block
+        self.mid_block = Level(
+            [width] * 2, width, heads[-1], 1, net
+        )  # ResNet block, transformer, ResNet block
         self.up_blocks = nn.ModuleList()
         for i, (c, h) in reversed(levels):
             taken = [skips.pop() for _ in range(layers_per_block + 1)]

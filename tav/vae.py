@@ -24,7 +24,9 @@ class Posterior:
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         """mean + std * noise, (b, z, h, w); the noise is drawn on the generator's own device."""
-        noise = torch.randn(self.mean.shape, generator=generator, device=(generator or self.mean).device)
+        noise = torch.randn(
+            self.mean.shape, generator=generator, device=(generator or self.mean).device
+        )
         return self.mean + self.std * noise.to(self.mean)
 
 
@@ -45,7 +47,9 @@ class MidBlock(nn.Module):
 
     def __init__(self, channels: int, groups: int):
         super().__init__()
-        self.resnets = nn.ModuleList([ResnetBlock2D(channels, channels, groups, EPS) for _ in range(2)])
+        self.resnets = nn.ModuleList(
+            [ResnetBlock2D(channels, channels, groups, EPS) for _ in range(2)]
+        )
         self.attentions = nn.ModuleList([SpatialAttention(channels, groups)])
 
     def forward(self, x: Tensor) -> Tensor:
@@ -55,7 +59,9 @@ class MidBlock(nn.Module):
 class Stage(nn.Sequential):
     """ResNet blocks at one resolution, then a change of it ("down", "up" or None)."""
 
-    def __init__(self, in_channels: int, out_channels: int, layers: int, groups: int, change: str | None):
+    def __init__(
+        self, in_channels: int, out_channels: int, layers: int, groups: int, change: str | None
+    ):
         super().__init__()
         widths = [in_channels] + [out_channels] * (layers - 1)
         self.resnets = nn.Sequential(*(ResnetBlock2D(c, out_channels, groups, EPS) for c in widths))
@@ -69,7 +75,9 @@ def stages(channels: list[int], layers: int, groups: int, change: str) -> nn.Seq
     """A stage for each width; the last one keeps its resolution."""
     changes = [change] * (len(channels) - 1) + [None]
     pairs = zip([channels[0], *channels], channels, changes)
-    return nn.Sequential(*(Stage(before, width, layers, groups, change) for before, width, change in pairs))
+    return nn.Sequential(
+        *(Stage(before, width, layers, groups, change) for before, width, change in pairs)
+    )
 
 
 class Encoder(nn.Sequential):  # which calls its parts in the order in which they are set
@@ -105,7 +113,13 @@ class AutoencoderKL(nn.Module):
     `scaling_factor`, 1 over the standard deviation of its training latents, gives them the schedule's variance of 1.
     """
 
-    def __init__(self, block_out_channels: list, layers_per_block: int, norm_num_groups: int, scaling_factor: float):
+    def __init__(
+        self,
+        block_out_channels: list,
+        layers_per_block: int,
+        norm_num_groups: int,
+        scaling_factor: float,
+    ):
         super().__init__()
         self.encoder = Encoder(block_out_channels, layers_per_block, norm_num_groups)
         self.decoder = Decoder(block_out_channels, layers_per_block, norm_num_groups)
@@ -129,13 +143,17 @@ class AutoencoderKL(nn.Module):
 def encode(vae: AutoencoderKL, frames: Tensor) -> Posterior:
     """Frames (f, 3, H, W) in [-1, 1] -> the posterior of their latents (f, z, h, w) in fp32, frame by frame."""
     parts = [vae.encode(frame[None].to(vae.quant_conv.weight)) for frame in frames]
-    return Posterior(torch.cat([p.mean for p in parts]).float(), torch.cat([p.std for p in parts]).float())
+    return Posterior(
+        torch.cat([p.mean for p in parts]).float(), torch.cat([p.std for p in parts]).float()
+    )
 
 
 @torch.no_grad()
 def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
     """Latents (f, z, h, w) -> frames (f, 3, H, W) in [-1, 1], fp32 on the CPU, frame by frame."""
-    frames = [vae.decode(latent[None].to(vae.quant_conv.weight)).float().cpu() for latent in latents]
+    frames = [
+        vae.decode(latent[None].to(vae.quant_conv.weight)).float().cpu() for latent in latents
+    ]
     return torch.cat(frames).clamp(-1, 1)
 
 

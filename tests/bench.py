@@ -60,7 +60,9 @@ class Ours:
         self.args = args
         big, dtype = args.size == "sd14", DTYPES[args.dtype]
         with torch.device(args.device):
-            unet = UNet2DConditionModel(**(SD14_UNET if big else UNET)).to(dtype).requires_grad_(False)
+            unet = (
+                UNet2DConditionModel(**(SD14_UNET if big else UNET)).to(dtype).requires_grad_(False)
+            )
             vae = sd14.VAE if big else VAE | {"scaling_factor": 0.18215}
             self.vae = AutoencoderKL(**vae).to(dtype).requires_grad_(False)
             text = CLIPTextModel(**TEXT | {"vocab_size": 8})  # not used: states are random
@@ -117,7 +119,9 @@ class Floor:
 
     def tune(self) -> None:
         noise = torch.randn_like(self.latents)
-        loss = F.mse_loss(self.predict(self.latents + noise, self.text[:1].repeat(len(noise), 1, 1)), noise)
+        loss = F.mse_loss(
+            self.predict(self.latents + noise, self.text[:1].repeat(len(noise), 1, 1)), noise
+        )
         loss.backward()
         for p, master in zip(self.trained, self.masters):
             master.grad, p.grad = p.grad.float(), None
@@ -133,7 +137,9 @@ class Floor:
 
     @torch.no_grad()
     def sample(self) -> None:
-        self.predict(torch.cat([self.latents] * 2), self.text.repeat_interleave(len(self.latents), 0))
+        self.predict(
+            torch.cat([self.latents] * 2), self.text.repeat_interleave(len(self.latents), 0)
+        )
 
     @torch.no_grad()
     def encode(self) -> None:
@@ -182,7 +188,9 @@ def seconds(work: Callable[[], None], device: str) -> float:
 def flops(work: Callable[[], None]) -> int:
     """The operations of `work`, attention on the CPU included, which PyTorch's counter leaves out."""
     own = {
-        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: lambda q, k, v, *_, **__: sdpa_flop_count(q, k, v),
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: lambda q, k, v, *_, **__: (
+            sdpa_flop_count(q, k, v)
+        ),
         torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: lambda grad, q, k, v, *_, **__: (
             sdpa_backward_flop_count(grad, q, k, v)
         ),
@@ -210,14 +218,23 @@ def compare(contenders: dict, args) -> None:
     """Medians of `repeat` rounds in which the contenders and a matrix product take turns, after one to warm up."""
     n = 8192 if args.device.startswith("cuda") else 2048
     a, b = torch.randn(2, n, n, device=args.device).to(DTYPES[args.dtype])
-    print(f"{'':14}" + "".join(f"{name:>12}" for name in contenders) + f"{'ratio':>8}{'of a matrix product':>22}")
+    print(
+        f"{'':14}"
+        + "".join(f"{name:>12}" for name in contenders)
+        + f"{'ratio':>8}{'of a matrix product':>22}"
+    )
     for what in args.only:
         works = [getattr(contender, what) for contender in contenders.values()] + [lambda: a @ b]
         rounds = [[seconds(work, args.device) for work in works] for _ in range(args.repeat + 1)]
         *medians, product = map(statistics.median, zip(*rounds[1:]))
         ratio = f"{medians[0] / medians[1]:8.2f}" if len(medians) > 1 else " " * 8
-        share = "" if what == "load" else f"{flops(works[0]) / medians[0] * product / (2 * n**3):22.0%}"
-        print(f"{what:14}" + "".join(f"{1000 * m:9.1f} ms" for m in medians) + ratio + share, flush=True)
+        share = (
+            "" if what == "load" else f"{flops(works[0]) / medians[0] * product / (2 * n**3):22.0%}"
+        )
+        print(
+            f"{what:14}" + "".join(f"{1000 * m:9.1f} ms" for m in medians) + ratio + share,
+            flush=True,
+        )
 
 
 def peak_of(kind: str, args) -> None:
@@ -228,7 +245,11 @@ def peak_of(kind: str, args) -> None:
     before = torch.cuda.memory_allocated() if cuda else resident()
     for _ in range(2):
         contender.tune()
-    peak = torch.cuda.max_memory_allocated() if cuda else 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = (
+        torch.cuda.max_memory_allocated()
+        if cuda
+        else 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    )
     print((peak - before) / 1e6, peak / 1e6)
 
 
@@ -242,11 +263,15 @@ def profile(ours: Ours) -> None:
         getattr(ours, what)()
         with torch.profiler.profile() as profiler:
             getattr(ours, what)()
-        print(f"\n{what}\n{profiler.key_averages().table(sort_by='self_cpu_time_total', row_limit=10)}")
+        print(
+            f"\n{what}\n{profiler.key_averages().table(sort_by='self_cpu_time_total', row_limit=10)}"
+        )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--size", choices=["mini", "sd14"], default="mini")
     parser.add_argument("--frames", type=int)
     parser.add_argument("--pixels", type=int)
@@ -281,10 +306,18 @@ def main() -> None:
     if args.memory:
         for kind in kinds:
             own = [sys.executable, __file__, *sys.argv[1:], "--peak-of", kind]
-            above, peak = map(float, subprocess.run(own, check=True, capture_output=True, text=True).stdout.split())
-            print(f"tuning step, {kind}: {above:,.0f} MB above the weights, {peak:,.0f} MB in all", flush=True)
+            above, peak = map(
+                float,
+                subprocess.run(own, check=True, capture_output=True, text=True).stdout.split(),
+            )
+            print(
+                f"tuning step, {kind}: {above:,.0f} MB above the weights, {peak:,.0f} MB in all",
+                flush=True,
+            )
         return None
-    resolve(args.device, args.dtype)  # as the commands do: the C library keeps freed memory, for both contenders
+    resolve(
+        args.device, args.dtype
+    )  # as the commands do: the C library keeps freed memory, for both contenders
     contenders = {name: kind(args) for name, kind in kinds.items()}
     if args.profile:
         return profile(contenders["ours"])

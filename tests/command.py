@@ -78,7 +78,11 @@ def tree(folder: Path) -> dict[str, tuple]:
     found = {}
     for path in sorted(folder.rglob("*")):
         content = path.read_bytes() if path.is_file() else b""
-        found[str(path.relative_to(folder))] = (path.is_dir(), len(content), sha256(content).hexdigest())
+        found[str(path.relative_to(folder))] = (
+            path.is_dir(),
+            len(content),
+            sha256(content).hexdigest(),
+        )
     return found
 
 

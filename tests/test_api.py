@@ -17,7 +17,12 @@ import tav
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-TINY = {"clip.mp4": "clip.gif", "frames=8": "frames=2", "steps=100": "steps=2", "steps=50": "steps=2"}
+TINY = {
+    "clip.mp4": "clip.gif",
+    "frames=8": "frames=2",
+    "steps=100": "steps=2",
+    "steps=50": "steps=2",
+}
 
 
 def test_the_lines_in_the_readme_run(tmp_path, monkeypatch):
@@ -48,6 +53,8 @@ CORE = sorted(set((ROOT / "tav").glob("*.py")) - {ROOT / "tav" / "__init__.py"})
 def test_the_core_knows_neither_the_machinery_nor_the_command_line(file):
     text = file.read_text(encoding="utf-8")
     nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)]
-    own = [(node.module or "").split(".")[0] for node in nodes if node.level]  # `from .io.files import ...`
+    own = [
+        (node.module or "").split(".")[0] for node in nodes if node.level
+    ]  # `from .io.files import ...`
     assert "io" not in own and "tav" not in [node.module for node in nodes]
     assert not re.findall(r"--[a-z]+", text)

@@ -209,18 +209,35 @@ AFTER = {
 
 # The same, where what is wrong is not a file: (script, what to patch, arguments, words).
 AROUND = {
-    "tune on a full disk": (tune, full, [*SHORT, "--out", "new"], "run.json: cannot be written, No space left"),
+    "tune on a full disk": (
+        tune,
+        full,
+        [*SHORT, "--out", "new"],
+        "run.json: cannot be written, No space left",
+    ),
     "resume on a full disk": (tune, full, RESUME, "run.json: cannot be written, No space left"),
     "sample on a full disk": (sample, full, QUICK, "cannot be written, No space left"),
-    "sample in a busy folder": (sample, busy, QUICK, "run: another process is working in this run folder"),
-    "resume in a busy folder": (tune, busy, RESUME, "run: another process is working in this run folder"),
+    "sample in a busy folder": (
+        sample,
+        busy,
+        QUICK,
+        "run: another process is working in this run folder",
+    ),
+    "resume in a busy folder": (
+        tune,
+        busy,
+        RESUME,
+        "run: another process is working in this run folder",
+    ),
 }
 
 
 def check(script, place: Path, arguments: list[str], words: str) -> None:
     before = tree(place)
     done = call(script, *arguments, folder=place)
-    assert done.err.startswith("error: ") and done.err.endswith("\n") and done.err.count("\n") == 1, done
+    assert (
+        done.err.startswith("error: ") and done.err.endswith("\n") and done.err.count("\n") == 1
+    ), done
     assert words in done.err
     assert (done.status, done.out) == (2, "")
     assert tree(place) == before
@@ -251,7 +268,10 @@ def test_a_mistake_around_a_run(case, place, done, monkeypatch):
 
 @pytest.mark.parametrize(
     "script, arguments, words",
-    [("tune.py", ["none.mp4", A_MAN], "none.mp4: no such file"), ("sample.py", RUN, "run: not a run folder")],
+    [
+        ("tune.py", ["none.mp4", A_MAN], "none.mp4: no such file"),
+        ("sample.py", RUN, "run: not a run folder"),
+    ],
 )
 def test_the_real_processes_do_the_same(script, arguments, words, place):
     before = tree(place)

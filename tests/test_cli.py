@@ -81,24 +81,45 @@ def test_a_run_folder_holds_what_it_should(done, weights):
         "stride": 2,
         "size": 16,
     }
-    given |= {"steps": 3, "start": 0, "stretch": False, "seed": 0, "lr": 3e-5, "device": settings["device"]}
-    given |= {"dtype": "fp32", "weights_hash": tav.load(weights).hash, "seconds": settings["seconds"]}
+    given |= {
+        "steps": 3,
+        "start": 0,
+        "stretch": False,
+        "seed": 0,
+        "lr": 3e-5,
+        "device": settings["device"],
+    }
+    given |= {
+        "dtype": "fp32",
+        "weights_hash": tav.load(weights).hash,
+        "seconds": settings["seconds"],
+    }
     given |= {"memory": "auto"}
-    versions = {"tav": tav.__version__, "torch": torch.__version__, "python": sys.version.split()[0]}
+    versions = {
+        "tav": tav.__version__,
+        "torch": torch.__version__,
+        "python": sys.version.split()[0],
+    }
     assert settings == given | versions
     assert 0 < settings["seconds"] < 100
 
     tensors = load_file(done / "run" / "tuned.safetensors")
-    assert {n: t.shape for n, t in tensors.items()} == {n: p.shape for n, p in trainable(inflated(weights)).items()}
+    assert {n: t.shape for n, t in tensors.items()} == {
+        n: p.shape for n, p in trainable(inflated(weights)).items()
+    }
     assert (done / "run" / "loss.csv").read_text().splitlines()[0] == "step,loss"
-    assert [line.split(",")[0] for line in (done / "run" / "loss.csv").read_text().splitlines()[1:]] == ["0", "1", "2"]
+    assert [
+        line.split(",")[0] for line in (done / "run" / "loss.csv").read_text().splitlines()[1:]
+    ] == ["0", "1", "2"]
     assert Image.open(done / "run" / "loss.png").size == (640, 320)
 
     names = {"1-a-panda-skiing", "2", "comparison"}  # a file name can be told from any prompt
     files = {f"{name}.{kind}" for name in names for kind in ("gif", "mp4")} | {"comparison.png"}
     assert {path.name for path in (done / "run" / "samples").iterdir()} == files
     video, fps = tav.read_clip(done / "run" / "samples" / "1-a-panda-skiing.gif")
-    assert video.shape == (2, 3, 16, 16) and fps == pytest.approx(5, rel=0.05)  # 10 a second, every other one
+    assert video.shape == (2, 3, 16, 16) and fps == pytest.approx(
+        5, rel=0.05
+    )  # 10 a second, every other one
     assert tav.read_clip(done / "run" / "samples" / "comparison.mp4")[0].shape[3] > 3 * 256
     hidden = {path.name for path in (done / "run").rglob(".*")}
     assert hidden <= {".lock"}
@@ -115,24 +136,42 @@ def test_the_loss_picture_shows_every_loss_and_their_mean(tmp_path):
         assert len((tmp_path / "loss.csv").read_text().splitlines()) == 1 + len(losses)
         pixels = np.asarray(Image.open(tmp_path / "loss.png"))[20:]
         assert ((pixels != 255).any(axis=2).sum() > 0) == bool(losses)
-    dots, means = ((pixels[:, 200:] == colour).all(axis=2).any(axis=1) for colour in [(192, 192, 192), (65, 105, 225)])
-    assert dots[:12].any() and dots[150:160].any() and not dots[12:150].any()  # at the top and half way down
-    assert means[70:90].any() and not means[:70].any() and not means[90:].any()  # in between: silver, royal blue
+    dots, means = (
+        (pixels[:, 200:] == colour).all(axis=2).any(axis=1)
+        for colour in [(192, 192, 192), (65, 105, 225)]
+    )
+    assert (
+        dots[:12].any() and dots[150:160].any() and not dots[12:150].any()
+    )  # at the top and half way down
+    assert (
+        means[70:90].any() and not means[:70].any() and not means[90:].any()
+    )  # in between: silver, royal blue
 
 
 def test_the_last_line_says_where_to_look(place):
     done = succeed(tune, *SHORT[:4], *SHORT[6:], folder=place)  # without --out
     run = Path(done.out.splitlines()[-1].split()[1])
-    assert run.parent == Path("runs") and run.name.endswith("-clip") and (place / run / "run.json").exists()
+    assert (
+        run.parent == Path("runs")
+        and run.name.endswith("-clip")
+        and (place / run / "run.json").exists()
+    )
     done = succeed(sample, "a panda", "--steps", "2", folder=place)  # the newest run
     assert done.out.splitlines()[-1].startswith(f"edits: {run}/samples")
 
 
-def test_defaults_are_published_and_the_weights_override_them_and_arguments_both(place, weights, monkeypatch):
+def test_defaults_are_published_and_the_weights_override_them_and_arguments_both(
+    place, weights, monkeypatch
+):
     own = copy(weights, place / "own")
-    tasks = {"tune": {"frames": 3, "stride": 1, "steps": 1, "size": 8}, "sample": {"steps": 2, "prompts": ["a", "b"]}}
+    tasks = {
+        "tune": {"frames": 3, "stride": 1, "steps": 1, "size": 8},
+        "sample": {"steps": 2, "prompts": ["a", "b"]},
+    }
     (own / "tav.json").write_text(json.dumps({"note": "A model\n  of nothing."} | tasks))
-    done = succeed(tune, "clip.gif", "a man", "--weights", "own", "--size", "12", "--out", "run", folder=place)
+    done = succeed(
+        tune, "clip.gif", "a man", "--weights", "own", "--size", "12", "--out", "run", folder=place
+    )
     settings = json.loads((place / "run" / "run.json").read_text())
     found = {key: settings[key] for key in ("frames", "stride", "steps", "lr", "size", "seed")}
     assert found == {"frames": 3, "stride": 1, "steps": 1, "lr": 3e-5, "size": 12, "seed": 0}
@@ -167,7 +206,9 @@ def main():
             raise UserError("wrong; right")
 run(main)"""
     env = os.environ | {"PYTHONPATH": str(ROOT / "tav" / "io")}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True)  # keep each \\r
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True
+    )  # keep each \\r
     assert b"long" in done.stderr and b"short" not in done.stderr
     assert done.stderr.endswith(b"\nerror: wrong; right\n")
 
@@ -182,7 +223,9 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(done, place)
     assert (same / "tuned.safetensors").read_bytes() == (other / "tuned.safetensors").read_bytes()
     assert videos(same) == videos(other) and videos(same, "mp4") == videos(other, "mp4")
     succeed(tune, *SHORT, "--seed", "1", *["--out", "run1"], folder=place)
-    assert (same / "tuned.safetensors").read_bytes() != (place / "run1" / "tuned.safetensors").read_bytes()
+    assert (same / "tuned.safetensors").read_bytes() != (
+        place / "run1" / "tuned.safetensors"
+    ).read_bytes()
 
 
 def test_ctrl_c_saves_says_so_and_resume_ends_where_an_uncut_run_does(done, place, monkeypatch):
@@ -203,7 +246,9 @@ def test_ctrl_c_saves_says_so_and_resume_ends_where_an_uncut_run_does(done, plac
     (place / "clip.gif").unlink()  # no longer needed
     succeed(tune, "--resume", "--out", "run", folder=place)
     for name in ("tuned", "state"):
-        assert file_digest(place / "run" / f"{name}.safetensors") == file_digest(done / "run" / f"{name}.safetensors")
+        assert file_digest(place / "run" / f"{name}.safetensors") == file_digest(
+            done / "run" / f"{name}.safetensors"
+        )
     assert (place / "run" / "loss.csv").read_text() == (done / "run" / "loss.csv").read_text()
 
 
@@ -221,10 +266,14 @@ def test_a_second_ctrl_c_does_not_wait(place, monkeypatch):
 def test_resume_with_more_steps_equals_tuning_them_at_once(tuned):
     succeed(tune, *SHORT[:4], *["--out", "whole"], *SHORT[6:-1], "5", folder=tuned)
     succeed(tune, "--resume", "--out", "run", "--steps", "5", folder=tuned)
-    assert (tuned / "run" / "tuned.safetensors").read_bytes() == (tuned / "whole" / "tuned.safetensors").read_bytes()
+    assert (tuned / "run" / "tuned.safetensors").read_bytes() == (
+        tuned / "whole" / "tuned.safetensors"
+    ).read_bytes()
     assert json.loads((tuned / "run" / "run.json").read_text())["steps"] == 5
     before = json.loads((tuned / "run" / "run.json").read_text())["seconds"]
-    succeed(tune, *SHORT[:-1], "5", "--resume", folder=tuned)  # nothing left to do, and the same arguments may stay
+    succeed(
+        tune, *SHORT[:-1], "5", "--resume", folder=tuned
+    )  # nothing left to do, and the same arguments may stay
     assert json.loads((tuned / "run" / "run.json").read_text())["seconds"] >= before
 
 
@@ -233,26 +282,35 @@ def test_damaged_files_are_mended_as_the_error_says(tuned):
         file = tuned / "run" / f"{name}.safetensors"
         whole = file.read_bytes()
         file.write_bytes(whole[:-1])
-        assert "delete, and continue the run with tune.py --resume" in call(sample, *QUICK, folder=tuned).err
+        assert (
+            "delete, and continue the run with tune.py --resume"
+            in call(sample, *QUICK, folder=tuned).err
+        )
         file.unlink()
         succeed(tune, "--resume", "--out", "run", folder=tuned)
         assert file.read_bytes() == whole
 
 
 @pytest.mark.parametrize("steps", ["6", "3"])  # the weights of the last step are tried out as well
-def test_weights_that_break_stop_the_run_and_the_last_sound_state_stays(steps, done, place, monkeypatch):
+def test_weights_that_break_stop_the_run_and_the_last_sound_state_stays(
+    steps, done, place, monkeypatch
+):
     monkeypatch.setattr(tune, "SAVE_EVERY", 0.0)
     monkeypatch.setattr(Tuning, "update", poison())
     broken = call(tune, *SHORT[:-1], steps, folder=place)
     assert broken.status == 2
     assert broken.err == "error: the loss is nan at step 3; try a smaller --lr\n"
     tensors = load_file(place / "run" / "state.safetensors")
-    assert len(tensors["losses"]) == 2  # that of step 2 was still finite, so those weights are saved
+    assert (
+        len(tensors["losses"]) == 2
+    )  # that of step 2 was still finite, so those weights are saved
     assert all(t.isfinite().all() for t in tensors.values())
     assert all(t.isfinite().all() for t in load_file(place / "run" / "tuned.safetensors").values())
     monkeypatch.undo()
     succeed(tune, "--resume", "--out", "run", "--steps", "3", folder=place)
-    assert (place / "run" / "tuned.safetensors").read_bytes() == (done / "run" / "tuned.safetensors").read_bytes()
+    assert (place / "run" / "tuned.safetensors").read_bytes() == (
+        done / "run" / "tuned.safetensors"
+    ).read_bytes()
 
 
 KILL = """
@@ -342,7 +400,12 @@ def test_random_noise_needs_no_inversion_and_its_seed_decides(tuned, monkeypatch
 
 def test_prompt_negative_prompt_and_guidance_change_the_video(tuned):
     found = set()
-    for more in (["a panda"], ["a dog"], ["a panda", "--negative", "snow"], ["a panda", "--guidance", "9"]):
+    for more in (
+        ["a panda"],
+        ["a dog"],
+        ["a panda", "--negative", "snow"],
+        ["a panda", "--guidance", "9"],
+    ):
         succeed(sample, *more[:1], *QUICK, *more[1:], folder=tuned)
         found.add(videos(tuned / "run", "mp4")[f"1-{more[0].replace(' ', '-')}.mp4"])
     assert len(found) == 4
@@ -367,7 +430,11 @@ def test_half_precision_from_end_to_end(place, done, dtype):
     seen = []
     original = sample.sample
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sample, "sample", lambda model, *rest: seen.append(model.dtype) or original(model, *rest))
+        patch.setattr(
+            sample,
+            "sample",
+            lambda model, *rest: seen.append(model.dtype) or original(model, *rest),
+        )
         succeed(sample, "a panda", *QUICK, folder=place)  # in the dtype of the run
     assert seen == [tav.io.weights.DTYPES[dtype]] and "1-a-panda.gif" in videos(place / "run")
 
@@ -377,7 +444,9 @@ def test_half_precision_from_end_to_end(place, done, dtype):
 
 def test_ctrl_c_from_outside(place):
     command = [sys.executable, str(ROOT / "tune.py"), *SHORT[:-1], "5000"]
-    process = subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     while not (place / "run" / "tuned.safetensors").exists() and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)

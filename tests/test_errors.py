@@ -16,12 +16,17 @@ def script(body: str, *arguments: str) -> subprocess.CompletedProcess:
     code = f"import os, signal, sys, time\nfrom cli import Parser, UserError, advising, run\n{body}"
     command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(
-        command, env=os.environ | {"PYTHONPATH": str(IO)}, capture_output=True, text=True, check=False
+        command,
+        env=os.environ | {"PYTHONPATH": str(IO)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
 @pytest.mark.parametrize(
-    "message", ["clip.mp4: no such file; check the spelling", "two\nlines;\n\n  see --help", "%s {}"]
+    "message",
+    ["clip.mp4: no such file; check the spelling", "two\nlines;\n\n  see --help", "%s {}"],
 )
 def test_a_user_error_is_one_line_and_status_2(message):
     done = script(f"def main():\n    raise UserError({message!r})\nrun(main)")
@@ -51,7 +56,10 @@ def test_what_is_wrong_gets_the_advice_of_the_command_unless_it_is_of_another_ki
 
 def test_ctrl_c_is_one_line_and_status_130():
     heard = "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
-    done = script(heard + "def main():\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(10)\nrun(main)")
+    done = script(
+        heard
+        + "def main():\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(10)\nrun(main)"
+    )
     assert done.returncode == 128 + signal.SIGINT
     assert done.stderr == "stopped by Ctrl-C\n"
 

@@ -30,7 +30,9 @@ def model():
 def args(tmp_path):
     own = {"frames": 2, "steps": 1, "tune_steps": 2, "lr": 1e-3, "guidance": 2.0, "seed": 0}
     asked = {"clips": [6], "edits": ["subject"], "methods": ["source", "full", "ideal"]}
-    return Namespace(**own, **asked, weights=MINI, results=tmp_path / "results.jsonl", out=tmp_path / "out")
+    return Namespace(
+        **own, **asked, weights=MINI, results=tmp_path / "results.jsonl", out=tmp_path / "out"
+    )
 
 
 def test_clips_and_edits_are_what_they_should_be():
@@ -51,7 +53,11 @@ def test_the_truth_scores_best_and_the_source_shows_nothing_of_what_was_asked():
         video = evaluate.draw(target, 128)
         truth = scorer(video, source, target, kind)
         unedited = scorer(evaluate.draw(source, 128), source, target, kind)
-        assert truth["asked"] == truth["success"] == 1 and truth["motion"] < 0.01 and truth["ssim"] > 0.9999
+        assert (
+            truth["asked"] == truth["success"] == 1
+            and truth["motion"] < 0.01
+            and truth["ssim"] > 0.9999
+        )
         assert unedited["asked"] == unedited["success"] == 0 and unedited["motion"] < 0.01
         assert unedited["ssim"] < 0.99
         if kind != "attribute":  # the miniature's CLIP overlooks this hat; the judge does not
@@ -62,7 +68,9 @@ def test_the_truth_scores_best_and_the_source_shows_nothing_of_what_was_asked():
 @pytest.mark.parametrize("kind", ["untuned", "no-cross", "no-temp", "causal", "full"])
 def test_what_a_method_trains(kind, model, args):
     posterior = tuning.encoded(model, evaluate.draw(evaluate.scenes_of(6, 2)[0], 128))
-    made = ablations.network(model, kind, posterior, "wonder woman is skiing", args).unet.state_dict()
+    made = ablations.network(
+        model, kind, posterior, "wonder woman is skiing", args
+    ).unet.state_dict()
     before = model.unet.state_dict()
     moved = {name for name, value in before.items() if not torch.equal(value, made[name])}
     assert any("attn1.to_q" in name for name in moved) == (kind != "untuned")
@@ -75,9 +83,16 @@ def test_what_a_method_trains(kind, model, args):
 
 def test_the_causal_variant_sees_no_later_frame(model, args):
     posterior = tuning.encoded(model, evaluate.draw(evaluate.scenes_of(6, 2)[0], 128))
-    block = ablations.network(model, "causal", posterior, "", args).unet.mid_block.attentions[0].transformer_blocks[0]
+    block = (
+        ablations.network(model, "causal", posterior, "", args)
+        .unet.mid_block.attentions[0]
+        .transformer_blocks[0]
+    )
     x = torch.randn(3, 4, block.norm1.weight.shape[0])
-    text, other = torch.randn(1, 5, block.attn2.to_k.in_features), torch.cat([x[:2], torch.randn(1, *x.shape[1:])])
+    text, other = (
+        torch.randn(1, 5, block.attn2.to_k.in_features),
+        torch.cat([x[:2], torch.randn(1, *x.shape[1:])]),
+    )
     a, b = block(x, text, 3), block(other, text, 3)
     assert torch.allclose(a[:2], b[:2], atol=1e-5) and not torch.allclose(a[2], b[2], atol=1e-2)
 
@@ -88,7 +103,9 @@ def test_a_run_goes_on_where_it_was_cut_and_reports(model, args, capsys, monkeyp
     assert len(lines) == 3 and len(list(args.results.with_suffix("").rglob("*.safetensors"))) == 1
     evaluate.run(model, args)
     assert args.results.read_text().splitlines() == lines
-    args.results.write_text("\n".join(lines[:2]) + "\n")  # the edit by "full" is lost; its network is kept
+    args.results.write_text(
+        "\n".join(lines[:2]) + "\n"
+    )  # the edit by "full" is lost; its network is kept
     monkeypatch.setattr(tuning.Tuning, "update", None)  # so nothing is tuned again
     evaluate.run(model, args)
     first, again = json.loads(lines[2]), json.loads(args.results.read_text().splitlines()[2])
@@ -98,7 +115,11 @@ def test_a_run_goes_on_where_it_was_cut_and_reports(model, args, capsys, monkeyp
     evaluate.report(model, args)
     printed = capsys.readouterr().out
     assert printed.count("Tune-A-Video") == 2 and f"weights {model.hash[:12]}" in printed
-    assert {path.name for path in args.out.iterdir()} == {"evaluation.md", "evaluation.png", "evaluation-sheet.png"}
+    assert {path.name for path in args.out.iterdir()} == {
+        "evaluation.md",
+        "evaluation.png",
+        "evaluation-sheet.png",
+    }
     evaluate.sweep(model, args)
     assert len(capsys.readouterr().out.splitlines()) == 2 + 3
 

@@ -39,4 +39,8 @@ def test_the_unsolved_stub_fails(check):
 
 def test_every_stub_has_a_check_and_an_answer():
     stubs = {path.stem for path in FOLDER.glob("e*.py")}
-    assert stubs == {check.file for check in CHECKS} == {path.stem for path in (FOLDER / "answers").glob("e*.py")}
+    assert (
+        stubs
+        == {check.file for check in CHECKS}
+        == {path.stem for path in (FOLDER / "answers").glob("e*.py")}
+    )

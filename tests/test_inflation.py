@@ -8,7 +8,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tav.inflation import SparseCausalAttention, TemporalAttention, VideoTransformerBlock, inflate, trainable
+from tav.inflation import (
+    SparseCausalAttention,
+    TemporalAttention,
+    VideoTransformerBlock,
+    inflate,
+    trainable,
+)
 from tav.io.weights import fill
 from tav.layers import ResnetBlock2D, group_norm
 from tav.unet import Transformer2DModel, UNet2DConditionModel
@@ -24,7 +30,13 @@ read = cache(golden.read)
 def image_unet(name: str = "unet_sd1") -> UNet2DConditionModel:
     with torch.device("meta"):
         model = UNet2DConditionModel(**golden.sizes(name))
-    fill(model, ((key, value.clone()) for key, value in read(name)[0].items()), "cpu", torch.float32, name)
+    fill(
+        model,
+        ((key, value.clone()) for key, value in read(name)[0].items()),
+        "cpu",
+        torch.float32,
+        name,
+    )
     return model
 
 
@@ -57,7 +69,10 @@ def worst(a: Tensor, b: Tensor) -> float:
 def test_a_still_is_the_image_unets_picture(name, frames):
     """One frame, and one frame repeated, for a batch of two prompts and two timesteps at once."""
     _, given, expected = read(name)
-    assert worst(image_unet(name)(given["x"], given["t"], given["text"]), expected["prediction"]) <= 1e-5
+    assert (
+        worst(image_unet(name)(given["x"], given["t"], given["text"]), expected["prediction"])
+        <= 1e-5
+    )
     video = given["x"].repeat_interleave(frames, dim=0)
     got = inflate(image_unet(name))(video, given["t"], given["text"], frames)
     assert worst(got, expected["prediction"].repeat_interleave(frames, dim=0)) <= 1e-5
@@ -66,7 +81,9 @@ def test_a_still_is_the_image_unets_picture(name, frames):
 def test_a_moving_video_is_not_its_pictures():
     """So the test above is not passed by a UNet that never looks at other frames."""
     x, t, text = inputs(frames=3)
-    alone = torch.cat([image_unet()(x[i : i + 1], t[i // 3, None], text[i // 3, None]) for i in range(6)])
+    alone = torch.cat(
+        [image_unet()(x[i : i + 1], t[i // 3, None], text[i // 3, None]) for i in range(6)]
+    )
     assert worst(inflate(image_unet())(x, t, text, frames=3), alone) > 1e-2
 
 
@@ -82,7 +99,11 @@ def test_two_videos_in_one_batch_do_not_meet(name):
 
 
 def test_temporal_output_starts_at_zero_weight_and_bias():
-    layers = [m.attn_temp.to_out[0] for m in inflate(image_unet()).modules() if isinstance(m, VideoTransformerBlock)]
+    layers = [
+        m.attn_temp.to_out[0]
+        for m in inflate(image_unet()).modules()
+        if isinstance(m, VideoTransformerBlock)
+    ]
     assert len(layers) == 2 * 2 + 1 + 2 * 3
     assert all(not layer.weight.any() and not layer.bias.any() for layer in layers)
 
@@ -98,7 +119,9 @@ def attention(kind: type, dim: int = 8, heads: int = 2) -> nn.Module:
 def look(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
     """softmax(q k^T / sqrt(e)) v for tokens (n, d), one head after the other."""
     parts = zip(q.chunk(heads, -1), k.chunk(heads, -1), v.chunk(heads, -1), strict=True)
-    return torch.cat([torch.softmax(a @ b.T / a.shape[-1] ** 0.5, dim=-1) @ c for a, b, c in parts], dim=-1)
+    return torch.cat(
+        [torch.softmax(a @ b.T / a.shape[-1] ** 0.5, dim=-1) @ c for a, b, c in parts], dim=-1
+    )
 
 
 def test_sc_attn_equals_a_loop_over_frames():
@@ -157,7 +180,11 @@ def test_temp_attn_equals_a_loop_over_places():
 
 def test_temp_attn_is_not_told_the_order_of_frames():
     """Neither mask nor positional encoding: shuffled frames give the same answers, shuffled."""
-    attn, video, order = attention(TemporalAttention), torch.randn(4, 6, 8), torch.tensor([2, 0, 3, 1])
+    attn, video, order = (
+        attention(TemporalAttention),
+        torch.randn(4, 6, 8),
+        torch.tensor([2, 0, 3, 1]),
+    )
     assert worst(attn(video[order], frames=4), attn(video, frames=4)[order]) <= 1e-6
 
 
@@ -168,7 +195,10 @@ def pooled(norm: nn.GroupNorm, x: Tensor, frames: int) -> Tensor:
     """GroupNorm by its definition: mean and variance over a group's channels, all pixels, and all frames."""
     videos = []
     for video in x.split(frames):
-        groups = [(g - g.mean()) / (g.var(unbiased=False) + norm.eps).sqrt() for g in video.chunk(norm.num_groups, 1)]
+        groups = [
+            (g - g.mean()) / (g.var(unbiased=False) + norm.eps).sqrt()
+            for g in video.chunk(norm.num_groups, 1)
+        ]
         videos.append(torch.cat(groups, dim=1))
     return torch.cat(videos) * norm.weight[:, None, None] + norm.bias[:, None, None]
 
@@ -176,7 +206,10 @@ def pooled(norm: nn.GroupNorm, x: Tensor, frames: int) -> Tensor:
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_group_norm_pools_over_frames(layout):
     torch.manual_seed(0)
-    norm, x = nn.GroupNorm(2, 6), torch.randn(6, 6, 4, 5) * torch.arange(1.0, 7)[:, None, None, None]
+    norm, x = (
+        nn.GroupNorm(2, 6),
+        torch.randn(6, 6, 4, 5) * torch.arange(1.0, 7)[:, None, None, None],
+    )
     nn.init.normal_(norm.weight)
     nn.init.normal_(norm.bias)
     x = x.contiguous(memory_format=layout)
@@ -189,7 +222,10 @@ def test_resnet_block_pools_in_both_its_norms():
     block, x, time = ResnetBlock2D(4, 8, 2, 1e-5, 5), torch.randn(3, 4, 6, 6), torch.randn(3, 5)
     x = x * torch.arange(1.0, 4)[:, None, None, None]
     silu = nn.functional.silu
-    h = block.conv1(silu(pooled(block.norm1, x, 3))) + block.time_emb_proj(silu(time))[:, :, None, None]
+    h = (
+        block.conv1(silu(pooled(block.norm1, x, 3)))
+        + block.time_emb_proj(silu(time))[:, :, None, None]
+    )
     expected = block.conv_shortcut(x) + block.conv2(silu(pooled(block.norm2, h, 3)))
     assert worst(block(x, time, frames=3), expected) <= 1e-5
 
@@ -199,11 +235,15 @@ def test_which_norms_of_the_unet_pool():
     unet, rows = inflate(image_unet()), {}
     for name, module in unet.named_modules():
         if isinstance(module, nn.GroupNorm):
-            module.register_forward_pre_hook(lambda _, given, name=name: rows.update({name: len(given[0])}))
+            module.register_forward_pre_hook(
+                lambda _, given, name=name: rows.update({name: len(given[0])})
+            )
     x, t, text = inputs(frames=3)
     unet(x, t, text, frames=3)
     assert {name for name, b in rows.items() if b == 6} == {n for n in rows if ".attentions." in n}
-    assert {name for name, b in rows.items() if b == 2} == {n for n in rows if ".resnets." in n} | {"conv_norm_out"}
+    assert {name for name, b in rows.items() if b == 2} == {n for n in rows if ".resnets." in n} | {
+        "conv_norm_out"
+    }
 
 
 def test_transformer_norm_is_per_frame():
@@ -215,14 +255,18 @@ def test_transformer_norm_is_per_frame():
 
 
 def test_order_of_the_block():
-    block = next(m for m in moved(inflate(image_unet())).modules() if isinstance(m, VideoTransformerBlock))
+    block = next(
+        m for m in moved(inflate(image_unet())).modules() if isinstance(m, VideoTransformerBlock)
+    )
     x, text = torch.randn(6, 10, 8), torch.randn(2, 9, 12)
 
     def self_attention(x):
         return x + block.attn1(block.norm1(x), 3)
 
     def cross(x):
-        return x + torch.cat([block.attn2(block.norm2(frame[None]), text[i // 3, None]) for i, frame in enumerate(x)])
+        return x + torch.cat(
+            [block.attn2(block.norm2(frame[None]), text[i // 3, None]) for i, frame in enumerate(x)]
+        )
 
     def feed_forward(x):
         return x + block.ff(block.norm3(x))
@@ -240,8 +284,15 @@ def test_order_of_the_block():
 
 def published(unet: UNet2DConditionModel) -> list[str]:
     """What Tune-A-Video's recipe trains, spelled out, in the order of the modules."""
-    blocks = [name for name, module in unet.named_modules() if isinstance(module, VideoTransformerBlock)]
-    layers = ["attn1.to_q.weight", "attn2.to_q.weight", "attn_temp.to_q.weight", "attn_temp.to_k.weight"]
+    blocks = [
+        name for name, module in unet.named_modules() if isinstance(module, VideoTransformerBlock)
+    ]
+    layers = [
+        "attn1.to_q.weight",
+        "attn2.to_q.weight",
+        "attn_temp.to_q.weight",
+        "attn_temp.to_k.weight",
+    ]
     layers += ["attn_temp.to_v.weight", "attn_temp.to_out.0.weight", "attn_temp.to_out.0.bias"]
     return [f"{block}.{layer}" for block in blocks for layer in layers]
 
@@ -277,7 +328,10 @@ def test_count_on_the_shapes_of_sd_14():
 def test_names_are_the_published_ones():
     image, video = image_unet().state_dict(), inflate(image_unet()).state_dict()
     assert all(torch.equal(video[name], value) for name, value in image.items())
-    added = "|".join(["norm_temp.weight", "norm_temp.bias"] + [f"attn_temp.to_{x}.weight" for x in ("q", "k", "v")])
+    added = "|".join(
+        ["norm_temp.weight", "norm_temp.bias"]
+        + [f"attn_temp.to_{x}.weight" for x in ("q", "k", "v")]
+    )
     added += "|attn_temp.to_out.0.weight|attn_temp.to_out.0.bias"
     block = r"(down_blocks\.[01]\.attentions\.[01]|mid_block\.attentions\.0|up_blocks\.[12]\.attentions\.[012])"
     new = video.keys() - image.keys()
@@ -299,7 +353,9 @@ def test_the_seed_fixes_what_is_drawn():
     for seed in (0, 0, 1):
         torch.manual_seed(seed)
         state = inflate(image_unet()).state_dict()
-        drawn.append(torch.cat([state[name].flatten() for name in state if "attn_temp.to_q" in name]))
+        drawn.append(
+            torch.cat([state[name].flatten() for name in state if "attn_temp.to_q" in name])
+        )
     assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
 
 

@@ -50,7 +50,12 @@ SECTIONS = "The question, The idea, The mathematics, The code, Run it, What goes
 ALL_WRITTEN = len(LESSONS) == 14
 NUMBER = r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 TAV_FILES = [*sorted(ROOT.glob("tav/*.py")), *sorted(ROOT.glob("tav/io/*.py"))]
-SOURCES = [*TAV_FILES, *ROOT.glob("*.py"), *ROOT.glob("weights/make/*.py"), ROOT / "lessons/figures.py"]
+SOURCES = [
+    *TAV_FILES,
+    *ROOT.glob("*.py"),
+    *ROOT.glob("weights/make/*.py"),
+    ROOT / "lessons/figures.py",
+]
 
 lessons = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
@@ -77,7 +82,10 @@ def source(file: str, symbol: str) -> str:
     node = ast.parse(text)
     for name in symbol.split("."):
         node = next(child for child in node.body if name in defined(child))
-    lines, first = text.splitlines(), min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))]) - 1
+    lines, first = (
+        text.splitlines(),
+        min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))]) - 1,
+    )
     kept = lines[first : node.end_lineno]
     if isinstance(node, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
         start, end = node.body[0].lineno - 1 - first, node.body[0].end_lineno - first
@@ -92,7 +100,9 @@ def defined(node: ast.stmt) -> list[str]:
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return [node.name]
     targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-    return [n.id for target in targets if target for n in ast.walk(target) if isinstance(n, ast.Name)]
+    return [
+        n.id for target in targets if target for n in ast.walk(target) if isinstance(n, ast.Name)
+    ]
 
 
 def quotes(text: str) -> list[tuple[figures.Fence, str, str]]:
@@ -107,7 +117,9 @@ def public(file: Path) -> list[str]:
     for node in ast.parse(read(file)).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             inner = (
-                [n.name for n in node.body if isinstance(n, ast.FunctionDef)] if isinstance(node, ast.ClassDef) else []
+                [n.name for n in node.body if isinstance(n, ast.FunctionDef)]
+                if isinstance(node, ast.ClassDef)
+                else []
             )
             found += [node.name, *(f"{node.name}.{name}" for name in inner if name != "forward")]
     return [name for name in found if not any(part.startswith("_") for part in name.split("."))]
@@ -153,7 +165,9 @@ def ran(request) -> tuple[Path, list[str], dict, set[Path]]:
     """A lesson; what its blocks printed; the namespace they leave; and the files they leave beside runs/."""
     before = set(ROOT.iterdir())
     printed, ns = figures.run_blocks(request.param, seed=2)  # --update has seed 1
-    left = {path for path in set(ROOT.iterdir()) - before if path.name not in ("runs", ".pytest_cache")}
+    left = {
+        path for path in set(ROOT.iterdir()) - before if path.name not in ("runs", ".pytest_cache")
+    }
     return request.param, printed, ns, left
 
 
@@ -187,7 +201,9 @@ def test_figures_can_be_drawn(ran, tmp_path):
 @lessons
 def test_quotes_are_the_source(lesson):
     for fence, file, symbol in quotes(read(lesson)):
-        assert fence.code == source(file, symbol), f"{lesson.name}, line {fence.first + 1}: {file} {symbol}"
+        assert fence.code == source(file, symbol), (
+            f"{lesson.name}, line {fence.first + 1}: {file} {symbol}"
+        )
 
 
 @documents
@@ -195,20 +211,30 @@ def test_figures_shown_are_there(document):
     for path in re.findall(r"!\[[^\]]*\]\(([^)]*)\)", prose(read(document))):
         file = document.parent / path
         assert file.is_file(), f"{document.name} shows {path}"
-        most = figures.MOST_BYTES * (2 if file.suffix == ".gif" else 1)  # the README's moving picture
+        most = figures.MOST_BYTES * (
+            2 if file.suffix == ".gif" else 1
+        )  # the README's moving picture
         assert file.stat().st_size <= most, f"{path} has {file.stat().st_size:,} bytes"
         function = re.sub(r"^\d\d-", "", file.stem).replace("-", "_")
-        assert callable(getattr(figures, function, None)), f"no function {function} in lessons/figures.py"
+        assert callable(getattr(figures, function, None)), (
+            f"no function {function} in lessons/figures.py"
+        )
 
 
 def test_every_figure_is_shown():
-    shown = {name for document in DOCUMENTS for name in re.findall(r"figures/([\w.-]+)\)", read(document))}
+    shown = {
+        name
+        for document in DOCUMENTS
+        for name in re.findall(r"figures/([\w.-]+)\)", read(document))
+    }
     assert {file.name for file in figures.FIGURES.iterdir()} == shown
 
 
 @documents
 def test_links_lead_somewhere(document):
-    plain = re.sub(r"`[^`]*`|\$[^$]*\$", "x", prose(read(document)))  # code and formulas have brackets of their own
+    plain = re.sub(
+        r"`[^`]*`|\$[^$]*\$", "x", prose(read(document))
+    )  # code and formulas have brackets of their own
     for target in re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)", plain):
         if re.match(r"https?:", target):
             continue
@@ -231,12 +257,21 @@ COUNTED = r"`([\w./-]+)`(?:\]\([^)]*\))? \(([\d,]+) lines\)"
 @documents
 def test_line_counts_are_true(document):
     for file, count in re.findall(COUNTED, read(document)):
-        assert len(read(found(file)).splitlines()) == int(count.replace(",", "")), f"{document.name}: {file}"
+        assert len(read(found(file)).splitlines()) == int(count.replace(",", "")), (
+            f"{document.name}: {file}"
+        )
 
 
 def found(name: str) -> Path | None:
     """The file or folder that a document means by a name."""
-    folders = ["tav", "tav/io", "lessons", "lessons/exercises", "weights/mini", "weights/mini/tokenizer"]
+    folders = [
+        "tav",
+        "tav/io",
+        "lessons",
+        "lessons/exercises",
+        "weights/mini",
+        "weights/mini/tokenizer",
+    ]
     places = [ROOT, *map(ROOT.joinpath, folders)]
     return next((place / name for place in places if (place / name).exists()), None)
 
@@ -246,12 +281,18 @@ def test_files_and_names_in_backticks_are_there(document):
     text, code = read(document), " ".join(map(read, SOURCES))
     known = words(text)
     for name in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", prose(text)):
-        if re.fullmatch(r"[\w.-]*(/[\w.-]+)*(/|\.(py|md|json|mp4|txt|toml))", name) and not name.startswith("runs/"):
-            assert found(name) or name in code, f"{document.name}: there is no {name}"  # in code: what a command writes
+        if re.fullmatch(
+            r"[\w.-]*(/[\w.-]+)*(/|\.(py|md|json|mp4|txt|toml))", name
+        ) and not name.startswith("runs/"):
+            assert found(name) or name in code, (
+                f"{document.name}: there is no {name}"
+            )  # in code: what a command writes
         elif re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*(\(\))?", name):
             first, *rest = name.removesuffix("()").split(".")
             if rest and (thing := TAV.get(first)) is not None and inspect.isclass(thing):
-                assert set(rest) <= known and re.search(rf"\b{rest[0]}\b", inspect.getsource(thing)), name
+                assert set(rest) <= known and re.search(
+                    rf"\b{rest[0]}\b", inspect.getsource(thing)
+                ), name
             unknown = [part for part in (first, *rest) if part not in known and not part.isdigit()]
             assert not unknown, f"{document.name}: `{name}`, but {unknown} is nowhere in the code"
 
@@ -262,15 +303,23 @@ def test_code_in_backticks_is_there(lesson):
     text = read(lesson)
     code = " ".join([*map(read, SOURCES), *(fence.code for fence in figures.fences(text))])
     code = " ".join(code.split())
-    pieces = [" ".join(piece.split()) for piece in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", prose(text))]
-    assert not [piece for piece in pieces if re.search(r" [*/=+@-] |\w\(.", piece) and piece not in code]
+    pieces = [
+        " ".join(piece.split()) for piece in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", prose(text))
+    ]
+    assert not [
+        piece for piece in pieces if re.search(r" [*/=+@-] |\w\(.", piece) and piece not in code
+    ]
 
 
 def words(text: str) -> set[str]:
     """All the names that a lesson may use: of the code, of its own blocks, of the configs, of torch and python."""
-    own = "".join(fence.code for fence in figures.fences(text) if fence.language in ("python", "sh"))
+    own = "".join(
+        fence.code for fence in figures.fences(text) if fence.language in ("python", "sh")
+    )
     configs = [*ROOT.glob("weights/mini/*/*config.json"), ROOT / "tests" / "data" / "configs.json"]
-    written = " ".join(map(read, [*SOURCES, *configs, *(ROOT / "lessons" / "exercises").rglob("*.py")]))
+    written = " ".join(
+        map(read, [*SOURCES, *configs, *(ROOT / "lessons" / "exercises").rglob("*.py")])
+    )
     modules = [builtins, torch, torch.nn, torch.nn.functional, torch.Tensor]
     return set(re.findall(r"\w+", own + written)).union(*map(dir, modules), sys.stdlib_module_names)
 
@@ -284,8 +333,12 @@ for _file in TAV_FILES:
 @documents
 def test_commands_shown_exist(document):
     for fence in figures.fences(read(document)):
-        assert fence.language in ("python", "text", "sh", ""), f"{document.name}: ```{fence.language}"
-        for script, options in re.findall(r"python ([\w./]+\.py)(.*)", fence.code if fence.language == "sh" else ""):
+        assert fence.language in ("python", "text", "sh", ""), (
+            f"{document.name}: ```{fence.language}"
+        )
+        for script, options in re.findall(
+            r"python ([\w./]+\.py)(.*)", fence.code if fence.language == "sh" else ""
+        ):
             for option in re.findall(r"(--[\w-]+)", options.split(" && ")[0]):
                 assert option in read(ROOT / script), f"{document.name}: {script} {option}"
 
@@ -317,10 +370,19 @@ def test_every_definition_is_in_a_lesson(file):
     assert not (missing and ALL_WRITTEN), f"{file.name} names lesson {missing}"
     texts = list(map(read, LESSONS))
     quoted = [symbol for text in texts for _, path, symbol in quotes(text) if ROOT / path == file]
-    named = {part for text in texts for name in re.findall(r"`([\w.]+)[`(]", prose(text)) for part in name.split(".")}
+    named = {
+        part
+        for text in texts
+        for name in re.findall(r"`([\w.]+)[`(]", prose(text))
+        for part in name.split(".")
+    }
     lacking = []
     for name in public(file):
-        inside = [symbol for symbol in quoted if name.startswith(f"{symbol}.") or f"{symbol}.".startswith(f"{name}.")]
+        inside = [
+            symbol
+            for symbol in quoted
+            if name.startswith(f"{symbol}.") or f"{symbol}.".startswith(f"{name}.")
+        ]
         if not inside and name.split(".")[-1] not in named:
             lacking.append(name)
     if lacking and not ALL_WRITTEN:
@@ -334,7 +396,11 @@ def test_every_definition_is_in_a_lesson(file):
 def update(lesson: Path) -> None:
     """Write a lesson's line counts, quotes and outputs as they now are."""
     text = re.sub(COUNTED, recount, read(lesson))
-    replace(lesson, text, [(fence.first + 1, fence.last, source(*quoted)) for fence, *quoted in quotes(text)])
+    replace(
+        lesson,
+        text,
+        [(fence.first + 1, fence.last, source(*quoted)) for fence, *quoted in quotes(text)],
+    )
     text, changes = read(lesson), []
     printed, _ = figures.run_blocks(lesson, seed=1)
     for (block, shown), out in zip(figures.blocks(text), printed, strict=True):

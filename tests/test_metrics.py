@@ -32,7 +32,9 @@ ACTS = ["quick_gelu", "gelu"]  # OpenAI's CLIP, OpenCLIP
 def clip(act: str) -> CLIP:
     text, vision = ({**SIZES[part], "hidden_act": act} for part in ("text", "vision"))
     model = CLIP(text, vision, SIZES["width"])
-    model.load_state_dict(golden.read("metrics")[0])  # strict: the published names, none missing, none left
+    model.load_state_dict(
+        golden.read("metrics")[0]
+    )  # strict: the published names, none missing, none left
     return model.eval().requires_grad_(False)
 
 
@@ -52,9 +54,17 @@ def folder_of(path: Path, act: str = "quick_gelu") -> Path:
     path.mkdir(parents=True, exist_ok=True)
     config = {f"{part}_config": {**SIZES[part], "hidden_act": act} for part in ("text", "vision")}
     write(path / "config.json", {"model_type": "clip", "projection_dim": SIZES["width"], **config})
-    write(path / "preprocessor_config.json", {"image_mean": MEAN, "image_std": STD, "resample": 3, "size": 16})
-    save_file({name: value.half() for name, value in golden.read("metrics")[0].items()}, path / "model.safetensors")
-    alphabet = [*map(chr, [*range(33, 127), *range(161, 173), *range(174, 256), *range(256, 324)])]  # of 256 bytes
+    write(
+        path / "preprocessor_config.json",
+        {"image_mean": MEAN, "image_std": STD, "resample": 3, "size": 16},
+    )
+    save_file(
+        {name: value.half() for name, value in golden.read("metrics")[0].items()},
+        path / "model.safetensors",
+    )
+    alphabet = [
+        *map(chr, [*range(33, 127), *range(161, 173), *range(174, 256), *range(256, 324)])
+    ]  # of 256 bytes
     pieces = [*alphabet, *(letter + "</w>" for letter in alphabet), START, END]
     write(path / "vocab.json", {piece: i for i, piece in enumerate(pieces)})
     (path / "merges.txt").write_text("#version: 0.2\n")
@@ -100,7 +110,9 @@ def test_the_other_gelu_is_wrong():
     _, inputs, expected = golden.read("metrics")
     model = clip("gelu")
     assert (model.embed_pictures(pixels()) - expected["quick_gelu.pictures"]).abs().max() > 1e-3
-    assert (model.embed_texts(inputs["ids"], end=513) - expected["quick_gelu.texts"]).abs().max() > 1e-3
+    assert (
+        model.embed_texts(inputs["ids"], end=513) - expected["quick_gelu.texts"]
+    ).abs().max() > 1e-3
 
 
 # ---- loading
@@ -109,7 +121,9 @@ def test_the_other_gelu_is_wrong():
 @pytest.mark.parametrize("act", ACTS)
 def test_a_folder_loads(act, tmp_path):
     model, tokenizer = load_clip(folder_of(tmp_path, act))
-    assert (model.embed_pictures(pixels()) - golden.read("metrics")[2][f"{act}.pictures"]).abs().max() <= 1e-6
+    assert (
+        model.embed_pictures(pixels()) - golden.read("metrics")[2][f"{act}.pictures"]
+    ).abs().max() <= 1e-6
     ids = tokenizer("a cat")
     assert ids.shape == (1, 77) and ids[0, 5] == tokenizer.end == 513  # start, a, c, a, t, end
     assert {p.dtype for p in model.parameters()} == {torch.float32}
@@ -122,14 +136,18 @@ def test_old_files_have_position_ids(tmp_path):
         for tower, n in {"text": 77, "vision": 17}.items()
     }
     save_file(load_file(file) | old, file)
-    assert torch.equal(load_clip(tmp_path)[0].embed_pictures(pixels()), clip("quick_gelu").embed_pictures(pixels()))
+    assert torch.equal(
+        load_clip(tmp_path)[0].embed_pictures(pixels()), clip("quick_gelu").embed_pictures(pixels())
+    )
 
 
 def test_what_a_config_leaves_out_is_transformers_default(tmp_path):
     config = folder_of(tmp_path, "quick_gelu") / "config.json"
     change(config, "text_config", hidden_act=None, max_position_embeddings=None)
     change(config, "vision_config", hidden_act=None)
-    assert torch.equal(load_clip(tmp_path)[0].embed_pictures(pixels()), clip("quick_gelu").embed_pictures(pixels()))
+    assert torch.equal(
+        load_clip(tmp_path)[0].embed_pictures(pixels()), clip("quick_gelu").embed_pictures(pixels())
+    )
 
 
 def test_the_miniature_has_its_clip():
@@ -139,26 +157,61 @@ def test_the_miniature_has_its_clip():
 
 def other_shape(folder: Path) -> None:
     weights = dict(tensors(folder / "model.safetensors"))
-    save_file(weights | {"text_projection.weight": torch.zeros(20, 31)}, folder / "model.safetensors")
+    save_file(
+        weights | {"text_projection.weight": torch.zeros(20, 31)}, folder / "model.safetensors"
+    )
 
 
 FAULTS = {
     "no config": (lambda f: (f / "config.json").unlink(), "no config.json in it"),
-    "no preprocessor": (lambda f: (f / "preprocessor_config.json").unlink(), "no preprocessor_config.json in it"),
+    "no preprocessor": (
+        lambda f: (f / "preprocessor_config.json").unlink(),
+        "no preprocessor_config.json in it",
+    ),
     "no weights": (lambda f: (f / "model.safetensors").unlink(), "no model.safetensors in it"),
     "no vocabulary": (lambda f: (f / "vocab.json").unlink(), "vocab.json"),
-    "a config that is none": (lambda f: (f / "config.json").write_text("{"), "cannot be read as JSON"),
-    "weights that are none": (lambda f: (f / "model.safetensors").write_text("x"), "not a whole safetensors file"),
+    "a config that is none": (
+        lambda f: (f / "config.json").write_text("{"),
+        "cannot be read as JSON",
+    ),
+    "weights that are none": (
+        lambda f: (f / "model.safetensors").write_text("x"),
+        "not a whole safetensors file",
+    ),
     "weights of another size": (other_shape, "text_projection.weight (20, 31) instead of (20, 32)"),
-    "another mean": (lambda f: change(f / "preprocessor_config.json", image_mean=[0.5] * 3), "'image_mean'"),
-    "another std": (lambda f: change(f / "preprocessor_config.json", image_std=[0.5] * 3), "'image_std'"),
-    "another resize": (lambda f: change(f / "preprocessor_config.json", resample=2), "'resample': 2"),
-    "another eps": (lambda f: change(f / "config.json", "vision_config", layer_norm_eps=1e-6), "'layer_norm_eps'"),
-    "another gelu": (lambda f: change(f / "config.json", "vision_config", hidden_act="relu"), "'relu'"),
+    "another mean": (
+        lambda f: change(f / "preprocessor_config.json", image_mean=[0.5] * 3),
+        "'image_mean'",
+    ),
+    "another std": (
+        lambda f: change(f / "preprocessor_config.json", image_std=[0.5] * 3),
+        "'image_std'",
+    ),
+    "another resize": (
+        lambda f: change(f / "preprocessor_config.json", resample=2),
+        "'resample': 2",
+    ),
+    "another eps": (
+        lambda f: change(f / "config.json", "vision_config", layer_norm_eps=1e-6),
+        "'layer_norm_eps'",
+    ),
+    "another gelu": (
+        lambda f: change(f / "config.json", "vision_config", hidden_act="relu"),
+        "'relu'",
+    ),
     "no towers": (lambda f: change(f / "config.json", text_config=None), "'text_config'"),
-    "a text tower alone": (lambda f: change(f / "config.json", vision_config=None), "'vision_config'"),
-    "another projection": (lambda f: change(f / "config.json", projection_dim=21), "(20, 32) instead of (21, 32)"),
-    "no size": (lambda f: change(f / "config.json", "vision_config", patch_size=0), "ZeroDivisionError"),
+    "a text tower alone": (
+        lambda f: change(f / "config.json", vision_config=None),
+        "'vision_config'",
+    ),
+    "another projection": (
+        lambda f: change(f / "config.json", projection_dim=21),
+        "(20, 32) instead of (21, 32)",
+    ),
+    "no size": (
+        lambda f: change(f / "config.json", "vision_config", patch_size=0),
+        "ZeroDivisionError",
+    ),
 }
 
 
@@ -176,8 +229,12 @@ def test_a_folder_with_a_fault_is_refused(spoil, words, tmp_path):
 def test_scores_are_the_mean_cosines():
     e = torch.eye(4)
     vectors = torch.stack([e[0], e[0], e[1], (e[0] + e[1]) / 2**0.5])
-    assert frame_consistency(vectors) == pytest.approx(100 * (1 + 4 * 0.5**0.5 - 0.5**0.5) / 6, rel=1e-6)
-    assert frame_consistency(vectors, adjacent=True) == pytest.approx(100 * (1 + 0 + 0.5**0.5) / 3, rel=1e-6)
+    assert frame_consistency(vectors) == pytest.approx(
+        100 * (1 + 4 * 0.5**0.5 - 0.5**0.5) / 6, rel=1e-6
+    )
+    assert frame_consistency(vectors, adjacent=True) == pytest.approx(
+        100 * (1 + 0 + 0.5**0.5) / 3, rel=1e-6
+    )
     assert textual_alignment(vectors, e[1]) == pytest.approx(100 * (1 + 0.5**0.5) / 4, rel=1e-6)
     assert frame_consistency(e) == frame_consistency(e, adjacent=True) == 0
     assert math.isnan(frame_consistency(e[:1]))
@@ -234,9 +291,15 @@ def test_score_prints_a_table_and_writes_it(clip, done, tmp_path):
     frames = load_file(place / "run" / "source.safetensors")["frames"].float() / 127.5 - 1
     vectors = model.embed_pictures(preprocess(frames, 16))
     text = model.embed_texts(tokenizer("a man is skiing"), tokenizer.end)[0]
-    scores = [frame_consistency(vectors), frame_consistency(vectors, adjacent=True), textual_alignment(vectors, text)]
+    scores = [
+        frame_consistency(vectors),
+        frame_consistency(vectors, adjacent=True),
+        textual_alignment(vectors, text),
+    ]
     assert list(map(float, rows[1][1:])) == pytest.approx(scores, abs=0.0051)
-    assert len({row[3] for row in rows[1:]}) == 3  # each is compared with its own prompt, in which they differ
+    assert (
+        len({row[3] for row in rows[1:]}) == 3
+    )  # each is compared with its own prompt, in which they differ
 
 
 def test_without_score_no_clip_is_loaded(done, tmp_path):

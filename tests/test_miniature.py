@@ -9,7 +9,9 @@ sys.path.insert(0, str(ROOT / "weights" / "make"))
 import miniature as made  # noqa: E402
 
 MINI = ROOT / "weights" / "mini"
-VOCABULARY = {"vocab_size": len(json.loads((MINI / "tokenizer" / "vocab.json").read_text(encoding="utf-8")))}
+VOCABULARY = {
+    "vocab_size": len(json.loads((MINI / "tokenizer" / "vocab.json").read_text(encoding="utf-8")))
+}
 WRITTEN = {
     "model_index.json": made.MODEL_INDEX,
     "tav.json": made.DEFAULTS,
@@ -29,5 +31,7 @@ def test_an_export_would_change_no_setting():
 
 def test_nothing_else_is_written():
     copied = {"vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"}
-    found = {str(file.relative_to(MINI)) for file in MINI.rglob("*.json") if file.name not in copied}
+    found = {
+        str(file.relative_to(MINI)) for file in MINI.rglob("*.json") if file.name not in copied
+    }
     assert found == set(WRITTEN)

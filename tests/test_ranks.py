@@ -18,7 +18,15 @@ from tav import tuning
 from tav.io.video import read_clip
 
 ROOT = Path(__file__).parent.parent
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "--"]
+TORCHRUN = [
+    sys.executable,
+    "-m",
+    "torch.distributed.run",
+    "--standalone",
+    "--nproc_per_node",
+    "2",
+    "--",
+]
 PROMPTS = ["a panda", "a dog", "a cat"]
 QUICK = ["--run", "run", "--steps", "2", "--guidance", "3"]
 
@@ -42,7 +50,9 @@ def test_gradients_are_averaged(place, monkeypatch):
     model = tav.load(place / "weights")
     frames, _ = read_clip(place / "clip.gif", frames=2, stride=2, size=16)
     posterior = tuning.encoded(model, frames)
-    run = tuning.Tuning(model, posterior, model.embed("a man is skiing"), model.recipe("tune")["lr"], 0)
+    run = tuning.Tuning(
+        model, posterior, model.embed("a man is skiing"), model.recipe("tune")["lr"], 0
+    )
     monkeypatch.setattr(tuning, "RANKS", 2)
     for _ in range(3):
         total = 0

@@ -39,7 +39,9 @@ def model(base, request):
 LATENTS = torch.randn(2, 4, 4, 4, generator=torch.Generator().manual_seed(0))
 
 
-def test_inverting_and_sampling_without_guidance_returns_the_latents_the_better_the_more_steps(model):
+def test_inverting_and_sampling_without_guidance_returns_the_latents_the_better_the_more_steps(
+    model,
+):
     errors = []
     for steps in (10, 50, 200):
         noise = invert(model, LATENTS, steps)
@@ -53,8 +55,12 @@ def test_guidance_1_is_the_prompt_alone_and_0_the_negative(model):
     texts = model.embed(["a dog", "a panda"])
     panda = sample(model, LATENTS, texts, 5, 1)
     assert torch.equal(panda, sample(model, LATENTS, model.embed(["a cat", "a panda"]), 5, 1))
-    assert torch.allclose(sample(model, LATENTS, texts, 5, 0), sample(model, LATENTS, texts.flip(0), 5, 1), atol=1e-4)
-    assert torch.allclose(sample(model, LATENTS, texts[[1, 1]], 5, 7.5), panda, atol=1e-3)  # equal texts: no guidance
+    assert torch.allclose(
+        sample(model, LATENTS, texts, 5, 0), sample(model, LATENTS, texts.flip(0), 5, 1), atol=1e-4
+    )
+    assert torch.allclose(
+        sample(model, LATENTS, texts[[1, 1]], 5, 7.5), panda, atol=1e-3
+    )  # equal texts: no guidance
     assert not torch.allclose(sample(model, LATENTS, texts, 5, 7.5), panda, atol=1e-3)
 
 
@@ -67,7 +73,9 @@ def test_guidance_is_linear_in_each_prediction(base):
         return answers.repeat_interleave(frames).view(-1, 1, 1, 1).expand_as(x)
 
     guided = sample(with_answers(base, answer), LATENTS, base.embed(["", "a panda"]), 1, 3.0)
-    alone = base.schedule.ddim_step(torch.full_like(LATENTS, 0.25 + 3.0 * (-0.5 - 0.25)), LATENTS, 1, -999)
+    alone = base.schedule.ddim_step(
+        torch.full_like(LATENTS, 0.25 + 3.0 * (-0.5 - 0.25)), LATENTS, 1, -999
+    )
     assert torch.allclose(guided, alone, atol=1e-6)
 
 
@@ -77,7 +85,9 @@ def test_two_videos_at_once_are_those_of_one_at_a_time(base, guidance):
     texts = base.embed(["snow", "rain", "a panda", "a dog"])
     both = sample(base, torch.cat(noises), texts, 3, guidance).chunk(2)
     for i, noise in enumerate(noises):
-        assert torch.allclose(both[i], sample(base, noise, texts[[i, 2 + i]], 3, guidance), atol=1e-5)
+        assert torch.allclose(
+            both[i], sample(base, noise, texts[[i, 2 + i]], 3, guidance), atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("more", [{}, {"caption": "a panda"}])
@@ -90,7 +100,9 @@ def test_inversion_asks_at_the_timestep_it_goes_to_with_the_empty_prompt_or_a_ca
 
     noise = invert(with_answers(base, answer), LATENTS, 4, **more)
     assert asked == [(1, True), (251, True), (501, True), (751, True)]
-    levels = base.schedule.alphas_cumprod  # no noise predicted: latents only shrink, from level 0 to level 751
+    levels = (
+        base.schedule.alphas_cumprod
+    )  # no noise predicted: latents only shrink, from level 0 to level 751
     assert torch.allclose(noise, LATENTS * (levels[751] / levels[0]).sqrt(), atol=1e-6)
 
 
@@ -104,5 +116,11 @@ def test_edit_defaults_to_the_recipe_of_the_weights(base):
     video = edit(model, frames, "a panda")
     assert video.shape == frames.shape and video.abs().max() <= 1
     assert torch.equal(video, edit(base, frames, "a panda", steps=3, guidance=2.0))
-    for other in ({"prompt": "a dog"}, {"negative": "snow"}, {"steps": 4}, {"guidance": 3.0}, {"guidance": 0}):
+    for other in (
+        {"prompt": "a dog"},
+        {"negative": "snow"},
+        {"steps": 4},
+        {"guidance": 3.0},
+        {"guidance": 0},
+    ):
         assert not torch.equal(video, edit(model, frames, **({"prompt": "a panda"} | other))), other

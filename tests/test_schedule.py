@@ -23,7 +23,9 @@ def close(got: torch.Tensor, expected: torch.Tensor, atol: float = 1e-5) -> bool
 
 def test_alphas_equal_diffusers():
     assert close(Schedule().alphas_cumprod, EXPECTED["alphas_cumprod"], 0)
-    assert close(Schedule(beta_schedule="linear").alphas_cumprod, EXPECTED["alphas_cumprod_linear"], 0)
+    assert close(
+        Schedule(beta_schedule="linear").alphas_cumprod, EXPECTED["alphas_cumprod_linear"], 0
+    )
 
 
 @pytest.mark.parametrize("steps", [10, 20, 50, 200])
@@ -80,7 +82,9 @@ def test_v_and_epsilon_agree():
     a = e.alphas_cumprod[501]
     as_noise = a.sqrt() * PREDICTION + (1 - a).sqrt() * X
     assert close(v.ddim_step(PREDICTION, X, 501, 481), e.ddim_step(as_noise, X, 501, 481))
-    assert close(v.ddpm_step(PREDICTION, X, 501, 481, NOISE), e.ddpm_step(as_noise, X, 501, 481, NOISE))
+    assert close(
+        v.ddpm_step(PREDICTION, X, 501, 481, NOISE), e.ddpm_step(as_noise, X, 501, 481, NOISE)
+    )
 
 
 def test_t_is_an_int_or_one_for_each_row(schedule):
@@ -92,8 +96,14 @@ def test_t_is_an_int_or_one_for_each_row(schedule):
 
 def test_16_bit_latents_are_stepped_in_fp32(schedule):
     low, p = X.bfloat16(), PREDICTION.bfloat16()
-    assert close(schedule.ddim_step(p, low, 501, 481), schedule.ddim_step(p.float(), low.float(), 501, 481), 0)
-    assert close(schedule.add_noise(low, p, 501), schedule.add_noise(low.float(), p.float(), 501), 0)
+    assert close(
+        schedule.ddim_step(p, low, 501, 481),
+        schedule.ddim_step(p.float(), low.float(), 501, 481),
+        0,
+    )
+    assert close(
+        schedule.add_noise(low, p, 501), schedule.add_noise(low.float(), p.float(), 501), 0
+    )
     assert schedule.target(low, p, 501).dtype == torch.float32
 
 
@@ -102,7 +112,9 @@ def test_the_last_ddim_step_ends_on_the_first_alpha(schedule):
     a = schedule.alphas_cumprod[0]
     assert a.item() == pytest.approx(1 - 0.00085)
     x0, noise = schedule.to_x0_and_noise(PREDICTION, X, 1)
-    assert close(schedule.ddim_step(PREDICTION, X, 1, -19), a.sqrt() * x0 + (1 - a).sqrt() * noise, 1e-6)
+    assert close(
+        schedule.ddim_step(PREDICTION, X, 1, -19), a.sqrt() * x0 + (1 - a).sqrt() * noise, 1e-6
+    )
     other = Schedule(prediction_type=schedule.prediction_type, set_alpha_to_one=True)
     assert close(other.ddim_step(PREDICTION, X, 1, -19), x0, 1e-6)
 
@@ -128,7 +140,9 @@ def test_inversion_undoes_a_step_with_the_same_prediction(schedule, t):
 def oracle(schedule: Schedule, x: torch.Tensor, t: int, s: float) -> torch.Tensor:
     a = schedule.alphas_cumprod[t]
     x0, noise = (a.sqrt() * s**2 * x / (a * s**2 + 1 - a), (1 - a).sqrt() * x / (a * s**2 + 1 - a))
-    return noise if schedule.prediction_type == "epsilon" else a.sqrt() * noise - (1 - a).sqrt() * x0
+    return (
+        noise if schedule.prediction_type == "epsilon" else a.sqrt() * noise - (1 - a).sqrt() * x0
+    )
 
 
 def round_trip_error(schedule: Schedule, steps: int, s: float, invert=None) -> float:
@@ -163,6 +177,8 @@ def test_v_inversion_takes_both_levels(s):
 
     ours = round_trip_error(schedule, 50, s)
     assert ours < round_trip_error(schedule, 50, s, previous_level_only) / 2
-    assert torch.equal(target_level_only(PREDICTION, X, 501, 481).round(decimals=5), X.round(decimals=5))  # no step
+    assert torch.equal(
+        target_level_only(PREDICTION, X, 501, 481).round(decimals=5), X.round(decimals=5)
+    )  # no step
     if s == 1.0:  # v is 0 everywhere: nothing is left of the error
         assert ours < 1e-5

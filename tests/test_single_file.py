@@ -19,11 +19,15 @@ from tav.text import CLIPTextModel, quick_gelu
 from tav.unet import UNet2DConditionModel
 from tav.vae import AutoencoderKL
 
-LAYOUT = json.loads((Path(__file__).parent / "data" / "single_file.json").read_text(encoding="utf-8"))
+LAYOUT = json.loads(
+    (Path(__file__).parent / "data" / "single_file.json").read_text(encoding="utf-8")
+)
 PUBLISHED = {False: single_file.SD1, True: single_file.SD2}
 PREFIX = {"unet": "model.diffusion_model.", "vae": "first_stage_model."}
 
-Row = tuple[str, tuple[int, ...], str, int | None]  # their name, its shape, our name, which third of it
+Row = tuple[
+    str, tuple[int, ...], str, int | None
+]  # their name, its shape, our name, which third of it
 
 
 # ------------------------------------------------------------------------------------------ the manifest
@@ -38,7 +42,10 @@ def rows(theirs: str, ours: str, kind: str, i: int, o: int, sd2: bool) -> list[R
         found = [(f"{theirs}{dot}weight", shape, f"{ours}.weight")]
         found += [] if kind == "matrix" else [(f"{theirs}{dot}bias", (o,), f"{ours}.bias")]
         return [(*row, None) for row in found]
-    found, widths = [], {"i": i, "o": o, "3o": 3 * o, "4o": 4 * o, "8o": 8 * o, "t": 1024 if sd2 else 768}
+    found, widths = (
+        [],
+        {"i": i, "o": o, "3o": 3 * o, "4o": 4 * o, "8o": 8 * o, "t": 1024 if sd2 else 768},
+    )
     for their, (our, what, *ends) in LAYOUT["kinds"][kind].items():
         if our == "conv_shortcut" and i == o:
             continue
@@ -54,11 +61,17 @@ def manifest(sd2: bool) -> dict[str, list[Row]]:
     parts = {}
     for part, prefix in PREFIX.items():
         blocks = LAYOUT[part].items()
-        parts[part] = [row for theirs, block in blocks for row in rows(prefix + theirs, *block, sd2)]
+        parts[part] = [
+            row for theirs, block in blocks for row in rows(prefix + theirs, *block, sd2)
+        ]
     tower = "cond_stage_model.model." if sd2 else "cond_stage_model.transformer.text_model."
     names = ["token_embedding.weight", "positional_embedding", "transformer.resblocks", "ln_final"]
     if not sd2:
-        names = ["embeddings.token_embedding.weight", "embeddings.position_embedding.weight", "encoder.layers"]
+        names = [
+            "embeddings.token_embedding.weight",
+            "embeddings.position_embedding.weight",
+            "encoder.layers",
+        ]
         names.append("final_layer_norm")
     tokens, positions, layers, norm = (tower + name for name in names)
     d = 1024 if sd2 else 768
@@ -76,24 +89,38 @@ def unused(sd2: bool) -> dict[str, tuple[int, ...]]:
     extras = dict.fromkeys(LAYOUT["extras"]["sd1"], (1000,))
     if sd2:
         extras |= dict.fromkeys(LAYOUT["extras"]["sd2"], (1024, 1024))
-        last = rows("cond_stage_model.model.transformer.resblocks.23", "", "openclip", 1024, 1024, sd2)
+        last = rows(
+            "cond_stage_model.model.transformer.resblocks.23", "", "openclip", 1024, 1024, sd2
+        )
         return extras | {row[0]: row[1] for row in last}
     return extras | {"cond_stage_model.transformer.text_model.embeddings.position_ids": (1, 77)}
 
 
 def full_size(sd2: bool) -> dict[str, nn.Module]:
     """Our modules with the published sizes, on the meta device."""
-    text = {"vocab_size": 49408, "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12}
+    text = {
+        "vocab_size": 49408,
+        "hidden_size": 768,
+        "intermediate_size": 3072,
+        "num_hidden_layers": 12,
+    }
     text |= {"num_attention_heads": 12, "hidden_act": "quick_gelu"}
     if sd2:
-        text |= {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 23, "num_attention_heads": 16}
+        text |= {
+            "hidden_size": 1024,
+            "intermediate_size": 4096,
+            "num_hidden_layers": 23,
+            "num_attention_heads": 16,
+        }
         text |= {"hidden_act": "gelu"}
     unet = {"block_out_channels": [320, 640, 1280, 1280], "layers_per_block": 2}
     unet |= {"heads": [5, 10, 20, 20] if sd2 else [8] * 4, "attentive": [True, True, True, False]}
     with torch.device("meta"), Undrawn():
         return {
             "text_encoder": CLIPTextModel(**text),
-            "vae": AutoencoderKL([128, 256, 512, 512], layers_per_block=2, norm_num_groups=32, scaling_factor=0.18215),
+            "vae": AutoencoderKL(
+                [128, 256, 512, 512], layers_per_block=2, norm_num_groups=32, scaling_factor=0.18215
+            ),
             "unet": UNet2DConditionModel(**unet, cross_attention_dim=1024 if sd2 else 768),
         }
 
@@ -106,10 +133,18 @@ def published_shapes(sd2: bool) -> dict[str, list[int]]:
 
 def test_the_list_is_as_long_as_the_real_files():
     sd1 = {part: {row[0] for row in rows} for part, rows in manifest(sd2=False).items()}
-    assert {part: len(names) for part, names in sd1.items()} == {"unet": 686, "vae": 248, "text_encoder": 196}
+    assert {part: len(names) for part, names in sd1.items()} == {
+        "unet": 686,
+        "vae": 248,
+        "text_encoder": 196,
+    }
     assert sum(map(len, sd1.values())) + 1 == 1131  # and position_ids
     sd2 = {part: {row[0] for row in rows} for part, rows in manifest(sd2=True).items()}
-    assert {part: len(names) for part, names in sd2.items()} == {"unet": 686, "vae": 248, "text_encoder": 23 * 12 + 4}
+    assert {part: len(names) for part, names in sd2.items()} == {
+        "unet": 686,
+        "vae": 248,
+        "text_encoder": 23 * 12 + 4,
+    }
 
 
 def built(raw: dict[str, dict]) -> dict[str, nn.Module]:
@@ -125,7 +160,10 @@ def test_the_published_sizes(sd2):
     for part in PARTS:
         state, expected = ours[part].state_dict(), modules[part].state_dict()
         assert {n: t.shape for n, t in state.items()} == {n: t.shape for n, t in expected.items()}
-        heads = [[m.heads for m in module.modules() if hasattr(m, "heads")] for module in (ours[part], modules[part])]
+        heads = [
+            [m.heads for m in module.modules() if hasattr(m, "heads")]
+            for module in (ours[part], modules[part])
+        ]
         assert heads[0] == heads[1] and (heads[0] or part == "vae")
     act = torch.nn.functional.gelu if sd2 else quick_gelu
     assert ours["text_encoder"].text_model["encoder"].layers[0].act is act
@@ -136,7 +174,10 @@ def test_every_real_tensor_gets_the_name_we_expect(sd2):
     """One to one, each by its name alone."""
     for part, listed in manifest(sd2).items():
         for theirs, shape, ours, third in listed:
-            found = [name for name, _ in single_file.renamed([(theirs, torch.empty(shape, device="meta"))])]
+            found = [
+                name
+                for name, _ in single_file.renamed([(theirs, torch.empty(shape, device="meta"))])
+            ]
             assert (found[0] if third is None else found[third]) == f"{part}.{ours}"
             assert len(found) == (1 if third is None else 3)
 
@@ -145,7 +186,9 @@ def test_every_real_tensor_gets_the_name_we_expect(sd2):
 def test_a_real_file_fills_the_whole_model(sd2):
     """By name and by shape, with nothing missing or left over. On the meta device: no memory to speak of."""
     modules = nn.ModuleDict(full_size(sd2))
-    file = {name: torch.empty(shape, device="meta") for name, shape in published_shapes(sd2).items()}
+    file = {
+        name: torch.empty(shape, device="meta") for name, shape in published_shapes(sd2).items()
+    }
     assert len(file) == (1244 if sd2 else 1147)
     fill(modules, single_file.renamed(file.items()), "meta", torch.float32, "")
 
@@ -204,7 +247,9 @@ def write_single_file(at: Path, sd2: bool, modules: dict[str, nn.Module]) -> Pat
         state = modules[part].state_dict()
         for theirs, shape, ours, third in listed:
             tensor = state[ours]
-            tensor = tensor.view(*tensor.shape, *[1] * (len(shape) - tensor.ndim))  # 1x1 convolutions
+            tensor = tensor.view(
+                *tensor.shape, *[1] * (len(shape) - tensor.ndim)
+            )  # 1x1 convolutions
             tensors[theirs] = torch.cat([tensors[theirs], tensor]) if third else tensor
     tensors |= {name: torch.zeros(1) for name in unused(sd2)} | {"model_ema.decay": torch.zeros(1)}
     save_file(tensors, at, {"modelspec.prediction_type": "v"} if sd2 else None)
@@ -232,11 +277,19 @@ def test_both_layouts_load_to_the_same_model(made, sd2):
     original, a, b = made[sd2][0], *map(load, made[sd2][1:])
     for part in PARTS:
         assert equal(getattr(a, part), getattr(b, part)) and equal(getattr(a, part), original[part])
-    assert a.schedule.prediction_type == b.schedule.prediction_type == ("v_prediction" if sd2 else "epsilon")
+    assert (
+        a.schedule.prediction_type
+        == b.schedule.prediction_type
+        == ("v_prediction" if sd2 else "epsilon")
+    )
     heads = [[m.heads for m in model.unet.modules() if hasattr(m, "heads")] for model in (a, b)]
     assert heads[0] == heads[1] and set(heads[0]) == ({5, 10, 20} if sd2 else {8})
     assert torch.equal(a.embed("a man is skiing"), b.embed("a man is skiing"))
-    assert a.tokenizer("a").flatten()[-1] == b.tokenizer("a").flatten()[-1] == (0 if sd2 else a.tokenizer.end)
+    assert (
+        a.tokenizer("a").flatten()[-1]
+        == b.tokenizer("a").flatten()[-1]
+        == (0 if sd2 else a.tokenizer.end)
+    )
     assert a.size == b.size == (768 if sd2 else 512)
 
 
@@ -264,24 +317,37 @@ def refused(path: Path) -> str:
 def test_a_missing_a_strange_and_a_misshapen_tensor_are_named(made, tmp_path):
     sd1, at = made[False][2], tmp_path / "changed.safetensors"
     name = "model.diffusion_model.input_blocks.1.0.in_layers.0.weight"
-    assert "1 missing (unet.down_blocks.0.resnets.0.norm1.weight);" in refused(changed(sd1, at, drop=name))
+    assert "1 missing (unet.down_blocks.0.resnets.0.norm1.weight);" in refused(
+        changed(sd1, at, drop=name)
+    )
     stranger = "control_model.input_blocks.0.0.weight"
     assert f"1 unexpected ({stranger});" in refused(changed(sd1, at, **{stranger: torch.zeros(1)}))
     message = refused(changed(sd1, at, **{name: torch.zeros(3)}))
-    assert "1 of the wrong shape (unet.down_blocks.0.resnets.0.norm1.weight (3,) instead of (32,));" in message
+    assert (
+        "1 of the wrong shape (unet.down_blocks.0.resnets.0.norm1.weight (3,) instead of (32,));"
+        in message
+    )
 
 
 def test_a_misshapen_fused_tensor_is_named(made, tmp_path):
     fused = "cond_stage_model.model.transformer.resblocks.0.attn.in_proj_bias"
-    message = refused(changed(made[True][2], tmp_path / "base.safetensors", **{fused: torch.zeros(2)}))
+    message = refused(
+        changed(made[True][2], tmp_path / "base.safetensors", **{fused: torch.zeros(2)})
+    )
     layer = "text_encoder.text_model.encoder.layers.0.self_attn"
-    assert f"3 of the wrong shape ({layer}.q_proj.bias (1,) instead of (64,), {layer}.k_proj.bias (1,)" in message
+    assert (
+        f"3 of the wrong shape ({layer}.q_proj.bias (1,) instead of (64,), {layer}.k_proj.bias (1,)"
+        in message
+    )
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path):
     save_file({"lora_unet.alpha": torch.zeros(1)}, tmp_path / "lora.safetensors")
     message = refused(tmp_path / "lora.safetensors")
-    assert "tensors: 1,130 missing (text_encoder.text_model.embeddings.token_embedding.weight, " in message
+    assert (
+        "tensors: 1,130 missing (text_encoder.text_model.embeddings.token_embedding.weight, "
+        in message
+    )
     assert "1 unexpected (lora_unet.alpha); is it a whole Stable Diffusion 1.x or 2.x?" in message
 
 
@@ -293,7 +359,11 @@ def test_an_inpainting_file_is_refused(made, tmp_path):
 
 def small(path: Path, sd2: bool, metadata: dict) -> Path:
     """A file that has no more of SD 1 or SD 2 than tells which one it is."""
-    name = "cond_stage_model.model.ln_final.bias" if sd2 else "cond_stage_model.transformer.text_model.x"
+    name = (
+        "cond_stage_model.model.ln_final.bias"
+        if sd2
+        else "cond_stage_model.transformer.text_model.x"
+    )
     save_file({name: torch.zeros(1)}, path, metadata)
     return path
 
@@ -314,7 +384,10 @@ def test_what_sd2_predicts_is_told_by_metadata_or_name(name, metadata, expected,
     found = single_file.configs(small(tmp_path / f"{name}.safetensors", True, metadata))
     assert found["scheduler"] == {"prediction_type": expected}
     assert found["unet"]["sample_size"] == (96 if expected == "v_prediction" else 64)
-    assert single_file.configs(small(tmp_path / f"{name}.safetensors", False, metadata))["scheduler"] == {}
+    assert (
+        single_file.configs(small(tmp_path / f"{name}.safetensors", False, metadata))["scheduler"]
+        == {}
+    )
 
 
 def test_an_sd2_file_that_does_not_tell_is_refused(tmp_path):

@@ -23,7 +23,9 @@ def tokenizer():
 
 def text_model(name: str, **changes) -> CLIPTextModel:
     model = CLIPTextModel(**golden.sizes(name) | changes)
-    model.load_state_dict(golden.read(name)[0])  # strict: the published names, none missing, none left
+    model.load_state_dict(
+        golden.read(name)[0]
+    )  # strict: the published names, none missing, none left
     return model.eval().requires_grad_(False)
 
 
@@ -42,10 +44,14 @@ def test_states_equal_transformers(name):
     assert (text_model(name)(inputs["ids"]) - expected["states"]).abs().max() <= 1e-5
 
 
-@pytest.mark.parametrize(("name", "wrong"), [("text_quick_gelu", "gelu"), ("text_gelu", "quick_gelu")])
+@pytest.mark.parametrize(
+    ("name", "wrong"), [("text_quick_gelu", "gelu"), ("text_gelu", "quick_gelu")]
+)
 def test_the_other_gelu_is_wrong(name, wrong):
     _, inputs, expected = golden.read(name)
-    assert (text_model(name, hidden_act=wrong)(inputs["ids"]) - expected["states"]).abs().max() > 1e-3
+    assert (
+        text_model(name, hidden_act=wrong)(inputs["ids"]) - expected["states"]
+    ).abs().max() > 1e-3
 
 
 def test_layer_norms_have_eps_1e5():
@@ -109,7 +115,9 @@ def test_the_vocabulary_is_clips():
 
 
 def test_a_row_is_start_prompt_end_padding(tokenizer):
-    assert tokenizer("A photo\n of a CAT").tolist() == [[49406, 320, 1125, 539, 320, 2368] + [49407] * 71]
+    assert tokenizer("A photo\n of a CAT").tolist() == [
+        [49406, 320, 1125, 539, 320, 2368] + [49407] * 71
+    ]
     assert tokenizer("").tolist() == [[49406] + [49407] * 76]
     assert tokenizer.pieces("A  cat") == ["<|startoftext|>", "a</w>", "cat</w>", "<|endoftext|>"]
 

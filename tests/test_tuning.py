@@ -58,12 +58,19 @@ def test_exactly_the_published_tensors_change(model):
     torch.manual_seed(0)
     inflate(model.unet)
     parts = (model.unet, model.vae, model.text_encoder)
-    before = [{name: tensor.clone() for name, tensor in part.state_dict().items()} for part in parts]
+    before = [
+        {name: tensor.clone() for name, tensor in part.state_dict().items()} for part in parts
+    ]
     steps(tuning(model), 2)
     changed = {
-        n for part, old in zip(parts, before) for n, t in part.state_dict().items() if not torch.equal(t, old[n])
+        n
+        for part, old in zip(parts, before)
+        for n, t in part.state_dict().items()
+        if not torch.equal(t, old[n])
     }
-    queries = {name for name in before[0] if name.endswith(("attn1.to_q.weight", "attn2.to_q.weight"))}
+    queries = {
+        name for name in before[0] if name.endswith(("attn1.to_q.weight", "attn2.to_q.weight"))
+    }
     temporal = {name for name in before[0] if ".attn_temp." in name}
     assert changed == queries | temporal
     assert len(queries) == 2 * len(temporal) / 5 > 0
@@ -130,7 +137,9 @@ def test_every_step_draws_the_latents_noise_and_timestep_anew(model, monkeypatch
     latents, noises, times = zip(*drawn)
     assert len({t.item() for t in times}) == 3
     for of in (latents, noises):
-        assert not torch.equal(of[0], of[1]) and not torch.equal(of[0][0], of[0][1])  # nor alike in two frames
+        assert not torch.equal(of[0], of[1]) and not torch.equal(
+            of[0][0], of[0][1]
+        )  # nor alike in two frames
     assert times[0].shape == (1,)  # one timestep for the whole clip
 
 
@@ -186,7 +195,10 @@ def test_a_state_can_be_continued_in_another_dtype(fresh):
         rest.restore(state)
         assert rest.scale == (2.0**14 if dtype == torch.float16 else 1)
         steps(rest, 1)
-        assert all(torch.equal(rest.parameters[name], rest.masters[name].to(dtype)) for name in rest.masters)
+        assert all(
+            torch.equal(rest.parameters[name], rest.masters[name].to(dtype))
+            for name in rest.masters
+        )
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -238,7 +250,9 @@ def test_memory_is_saved_when_a_step_is_large(fresh):
         of = Tuning(model, posterior, model.embed("a man"), 1e-3, 0)
         return of.unet.down_blocks[0].checkpointing
 
-    small, large = (torch.zeros(1).expand(24, 4, side, side) for side in (64, 512))  # of the tiny UNet's 64 channels
+    small, large = (
+        torch.zeros(1).expand(24, 4, side, side) for side in (64, 512)
+    )  # of the tiny UNet's 64 channels
     assert saves(Posterior(large, large)) and not saves(Posterior(small, small))
 
 

@@ -21,7 +21,12 @@ def unet(name: str, **changes) -> UNet2DConditionModel:
 
 def error(model: UNet2DConditionModel, name: str) -> float:
     _, inputs, expected = golden.read(name)
-    return (model(inputs["x"], inputs["t"], inputs["text"]) - expected["prediction"]).abs().max().item()
+    return (
+        (model(inputs["x"], inputs["t"], inputs["text"]) - expected["prediction"])
+        .abs()
+        .max()
+        .item()
+    )
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -37,7 +42,9 @@ def test_attention_head_dim_is_a_number_of_heads():
 
 def test_sd2s_heads_keep_one_width():
     """[5, 10, 20, 20] are numbers of heads as well: 64 channels each."""
-    assert [c // h for c, h in zip([320, 640, 1280, 1280], [5, 10, 20, 20], strict=True)] == [64] * 4
+    assert [c // h for c, h in zip([320, 640, 1280, 1280], [5, 10, 20, 20], strict=True)] == [
+        64
+    ] * 4
 
 
 def test_cosines_come_first():
@@ -49,7 +56,11 @@ def test_cosines_come_first():
 
 
 def test_sines_first_would_show(monkeypatch):
-    monkeypatch.setattr(unet_module, "timestep_embedding", lambda t, dim: timestep_embedding(t, dim).roll(dim // 2, 1))
+    monkeypatch.setattr(
+        unet_module,
+        "timestep_embedding",
+        lambda t, dim: timestep_embedding(t, dim).roll(dim // 2, 1),
+    )
     assert error(unet("unet_sd1"), "unet_sd1") > 1e-3
 
 
@@ -70,7 +81,9 @@ def test_downsampling_pads_all_sides():
     nn.init.ones_(down.conv.weight)
     nn.init.zeros_(down.conv.bias)
     assert down(torch.ones(1, 1, 4, 4))[0, 0].tolist() == [[4, 6], [6, 9]]
-    assert [d.conv.padding for block in unet("unet_sd1").down_blocks for d in block.downsamplers] == [(1, 1)] * 2
+    assert [
+        d.conv.padding for block in unet("unet_sd1").down_blocks for d in block.downsamplers
+    ] == [(1, 1)] * 2
 
 
 def test_where_transformers_are():

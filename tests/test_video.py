@@ -17,8 +17,12 @@ from tav.vae import to_uint8
 
 def waves(f: int = 12, h: int = 96, w: int = 128) -> torch.Tensor:
     """A smooth pattern in colour that moves to the left: (f, 3, h, w)."""
-    t, y, x = torch.meshgrid(torch.arange(f) / f, torch.arange(h) / h, torch.arange(w) / w, indexing="ij")
-    return torch.stack([0.9 * torch.sin(2 * torch.pi * (x + y / 2 + t + k / 3)) for k in range(3)], dim=1)
+    t, y, x = torch.meshgrid(
+        torch.arange(f) / f, torch.arange(h) / h, torch.arange(w) / w, indexing="ij"
+    )
+    return torch.stack(
+        [0.9 * torch.sin(2 * torch.pi * (x + y / 2 + t + k / 3)) for k in range(3)], dim=1
+    )
 
 
 def noise(f: int, h: int = 48, w: int = 64) -> torch.Tensor:
@@ -63,7 +67,14 @@ def test_every_byte_survives_and_what_lies_beyond_is_clamped():
     ramp = torch.arange(256).view(1, 1, 16, 16).expand(1, 3, 16, 16) / 127.5 - 1
     assert (to_uint8(ramp)[0, :, :, 2].ravel() == np.arange(256)).all()
     values = torch.tensor([-9.0, -1.0, -0.997, 0.0, 0.99, 9.0]).view(1, 1, 1, 6).expand(1, 3, 1, 6)
-    assert to_uint8(values)[0, 0, :, 0].tolist() == [0, 0, 0, 128, 254, 255]  # 0.3825 and 253.7: rounded
+    assert to_uint8(values)[0, 0, :, 0].tolist() == [
+        0,
+        0,
+        0,
+        128,
+        254,
+        255,
+    ]  # 0.3825 and 253.7: rounded
     coarse = torch.linspace(-1, 1, 300).view(1, 3, 10, 10).bfloat16().requires_grad_()
     assert (to_uint8(coarse) == to_uint8(coarse.detach().float())).all()
 
@@ -97,7 +108,9 @@ def test_a_smooth_video_comes_back(tmp_path, name, least):
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.gif"])
 def test_the_frame_rate_comes_back_and_stride_divides_it(tmp_path, name, fps):
     WRITERS[name](tmp_path / name, counted(16), fps)
-    close = 0.005 if name == "clip.mp4" else 0.02  # 16 frames' time is rounded to hundredths of a second
+    close = (
+        0.005 if name == "clip.mp4" else 0.02
+    )  # 16 frames' time is rounded to hundredths of a second
     assert read_clip(tmp_path / name)[1] == pytest.approx(fps, rel=close)
     assert read_clip(tmp_path / name, stride=3)[1] == pytest.approx(fps / 3, rel=close)
 
@@ -164,10 +177,20 @@ def test_a_gif_lasts_at_least_two_hundredths_a_frame(tmp_path):
 
 def test_a_gif_is_read_as_it_is_shown(tmp_path):
     """Blue corners drawn over red: the first is taken back (disposal 3) before the second comes."""
-    red, first, last = Image.new("RGBA", (8, 8), "red"), Image.new("RGBA", (8, 8)), Image.new("RGBA", (8, 8))
+    red, first, last = (
+        Image.new("RGBA", (8, 8), "red"),
+        Image.new("RGBA", (8, 8)),
+        Image.new("RGBA", (8, 8)),
+    )
     first.paste((0, 0, 255, 255), (0, 0, 4, 4))
     last.paste((0, 0, 255, 255), (4, 4, 8, 8))
-    red.save(tmp_path / "a.gif", save_all=True, append_images=[first, last], disposal=[1, 3, 1], duration=50)
+    red.save(
+        tmp_path / "a.gif",
+        save_all=True,
+        append_images=[first, last],
+        disposal=[1, 3, 1],
+        duration=50,
+    )
     got, fps = read_clip(tmp_path / "a.gif")
     corners = [[to_pil(frame).getpixel(at) for at in [(1, 1), (6, 6), (1, 6)]] for frame in got]
     r, b = (255, 0, 0), (0, 0, 255)
@@ -221,7 +244,9 @@ def test_a_clip_is_read_no_further_than_needed(monkeypatch, tmp_path):
 def test_ffmpeg_is_ended_however_much_of_the_film_is_read(monkeypatch, tmp_path):
     started, popen = [], subprocess.Popen
     monkeypatch.setattr(
-        subprocess, "Popen", lambda *args, **options: started.append(popen(*args, **options)) or started[-1]
+        subprocess,
+        "Popen",
+        lambda *args, **options: started.append(popen(*args, **options)) or started[-1],
     )
     write_mp4(tmp_path / "a.mp4", noise(30, 256, 256), 8)
     started.clear()
@@ -264,7 +289,9 @@ def test_a_picture_is_upright_and_lies_on_white(tmp_path):
 
 def test_a_rotated_film_is_upright_and_wide_pixels_are_made_square(tmp_path, capfd, caplog):
     write_mp4(tmp_path / "a.mp4", counted(3, 32, 64), 8)
-    ffmpeg("-display_rotation", "90", "-i", tmp_path / "a.mp4", "-c", "copy", tmp_path / "turned.mp4")
+    ffmpeg(
+        "-display_rotation", "90", "-i", tmp_path / "a.mp4", "-c", "copy", tmp_path / "turned.mp4"
+    )
     ffmpeg("-i", tmp_path / "a.mp4", "-vf", "setsar=2", tmp_path / "wide.mp4")
     assert read_clip(tmp_path / "turned.mp4")[0].shape == (3, 3, 64, 32)
     assert read_clip(tmp_path / "wide.mp4")[0].shape == (3, 3, 32, 128)
@@ -387,7 +414,9 @@ def make_ten(path):
     write_gif(path / "a.gif", counted(10, 8, 8), 8)
 
 
-UNREADABLE = "it is cut short, damaged or not what its name says; copy or convert it again, or use another"
+UNREADABLE = (
+    "it is cut short, damaged or not what its name says; copy or convert it again, or use another"
+)
 SHORT = "; ask for fewer --frames or a smaller --stride, or use a longer clip"
 MISTAKES = [
     (None, "a.mp4", {}, "no such file or folder; check the spelling"),
@@ -401,14 +430,24 @@ MISTAKES = [
     (make_broken_gif, "a.gif", {}, UNREADABLE),
     (make_broken_picture, "a", {}, f"1.png: {UNREADABLE}"),
     (make_no_picture, "a", {}, f"1.png: {UNREADABLE}"),
-    (make_ten, "a.gif", {"frames": 24}, f"found only 10 of 24 frames from --start 0 at --stride 1{SHORT}"),
+    (
+        make_ten,
+        "a.gif",
+        {"frames": 24},
+        f"found only 10 of 24 frames from --start 0 at --stride 1{SHORT}",
+    ),
     (
         make_ten,
         "a.gif",
         {"frames": 4, "start": 3, "stride": 3},
         f"found only 3 of 4 frames from --start 3 at --stride 3{SHORT}",
     ),
-    (make_ten, "a.gif", {"start": 10}, f"found only 0 of 1 frames from --start 10 at --stride 1{SHORT}"),
+    (
+        make_ten,
+        "a.gif",
+        {"start": 10},
+        f"found only 0 of 1 frames from --start 10 at --stride 1{SHORT}",
+    ),
 ]
 
 
@@ -428,7 +467,9 @@ def test_a_folder_that_may_not_be_read(monkeypatch, tmp_path):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(type(tmp_path), "iterdir", refuse)
-    with pytest.raises(UserError, match="Permission denied; copy or convert it again, or use another$"):
+    with pytest.raises(
+        UserError, match="Permission denied; copy or convert it again, or use another$"
+    ):
         read_clip(tmp_path)
 
 
@@ -445,7 +486,9 @@ def test_a_film_that_is_cut_short_gives_what_it_has_and_says_how_much(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.gif"])
-@pytest.mark.parametrize("failure", [1, -9, OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "failure", [1, -9, OSError(28, "No space left on device"), KeyboardInterrupt()]
+)
 def test_a_failed_write_leaves_the_old_file_and_no_other(monkeypatch, tmp_path, name, failure):
     (tmp_path / name).write_text("old")
 
@@ -461,7 +504,10 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(monkeypatch, tmp_path, 
     with pytest.raises(kind) as raised:
         WRITERS[name](tmp_path / name, waves(2), 8)
     if kind is UserError:
-        why = {1: "ffmpeg: No space left on device (exit status 1)", -9: "ffmpeg:  (exit status -9)"}
+        why = {
+            1: "ffmpeg: No space left on device (exit status 1)",
+            -9: "ffmpeg:  (exit status -9)",
+        }
         words = f"cannot be written, {why.get(failure, 'No space left on device')}; make room or choose another folder"
         assert str(raised.value) == f"{tmp_path / name}: {words}"
     assert [p.name for p in tmp_path.iterdir()] == [name]
@@ -484,7 +530,9 @@ def test_a_real_ffmpeg_that_runs_out_of_room(tmp_path, name):
 @pytest.mark.parametrize("write", [write_mp4, write_gif])
 def test_a_place_that_cannot_be_written(tmp_path, capfd, write):
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(UserError, match="file/a: cannot be written, ffmpeg: Not a directory .*; make room"):
+    with pytest.raises(
+        UserError, match="file/a: cannot be written, ffmpeg: Not a directory .*; make room"
+    ):
         write(tmp_path / "file" / "a", waves(2), 8)
     (tmp_path / "taken").mkdir()
     with pytest.raises(UserError, match="taken: cannot be written, Is a directory; "):
@@ -498,7 +546,10 @@ def test_replacing_shows_the_file_only_when_it_is_whole(tmp_path):
         part.write_text("whole")
         assert part.parent == tmp_path and not (tmp_path / "a.txt").exists()
     assert (tmp_path / "a.txt").read_text() == "whole"
-    with pytest.raises(ZeroDivisionError), replacing(tmp_path / "a.txt") as part:  # a bug stays a bug
+    with (
+        pytest.raises(ZeroDivisionError),
+        replacing(tmp_path / "a.txt") as part,
+    ):  # a bug stays a bug
         part.write_text("half")
         1 / 0
     assert [p.read_text() for p in tmp_path.iterdir()] == ["whole"]
@@ -524,17 +575,26 @@ def test_a_sheet_shows_the_same_moments_of_every_video():
     assert [page.getpixel((x, first))[0] for x in across] == [grey(i) for i in moments]
     assert [page.getpixel((x, second))[0] for x in across] == [grey(23 - i) for i in moments]
     between = 6 + 44 - 2  # two frames
-    assert [page.getpixel((between + x, first))[0] for x in (-1, 0, 3, 4)] == [grey(0), 255, 255, grey(3)]
+    assert [page.getpixel((between + x, first))[0] for x in (-1, 0, 3, 4)] == [
+        grey(0),
+        255,
+        255,
+        grey(3),
+    ]
 
 
 def test_a_sheet_has_no_more_columns_than_frames_and_keeps_their_shape():
     page = sheet([("a", counted(3, 20, 40))], cell=30)
     assert page.size == (6 + 3 * 64 + 6, LABEL + 2 + 30 + 2 + 6)
-    assert [page.getpixel((6 + 2 + 30 + i * 64, LABEL + 17))[0] for i in range(3)] == [grey(i) for i in range(3)]
+    assert [page.getpixel((6 + 2 + 30 + i * 64, LABEL + 17))[0] for i in range(3)] == [
+        grey(i) for i in range(3)
+    ]
 
 
 def test_side_by_side_plays_together():
-    got = side_by_side([("a clip", counted(5, 16, 32)), ("an edit", counted(5, 16, 32).flip(0))], height=64)
+    got = side_by_side(
+        [("a clip", counted(5, 16, 32)), ("an edit", counted(5, 16, 32).flip(0))], height=64
+    )
     half = 6 + 2 + 128 + 2 + 6
     assert got.shape == (5, 3, LABEL + 2 + 64 + 2 + 6, 2 * half)
     pixels, y = to_uint8(got), LABEL + 2 + 32

@@ -91,8 +91,16 @@ def test_the_folder_loads_exactly_and_frozen(whole, model):
 
 def old_vae(tensors: dict) -> dict:
     """As the VAEs of 2022 call their attention."""
-    for new, old in {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}.items():
-        tensors = {name.replace(f"attentions.0.{new}.", f"attentions.0.{old}."): t for name, t in tensors.items()}
+    for new, old in {
+        "to_q": "query",
+        "to_k": "key",
+        "to_v": "value",
+        "to_out.0": "proj_attn",
+    }.items():
+        tensors = {
+            name.replace(f"attentions.0.{new}.", f"attentions.0.{old}."): t
+            for name, t in tensors.items()
+        }
     return tensors
 
 
@@ -107,8 +115,14 @@ AGES = {
     "old names in the VAE": (VAE, old_vae),
     "1x1 convolutions in the VAE": (VAE, convolved),
     "both": (VAE, lambda tensors: old_vae(convolved(tensors))),
-    "no text_model.": (TEXT, lambda tensors: {n.removeprefix("text_model."): t for n, t in tensors.items()}),
-    "position_ids": (TEXT, lambda tensors: tensors | {"text_model.embeddings.position_ids": torch.arange(77)[None]}),
+    "no text_model.": (
+        TEXT,
+        lambda tensors: {n.removeprefix("text_model."): t for n, t in tensors.items()},
+    ),
+    "position_ids": (
+        TEXT,
+        lambda tensors: tensors | {"text_model.embeddings.position_ids": torch.arange(77)[None]},
+    ),
 }
 
 
@@ -153,12 +167,19 @@ def test_without_a_shard_its_tensors_are_missing(folder):
     file.unlink()
     message = refused(folder)
     assert f"{len(names)} missing (unet." in message and "unexpected" not in message
-    assert all(name.removeprefix("unet.") in names for name in re.search(r"\((.*), \.\.\.\)", message)[1].split(", "))
+    assert all(
+        name.removeprefix("unet.") in names
+        for name in re.search(r"\((.*), \.\.\.\)", message)[1].split(", ")
+    )
 
 
 def test_precision(folder, model):
     """Half precision prefers `.fp16.` files; each precision makes do with the other's; the hash tells them apart."""
-    edit(folder / UNET, lambda tensors: {name: t.half() for name, t in tensors.items()}, to=folder / "half")
+    edit(
+        folder / UNET,
+        lambda tensors: {name: t.half() for name, t in tensors.items()},
+        to=folder / "half",
+    )
     (folder / "half").rename(folder / UNET.replace(".safe", ".fp16.safe"))
     only_half = load(folder)  # fp32 from .fp16.
     assert only_half.dtype == torch.float32
@@ -167,7 +188,9 @@ def test_precision(folder, model):
     write_zeros = {name: torch.zeros_like(t) for name, t in model.unet.state_dict().items()}
     save_file(write_zeros, folder / UNET)
     half, full = load(folder, dtype=torch.float16), load(folder)
-    assert torch.equal(half.unet.conv_in.weight, weight.half()) and not full.unet.conv_in.weight.any()
+    assert (
+        torch.equal(half.unet.conv_in.weight, weight.half()) and not full.unet.conv_in.weight.any()
+    )
     assert half.hash == only_half.hash != full.hash != model.hash
 
 
@@ -176,7 +199,9 @@ def test_the_hash_is_of_the_bytes_and_the_configs(folder, model):
     config = folder / "scheduler" / "scheduler_config.json"
     write(config, json.loads(config.read_text()) | {"beta_end": 0.02})
     assert (other := load(folder).hash) != model.hash
-    edit(folder / VAE, lambda tensors: tensors | {"quant_conv.bias": tensors["quant_conv.bias"] + 1})
+    edit(
+        folder / VAE, lambda tensors: tensors | {"quant_conv.bias": tensors["quant_conv.bias"] + 1}
+    )
     assert load(folder).hash not in (model.hash, other)
 
 
@@ -223,7 +248,9 @@ def test_published_configs(age):
     assert schedule.final_alpha_cumprod == schedule.alphas_cumprod[0]
 
 
-@pytest.mark.parametrize("key", ["norm_eps", "norm_num_groups", "out_channels", "flip_sin_to_cos", "in_channels"])
+@pytest.mark.parametrize(
+    "key", ["norm_eps", "norm_num_groups", "out_channels", "flip_sin_to_cos", "in_channels"]
+)
 def test_a_lacking_key_is_its_default(key):
     config = {k: v for k, v in CONFIGS["sd14"]["unet"].items() if k != key}
     assert arguments("unet", config) == sizes("sd14")["unet"]
@@ -251,21 +278,49 @@ UNFIT = [  # part, keys to change, words of the answer
     ("unet", {"sample_size": [8, 8]}, "sample_size = [8, 8]"),
     ("unet", {"attention_head_dim": "8"}, "attention_head_dim = '8'"),
     ("unet", {"attention_head_dim": [8]}, "down_block_types and attention_head_dim disagree"),
-    ("unet", {"down_block_types": ["CrossAttnDownBlock2D"] * 3}, "down_block_types and attention_head_dim disagree"),
+    (
+        "unet",
+        {"down_block_types": ["CrossAttnDownBlock2D"] * 3},
+        "down_block_types and attention_head_dim disagree",
+    ),
     ("unet", {"block_out_channels": [40, 64]}, "its config files make no model"),
     ("unet", {"norm_num_groups": 0}, "its config files make no model"),
     ("vae", {"block_out_channels": []}, "its config files make no model"),
-    ("unet", {"in_channels": 9}, "unet/config.json: in_channels = 9 is not Stable Diffusion 1 or 2"),
-    ("unet", {"cross_attention_dim": 768}, "the UNet's cross_attention_dim is not the text encoder's hidden_size"),
-    ("vae", {"down_block_types": ["DownEncoderBlock2D", "AttnDownEncoderBlock2D"]}, "'AttnDownEncoderBlock2D'"),
+    (
+        "unet",
+        {"in_channels": 9},
+        "unet/config.json: in_channels = 9 is not Stable Diffusion 1 or 2",
+    ),
+    (
+        "unet",
+        {"cross_attention_dim": 768},
+        "the UNet's cross_attention_dim is not the text encoder's hidden_size",
+    ),
+    (
+        "vae",
+        {"down_block_types": ["DownEncoderBlock2D", "AttnDownEncoderBlock2D"]},
+        "'AttnDownEncoderBlock2D'",
+    ),
     ("vae", {"latents_mean": [0.0, 0.0, 0.0, 0.0]}, "vae/config.json: latents_mean = "),
     ("vae", {"use_quant_conv": False}, "use_quant_conv = False"),
     ("vae", {"scaling_factor": "0.2"}, "scaling_factor = '0.2'"),
     ("text_encoder", {"hidden_act": "relu"}, "text_encoder/config.json: hidden_act = 'relu'"),
     ("text_encoder", {"layer_norm_eps": 1e-12}, "layer_norm_eps = 1e-12"),
-    ("text_encoder", {"max_position_embeddings": 78}, "position_embedding.weight (77, 64) instead of (78, 64)"),
-    ("scheduler", {"prediction_type": "sample"}, "unknown prediction_type 'sample'; known: epsilon, v_prediction"),
-    ("scheduler", {"beta_schedule": "squaredcos_cap_v2"}, "unknown beta_schedule 'squaredcos_cap_v2'"),
+    (
+        "text_encoder",
+        {"max_position_embeddings": 78},
+        "position_embedding.weight (77, 64) instead of (78, 64)",
+    ),
+    (
+        "scheduler",
+        {"prediction_type": "sample"},
+        "unknown prediction_type 'sample'; known: epsilon, v_prediction",
+    ),
+    (
+        "scheduler",
+        {"beta_schedule": "squaredcos_cap_v2"},
+        "unknown beta_schedule 'squaredcos_cap_v2'",
+    ),
     ("scheduler", {"set_alpha_to_one": "no"}, "set_alpha_to_one = 'no'"),
     ("scheduler", {"steps_offset": "1"}, "steps_offset = '1'"),
     ("scheduler", {"num_train_timesteps": 0}, "its config files make no model"),
@@ -289,7 +344,9 @@ def test_a_tokenizer_larger_than_the_text_encoder_is_refused(folder):
 
 
 def test_sdxl_is_refused_by_name():
-    with pytest.raises(UserError, match="addition_embed_type = 'text_time' is not Stable Diffusion 1 or 2"):
+    with pytest.raises(
+        UserError, match="addition_embed_type = 'text_time' is not Stable Diffusion 1 or 2"
+    ):
         arguments("unet", CONFIGS["sdxl"]["unet"])
 
 
@@ -300,7 +357,10 @@ def header_lies(data: bytes) -> bytes:
     """The header says that the last tensor ends a gigabyte after the file does."""
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
-    last = max((name for name in header if name != "__metadata__"), key=lambda name: header[name]["data_offsets"][1])
+    last = max(
+        (name for name in header if name != "__metadata__"),
+        key=lambda name: header[name]["data_offsets"][1],
+    )
     begin, _ = header[last]["data_offsets"]
     header[last] = {"dtype": "U8", "shape": [1 << 30], "data_offsets": [begin, begin + (1 << 30)]}
     text = json.dumps(header).encode()
@@ -337,17 +397,28 @@ def without(*names: str) -> Callable[[dict], dict]:
 RESNET = "unet.down_blocks.0.resnets.0"
 FAULTS = [
     (without("conv_in.bias"), ": tensors: 1 missing (unet.conv_in.bias); is it"),
-    (lambda tensors: tensors | {"lora": torch.zeros(1)}, ": tensors: 1 unexpected (unet.lora); is it"),
+    (
+        lambda tensors: tensors | {"lora": torch.zeros(1)},
+        ": tensors: 1 unexpected (unet.lora); is it",
+    ),
     (
         lambda tensors: tensors | {"conv_in.bias": torch.zeros(3)},
         ": tensors: 1 of the wrong shape (unet.conv_in.bias (3,) instead of (64,)); is it",
     ),
     (
-        without(*(f"{RESNET[5:]}.{x}" for x in ("norm1.weight", "norm1.bias", "conv1.weight", "norm2.bias"))),
+        without(
+            *(
+                f"{RESNET[5:]}.{x}"
+                for x in ("norm1.weight", "norm1.bias", "conv1.weight", "norm2.bias")
+            )
+        ),
         f"4 missing ({RESNET}.norm1.weight, {RESNET}.norm1.bias, {RESNET}.conv1.weight, ...); is it",
     ),
     (
-        lambda tensors: without("conv_in.bias")(tensors) | {"a": torch.zeros(1), "conv_out.bias": torch.zeros(1)},
+        lambda tensors: (
+            without("conv_in.bias")(tensors)
+            | {"a": torch.zeros(1), "conv_out.bias": torch.zeros(1)}
+        ),
         "1 missing (unet.conv_in.bias), 1 unexpected (unet.a), 1 of the wrong shape (unet.conv_out.bias (1,) instead",
     ),
 ]
@@ -371,16 +442,34 @@ def tokenizer_json_only(folder: Path) -> None:
 SPOILED = {
     "no unet": (lambda f: shutil.rmtree(f / "unet"), "no unet/config.json in it"),
     "no vae": (lambda f: shutil.rmtree(f / "vae"), "no vae/config.json in it"),
-    "no scheduler": (lambda f: shutil.rmtree(f / "scheduler"), "no scheduler/scheduler_config.json in it"),
+    "no scheduler": (
+        lambda f: shutil.rmtree(f / "scheduler"),
+        "no scheduler/scheduler_config.json in it",
+    ),
     "no weights": (lambda f: (f / UNET).unlink(), f"no {UNET} in it"),
     "pickled weights": (pickled, f"no {UNET} in it (pickled weights are never loaded)"),
     "tokenizer.json only": (tokenizer_json_only, "vocab.json"),
     "no merges": (lambda f: (f / "tokenizer" / "merges.txt").unlink(), "merges.txt"),
-    "wrong merges": (lambda f: write(f / "tokenizer" / "merges.txt", "qq zz\n"), "not CLIP's vocab.json and merges"),
-    "empty vocabulary": (lambda f: write(f / "tokenizer" / "vocab.json", {}), "the vocabulary lacks"),
-    "not JSON": (lambda f: write(f / "vae" / "config.json", "{"), "vae/config.json: cannot be read as JSON"),
-    "not text": (lambda f: write(f / "vae" / "config.json", b"\xff"), "vae/config.json: cannot be read as JSON"),
-    "no object": (lambda f: write(f / "vae" / "config.json", "[]"), "vae/config.json: cannot be read as JSON"),
+    "wrong merges": (
+        lambda f: write(f / "tokenizer" / "merges.txt", "qq zz\n"),
+        "not CLIP's vocab.json and merges",
+    ),
+    "empty vocabulary": (
+        lambda f: write(f / "tokenizer" / "vocab.json", {}),
+        "the vocabulary lacks",
+    ),
+    "not JSON": (
+        lambda f: write(f / "vae" / "config.json", "{"),
+        "vae/config.json: cannot be read as JSON",
+    ),
+    "not text": (
+        lambda f: write(f / "vae" / "config.json", b"\xff"),
+        "vae/config.json: cannot be read as JSON",
+    ),
+    "no object": (
+        lambda f: write(f / "vae" / "config.json", "[]"),
+        "vae/config.json: cannot be read as JSON",
+    ),
 }
 
 
@@ -406,7 +495,9 @@ def test_pickles_are_refused_unread(tmp_path, suffix):
 class StubHub:
     """A repository on the hub, `files` by name, and what was fetched of it; `broken` is raised by every call."""
 
-    def __init__(self, monkeypatch, at: Path, files: dict[str, Path], broken: Exception | None = None):
+    def __init__(
+        self, monkeypatch, at: Path, files: dict[str, Path], broken: Exception | None = None
+    ):
         self.at, self.files, self.broken, self.fetched = at / "hub", files, broken, []
         monkeypatch.setattr(huggingface_hub, "snapshot_download", self.snapshot)
 
@@ -415,7 +506,9 @@ class StubHub:
         assert repo == "someone/sd"
         if self.broken:
             raise self.broken
-        for name in sorted(n for n in self.files if any(fnmatch(n, pattern) for pattern in allow_patterns)):
+        for name in sorted(
+            n for n in self.files if any(fnmatch(n, pattern) for pattern in allow_patterns)
+        ):
             if name not in self.fetched:
                 (self.at / name).parent.mkdir(parents=True, exist_ok=True)
                 os.link(self.files[name].resolve(), self.at / name)
@@ -430,7 +523,13 @@ def published(folder: Path) -> dict[str, Path]:
         save_file(half, folder / name.replace(".safe", ".fp16.safe"))
         write(folder / name.replace("safetensors", "bin"), b"pickle")
         write(folder / name.replace(".safe", ".non_ema.safe"), b"not wanted")
-    for name in ("sd.ckpt", "sd.safetensors", "README.md", "safety_checker/model.safetensors", "model_index.json"):
+    for name in (
+        "sd.ckpt",
+        "sd.safetensors",
+        "README.md",
+        "safety_checker/model.safetensors",
+        "model_index.json",
+    ):
         (folder / name).parent.mkdir(exist_ok=True)
         write(folder / name, b"not wanted")
     write(folder / "tokenizer" / "tokenizer_config.json", {"model_max_length": 77})
@@ -455,11 +554,17 @@ def test_only_what_is_needed_is_fetched(folder, model, monkeypatch, tmp_path, dt
 
 @pytest.mark.parametrize("dtype, there", [(torch.float16, ""), (torch.float32, ".fp16")])
 def test_each_precision_makes_do_with_the_other_files(folder, monkeypatch, tmp_path, dtype, there):
-    files = {name: file for name, file in published(folder).items() if (".fp16." in name) == (there == ".fp16")}
+    files = {
+        name: file
+        for name, file in published(folder).items()
+        if (".fp16." in name) == (there == ".fp16")
+    }
     files |= {name: folder / name for name in SMALL}
     hub = StubHub(monkeypatch, tmp_path, files)
     assert load("someone/sd", dtype=dtype).dtype == dtype
-    assert set(hub.fetched) == SMALL | {name.replace(".safe", f"{there}.safe") for name in (UNET, VAE, TEXT)}
+    assert set(hub.fetched) == SMALL | {
+        name.replace(".safe", f"{there}.safe") for name in (UNET, VAE, TEXT)
+    }
 
 
 @pytest.mark.parametrize("variant, dtype", [("", torch.float32), (".fp16", torch.float16)])
@@ -475,7 +580,10 @@ def test_shards_are_fetched(folder, monkeypatch, tmp_path, variant, dtype):
 
 def test_offline_is_one_line(monkeypatch, tmp_path):
     StubHub(monkeypatch, tmp_path, {}, broken=ConnectionError("no route to host\nrequest id 1"))
-    with pytest.raises(UserError, match="^someone/sd: no such folder here, and the hub does not give it: no route to"):
+    with pytest.raises(
+        UserError,
+        match="^someone/sd: no such folder here, and the hub does not give it: no route to",
+    ):
         load("someone/sd")
 
 
@@ -489,13 +597,27 @@ def test_a_hub_repository_without_safetensors_is_refused(folder, monkeypatch, tm
 
 @pytest.mark.parametrize(
     "path",
-    ["nowhere", "/nowhere/sd", "./nowhere/sd", "../sd/mini", "a/b/c", "tav/mini", "~/sd", "sd/v1.safetensors", ""],
+    [
+        "nowhere",
+        "/nowhere/sd",
+        "./nowhere/sd",
+        "../sd/mini",
+        "a/b/c",
+        "tav/mini",
+        "~/sd",
+        "sd/v1.safetensors",
+        "",
+    ],
 )
 def test_a_mistyped_path_is_not_asked_of_the_hub(monkeypatch, tmp_path, path):
     monkeypatch.chdir(ROOT)
     StubHub(monkeypatch, tmp_path, {}, broken=AssertionError("the hub was asked"))
     message = refused(path)
-    assert "no such weights folder or file" in message or path == "" and "/config.json in it" in message
+    assert (
+        "no such weights folder or file" in message
+        or path == ""
+        and "/config.json in it" in message
+    )
 
 
 # --------------------------------------------------------------------------------------- device and memory
@@ -517,12 +639,20 @@ print(min(faults() for _ in range(10)))  # the first has to fault its pages in
 
 @pytest.mark.skipif(not hasattr(ctypes.pythonapi, "mallopt"), reason="not glibc")
 def test_on_the_cpu_freed_memory_is_kept_for_the_next_step():
-    done = subprocess.run([sys.executable, "-c", KEEPS], check=True, capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", KEEPS], check=True, capture_output=True, text=True, cwd=ROOT
+    )
     assert int(done.stdout) < 1000  # by default glibc gives all 16,384 pages back
 
 
 def test_resolve():
-    expected = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    expected = (
+        "cuda"
+        if torch.cuda.is_available()
+        else "mps"
+        if torch.backends.mps.is_available()
+        else "cpu"
+    )
     assert resolve(None, None)[0] == expected
     assert resolve("cpu", None) == ("cpu", torch.float32)
     assert resolve("cpu", "bf16") == ("cpu", torch.bfloat16)
@@ -552,7 +682,12 @@ fill(unet, tensors(file), "cpu", torch.float16, "unet")
 total = sum(float(p.view(torch.int16)[..., :1].sum()) for p in unet.parameters())  # every page is wanted
 print((memory("VmHWM") - before) / file.stat().st_size, "sympy" in sys.modules)
 """
-BIG = {"block_out_channels": [192, 384], "layers_per_block": 1, "heads": [8, 8], "attentive": [True, False]}
+BIG = {
+    "block_out_channels": [192, 384],
+    "layers_per_block": 1,
+    "heads": [8, 8],
+    "attentive": [True, False],
+}
 BIG |= {"cross_attention_dim": 768}
 
 

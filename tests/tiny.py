@@ -20,7 +20,12 @@ TEXT = {
     "num_attention_heads": 1,
     "max_position_embeddings": 77,
 }
-VAE = {"block_out_channels": [32, 32], "layers_per_block": 1, "norm_num_groups": 32, "scaling_factor": 0.18215}
+VAE = {
+    "block_out_channels": [32, 32],
+    "layers_per_block": 1,
+    "norm_num_groups": 32,
+    "scaling_factor": 0.18215,
+}
 UNET = {"block_out_channels": [64, 64], "layers_per_block": 1, "cross_attention_dim": 64}
 
 
@@ -36,8 +41,17 @@ def configs(sd2: bool = False) -> dict[str, dict]:
         "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
         "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
     }
-    scheduler = {"_class_name": "PNDMScheduler", "beta_start": 0.00085, "beta_end": 0.012, "steps_offset": 1}
-    scheduler |= {"beta_schedule": "scaled_linear", "skip_prk_steps": True, "set_alpha_to_one": False}
+    scheduler = {
+        "_class_name": "PNDMScheduler",
+        "beta_start": 0.00085,
+        "beta_end": 0.012,
+        "steps_offset": 1,
+    }
+    scheduler |= {
+        "beta_schedule": "scaled_linear",
+        "skip_prk_steps": True,
+        "set_alpha_to_one": False,
+    }
     scheduler |= {"prediction_type": "v_prediction"} if sd2 else {}
     return {"text_encoder": text, "vae": vae, "unet": unet, "scheduler": scheduler}
 
@@ -48,11 +62,19 @@ def modules(sd2: bool = False, seed: int = 0) -> dict[str, torch.nn.Module]:
     return {
         "text_encoder": CLIPTextModel(**TEXT, hidden_act="gelu" if sd2 else "quick_gelu"),
         "vae": AutoencoderKL(**VAE),
-        "unet": UNet2DConditionModel(**UNET, heads=[1, 1] if sd2 else [8, 8], attentive=[True, False]),
+        "unet": UNet2DConditionModel(
+            **UNET, heads=[1, 1] if sd2 else [8, 8], attentive=[True, False]
+        ),
     }
 
 
-def folder(path: Path, sd2: bool = False, seed: int = 0, dtype: torch.dtype = torch.float32, variant: str = "") -> Path:
+def folder(
+    path: Path,
+    sd2: bool = False,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+    variant: str = "",
+) -> Path:
     """The diffusers layout at `path`; `variant` ".fp16" puts that into the file names."""
     for part, config in configs(sd2).items():
         (path / part).mkdir(parents=True, exist_ok=True)
@@ -62,7 +84,11 @@ def folder(path: Path, sd2: bool = False, seed: int = 0, dtype: torch.dtype = to
         stem = "model" if part == "text_encoder" else "diffusion_pytorch_model"
         tensors = {k: v.to(dtype).contiguous() for k, v in module.state_dict().items()}
         if part == "unet" and not sd2:  # SD 1's projections are 1x1 convolutions
-            tensors |= {k: v[..., None, None] for k, v in tensors.items() if re.search("proj_(in|out).weight", k)}
+            tensors |= {
+                k: v[..., None, None]
+                for k, v in tensors.items()
+                if re.search("proj_(in|out).weight", k)
+            }
         save_file(tensors, path / part / f"{stem}{variant}.safetensors")
     (path / "tokenizer").mkdir(exist_ok=True)
     for name in ("vocab.json", "merges.txt"):

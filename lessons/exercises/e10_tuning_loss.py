@@ -8,7 +8,11 @@ from tav.vae import Posterior
 
 
 def tuning_loss(
-    unet: nn.Module, schedule: Schedule, posterior: Posterior, text: Tensor, generator: torch.Generator
+    unet: nn.Module,
+    schedule: Schedule,
+    posterior: Posterior,
+    text: Tensor,
+    generator: torch.Generator,
 ) -> Tensor:
     """One number, the loss of a step on the clip whose latents have the posterior (f, c, h, w).
 

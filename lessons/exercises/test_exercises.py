@@ -18,7 +18,13 @@ from torch import nn
 from torch.distributions import Normal, kl_divergence
 from torch.utils.flop_counter import FlopCounterMode
 
-from tav.inflation import SparseCausalAttention, TemporalAttention, first_and_previous, inflate, trainable
+from tav.inflation import (
+    SparseCausalAttention,
+    TemporalAttention,
+    first_and_previous,
+    inflate,
+    trainable,
+)
 from tav.layers import Attention, Downsample2D, attend, group_norm
 from tav.metrics import frame_consistency
 from tav.sampling import invert
@@ -61,7 +67,9 @@ def check_to_bytes(to_bytes):
     assert yours.shape == (2, 8, 6, 3) and yours.dtype == torch.uint8
     assert torch.equal(yours, torch.from_numpy(to_uint8(frames)))
     every = torch.arange(256.0).expand(1, 3, 1, 256) / 127.5 - 1
-    assert torch.equal(to_bytes(every)[0, 0, :, 0].long(), torch.arange(256)), "there and back is not the same"
+    assert torch.equal(to_bytes(every)[0, 0, :, 0].long(), torch.arange(256)), (
+        "there and back is not the same"
+    )
 
 
 # ---- 01
@@ -96,7 +104,16 @@ def check_bpe(bpe):
     tokenizer = Tokenizer.load(folder)
     lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()[1:]
     merges = [tuple(line.split()) for line in lines]
-    for word in ("skiing", "beach", "unbelievableness", "banana", "mississippi", "a", "zzxq", "snowboarder"):
+    for word in (
+        "skiing",
+        "beach",
+        "unbelievableness",
+        "banana",
+        "mississippi",
+        "a",
+        "zzxq",
+        "snowboarder",
+    ):
         assert bpe(word, merges) == tokenizer.pieces(word)[1:-1], word
 
 
@@ -141,7 +158,9 @@ def check_timestep_embedding(yours):
     t = torch.tensor([0, 1, 20, 500, 999])
     for dim in (8, 64, 320):
         assert yours(t, dim).shape == (5, dim)
-        assert torch.allclose(yours(t, dim), timestep_embedding(t, dim), atol=1e-3), f"wrong for dim = {dim}"
+        assert torch.allclose(yours(t, dim), timestep_embedding(t, dim), atol=1e-3), (
+            f"wrong for dim = {dim}"
+        )
 
 
 @exercise("e04_attend", "attend")
@@ -149,7 +168,9 @@ def check_attend(yours):
     torch.manual_seed(0)
     for heads in (1, 2, 3):
         q, (k, v) = torch.randn(2, 5, 12), torch.randn(2, 2, 7, 12)
-        assert torch.allclose(yours(q, k, v, heads), attend(q, k, v, heads), atol=1e-5), f"wrong with {heads} heads"
+        assert torch.allclose(yours(q, k, v, heads), attend(q, k, v, heads), atol=1e-5), (
+            f"wrong with {heads} heads"
+        )
 
 
 # ---- 05
@@ -160,9 +181,13 @@ def check_guided(guided):
     torch.manual_seed(0)
     for guidance in (0, 1, 3.5, 12.5):
         predictions = torch.randn(4, 4, 8, 8)
-        expected = torch.lerp(predictions[:2], predictions[2:], guidance)  # `sample` says it in its own way
+        expected = torch.lerp(
+            predictions[:2], predictions[2:], guidance
+        )  # `sample` says it in its own way
         assert guided(predictions, guidance).shape == (2, 4, 8, 8)
-        assert torch.allclose(guided(predictions, guidance), expected, atol=1e-4), f"wrong at guidance {guidance}"
+        assert torch.allclose(guided(predictions, guidance), expected, atol=1e-4), (
+            f"wrong at guidance {guidance}"
+        )
 
 
 @exercise("e05_ddim_eta", "ddim_step")
@@ -185,7 +210,11 @@ def check_ddim_eta(ddim_step):
 @exercise("e06_safetensors", "read")
 def check_safetensors(read):
     torch.manual_seed(0)
-    tensors = {"b": torch.randn(2, 3, 4), "a": torch.randn(5).half(), "c": torch.arange(6).view(3, 2)}
+    tensors = {
+        "b": torch.randn(2, 3, 4),
+        "a": torch.randn(5).half(),
+        "c": torch.arange(6).view(3, 2),
+    }
     for metadata in (None, {"format": "pt"}):
         yours = read(safetensors.torch.save(tensors, metadata))
         assert yours.keys() == tensors.keys(), f"{sorted(yours)} instead of {sorted(tensors)}"
@@ -214,8 +243,13 @@ def check_inflate_conv(inflate_conv):
         conv = nn.Conv2d(3, 5, size, stride, padding).requires_grad_(False)
         deep = inflate_conv(conv)
         assert isinstance(deep, nn.Conv3d) and deep.weight.numel() == conv.weight.numel()
-        yours, right = deep(video.transpose(1, 2)).transpose(1, 2), conv(video.flatten(0, 1)).unflatten(0, (2, 4))
-        assert yours.shape == right.shape, f"kernel {size}, stride {stride}: {yours.shape}, not {right.shape}"
+        yours, right = (
+            deep(video.transpose(1, 2)).transpose(1, 2),
+            conv(video.flatten(0, 1)).unflatten(0, (2, 4)),
+        )
+        assert yours.shape == right.shape, (
+            f"kernel {size}, stride {stride}: {yours.shape}, not {right.shape}"
+        )
         assert torch.allclose(yours, right, atol=1e-5), f"kernel {size}, stride {stride}"
 
 
@@ -227,7 +261,9 @@ def check_pooled_group_norm(pooled_group_norm):
     for groups, eps in ((2, 1e-5), (4, 1e-2)):
         norm = nn.GroupNorm(groups, 8, eps, affine=False)
         yours = pooled_group_norm(x, groups, 3, eps)
-        assert torch.allclose(yours, group_norm(norm, x, frames=3), atol=1e-4), f"{groups} groups, eps {eps}"
+        assert torch.allclose(yours, group_norm(norm, x, frames=3), atol=1e-4), (
+            f"{groups} groups, eps {eps}"
+        )
 
 
 # ---- 08
@@ -240,7 +276,9 @@ def check_sc_attn(sc_attn):
     for b, frames in ((2, 4), (1, 1)):
         q, k, v = torch.randn(3, b * frames, 6, 8)
         right = attend(q, first_and_previous(k, frames), first_and_previous(v, frames), heads=2)
-        assert torch.allclose(sc_attn(q, k, v, frames, 2), right, atol=1e-5), f"{b} videos of {frames} frames"
+        assert torch.allclose(sc_attn(q, k, v, frames, 2), right, atol=1e-5), (
+            f"{b} videos of {frames} frames"
+        )
 
 
 @exercise("e08_first_and_earlier", "first_and_earlier")
@@ -266,7 +304,9 @@ def check_causal_over_time(causal):
     yours = causal(attention, videos.flatten(0, 1), 4)
     assert yours.shape == (8, 6, 8)
     for i in range(4):
-        right = attention(videos[:, : i + 1].flatten(0, 1), frames=i + 1).unflatten(0, (2, -1))[:, -1]
+        right = attention(videos[:, : i + 1].flatten(0, 1), frames=i + 1).unflatten(0, (2, -1))[
+            :, -1
+        ]
         assert torch.allclose(yours.unflatten(0, (2, 4))[:, i], right, atol=1e-5), f"frame {i}"
 
 
@@ -277,7 +317,9 @@ def check_added(added):
     x, target, layer = torch.randn(4, 6, 8), torch.randn(4, 6, 8), Attention(8, heads=2)
     before = [p.detach().clone() for p in layer.parameters()]
     new = added(layer, 8)
-    assert all(torch.equal(p, old) for p, old in zip(layer.parameters(), before)), "`layer` keeps its random weights"
+    assert all(torch.equal(p, old) for p, old in zip(layer.parameters(), before)), (
+        "`layer` keeps its random weights"
+    )
     assert torch.equal(new(x), x), "at first it must give back what it gets"
     optimizer = torch.optim.SGD(new.parameters(), lr=0.1)
     for _ in range(2):
@@ -295,7 +337,9 @@ def check_count(count):
     for channels, heads, text in (([8, 16], [2, 2], 12), ([320, 640, 1280, 1280], [8] * 4, 768)):
         attentive = [True] * (len(channels) - 1) + [False]
         with torch.device("meta"):
-            unet = inflate(UNet2DConditionModel(channels, 2, heads, attentive, text, norm_num_groups=4))
+            unet = inflate(
+                UNet2DConditionModel(channels, 2, heads, attentive, text, norm_num_groups=4)
+            )
         yours = count(unet)
         for kind in ("attn1", "attn2", "attn_temp"):
             right = sum(p.numel() for name, p in trainable(unet).items() if f".{kind}." in name)
@@ -321,7 +365,9 @@ def check_tuning_loss(tuning_loss):
         tuning = small_tuning(kind)
         drawn = (tuning.posterior, tuning.text, torch.Generator().manual_seed(0))
         yours, right = tuning_loss(tuning.unet, tuning.schedule, *drawn), tuning.loss()
-        assert torch.isclose(yours, right, rtol=1e-4), f"{yours.item():.4f} for {right.item():.4f}, with {kind}"
+        assert torch.isclose(yours, right, rtol=1e-4), (
+            f"{yours.item():.4f} for {right.item():.4f}, with {kind}"
+        )
 
 
 @exercise("e10_state_bytes", "state_bytes")
@@ -333,7 +379,9 @@ def check_state_bytes(state_bytes):
         while len(tuning.losses) < steps:
             tuning.update(tuning.loss())
         right = sum(tensor.nbytes for tensor in tuning.state().values())
-        assert state_bytes(sizes, steps) == right, f"{right} bytes after {steps} steps of {len(sizes)} tensors"
+        assert state_bytes(sizes, steps) == right, (
+            f"{right} bytes after {steps} steps of {len(sizes)} tensors"
+        )
 
 
 # ---- 11
@@ -378,20 +426,29 @@ def check_consistency(consistency):
     vectors *= torch.arange(1.0, 7).view(-1, 1)  # not unit vectors
     for reach, adjacent in ((1, True), (5, False)):
         yours, right = consistency(vectors, reach), frame_consistency(vectors, adjacent)
-        assert math.isclose(yours, right, abs_tol=1e-3), f"{yours:.3f}, not {right:.3f}, with reach {reach}"
+        assert math.isclose(yours, right, abs_tol=1e-3), (
+            f"{yours:.3f}, not {right:.3f}, with reach {reach}"
+        )
     angles = torch.tensor([0.0, 60.0, 90.0, 180.0]).deg2rad()
     yours = consistency(torch.stack([angles.cos(), angles.sin()], dim=1), 2)
     right = 100 * (sum(math.cos(math.radians(angle)) for angle in (60, 30, 90, 90, 120))) / 5
-    assert math.isclose(yours, right, abs_tol=1e-3), f"{yours:.3f}, not {right:.3f}, with reach 2 of four frames"
+    assert math.isclose(yours, right, abs_tol=1e-3), (
+        f"{yours:.3f}, not {right:.3f}, with reach 2 of four frames"
+    )
 
 
 @exercise("e12_paired", "paired")
 def check_paired(paired):
     """Hard and easy clips, of which the one method always gets a little more; then two that differ by luck."""
     b = {clip: 10.0 * clip for clip in range(6)}
-    a = {clip: b[clip] + gain for clip, gain in zip((5, 3, 1, 0), (1.0, 3.0, 1.0, 3.0))} | {7: 100.0}
+    a = {clip: b[clip] + gain for clip, gain in zip((5, 3, 1, 0), (1.0, 3.0, 1.0, 3.0))} | {
+        7: 100.0
+    }
     luck = {0: 1.0, 1: -1.0, 2: 2.0, 3: -2.0}
-    for x, y, right in ((a, b, (2, 3**-0.5)), (luck, dict.fromkeys(luck, 0.0), (0, (5 / 6) ** 0.5))):
+    for x, y, right in (
+        (a, b, (2, 3**-0.5)),
+        (luck, dict.fromkeys(luck, 0.0), (0, (5 / 6) ** 0.5)),
+    ):
         yours = paired(x, y)
         assert yours == pytest.approx(right), f"{yours}, not {right}, of {x} and {y}"
 
@@ -418,7 +475,9 @@ def check_checkpointed(checkpointed):
     gradient = torch.randn(4, 5)
     expected = torch.autograd.grad(right, [x, *weights], gradient)
     yours.backward(gradient)
-    for name, leaf, g in zip(("x", *(name for name, _ in layers.named_parameters())), [x, *weights], expected):
+    for name, leaf, g in zip(
+        ("x", *(name for name, _ in layers.named_parameters())), [x, *weights], expected
+    ):
         assert leaf.grad is not None, f"no gradient reaches {name}"
         assert torch.allclose(leaf.grad, g, atol=1e-6), f"wrong gradient of {name}"
 
@@ -430,7 +489,9 @@ def check_sc_attn_flops(sc_attn_flops):
         with torch.device("meta"), FlopCounterMode(display=False) as flops:
             SparseCausalAttention(dim, heads)(torch.empty(frames, tokens, dim), frames)
         yours, right = sc_attn_flops(frames, tokens, dim), flops.get_total_flops()
-        assert yours == right, f"{yours:,}, not {right:,}, for {frames} frames of {tokens} tokens of width {dim}"
+        assert yours == right, (
+            f"{yours:,}, not {right:,}, for {frames} frames of {tokens} tokens of width {dim}"
+        )
 
 
 # ----

@@ -21,7 +21,9 @@ def tensors(path: Path) -> Iterator[tuple[str, Tensor]]:
             for name in file.keys():
                 yield name, file.get_tensor(name)
     except (SafetensorError, OSError) as error:
-        advice = "get it again; one that a run made, delete, and continue the run with tune.py --resume"
+        advice = (
+            "get it again; one that a run made, delete, and continue the run with tune.py --resume"
+        )
         raise UserError(f"{path}: not a whole safetensors file ({error}); {advice}") from None
 
 
@@ -29,7 +31,11 @@ def read_json(path: Path) -> dict:
     """The object in a JSON file; UserError if there is none."""
     try:
         return {**json.loads(path.read_text(encoding="utf-8"))}
-    except (OSError, ValueError, TypeError) as error:  # cannot be read, not UTF-8 or not JSON, no object
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+    ) as error:  # cannot be read, not UTF-8 or not JSON, no object
         raise UserError(f"{path}: cannot be read as JSON ({error}); get it again") from None
 
 
@@ -46,10 +52,17 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-STEMS = {part: f"{part}/diffusion_pytorch_model" for part in ("vae", "unet")} | {"text_encoder": "text_encoder/model"}
+STEMS = {part: f"{part}/diffusion_pytorch_model" for part in ("vae", "unet")} | {
+    "text_encoder": "text_encoder/model"
+}
 ENDS = (".safetensors", "-*-of-*.safetensors")  # a part's whole file, or its shards
-VARIANTS = {False: ("", ".fp16"), True: (".fp16", "")}  # by whether half precision is wanted: what comes first
-CONFIGS = {part: f"{part}/config.json" for part in STEMS} | {"scheduler": "scheduler/scheduler_config.json"}
+VARIANTS = {
+    False: ("", ".fp16"),
+    True: (".fp16", ""),
+}  # by whether half precision is wanted: what comes first
+CONFIGS = {part: f"{part}/config.json" for part in STEMS} | {
+    "scheduler": "scheduler/scheduler_config.json"
+}
 SMALL = [*CONFIGS.values(), "tokenizer/*.json", "tokenizer/merges.txt", "tav.json"]
 
 
@@ -58,19 +71,32 @@ def weight_files(folder: Path, part: str, half: bool) -> list[Path]:
     for variant, end in product(VARIANTS[half], ENDS):
         if files := sorted(folder.glob(STEMS[part] + variant + end)):
             return files
-    raise UserError(f"{folder}: no {STEMS[part]}.safetensors in it (pickled weights are never loaded); get that file")
+    raise UserError(
+        f"{folder}: no {STEMS[part]}.safetensors in it (pickled weights are never loaded); get that file"
+    )
 
 
 def fetched(name: str, half: bool) -> Path:
     """The local copy of a hub repository: only files that are needed, in one precision, fetched only once."""
-    if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*(?<!\.safetensors)", name) or Path(name).parent.exists():
-        raise UserError(f"{name}: no such weights folder or file; see weights/README.md for where to get one")
+    if (
+        not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*(?<!\.safetensors)", name)
+        or Path(name).parent.exists()
+    ):
+        raise UserError(
+            f"{name}: no such weights folder or file; see weights/README.md for where to get one"
+        )
     for variant in VARIANTS[half]:
         wanted = [[stem + variant + end for end in ENDS] for stem in STEMS.values()]
         try:
-            folder = Path(huggingface_hub.snapshot_download(name, allow_patterns=SMALL + sum(wanted, [])))
-        except Exception as error:  # of many kinds: offline, no such repository, one behind a licence, a full disk
-            raise UserError(f"{name}: no such folder here, and the hub does not give it: {error}") from None
+            folder = Path(
+                huggingface_hub.snapshot_download(name, allow_patterns=SMALL + sum(wanted, []))
+            )
+        except (
+            Exception
+        ) as error:  # of many kinds: offline, no such repository, one behind a licence, a full disk
+            raise UserError(
+                f"{name}: no such folder here, and the hub does not give it: {error}"
+            ) from None
         if all(any(file for pattern in ends for file in folder.glob(pattern)) for ends in wanted):
             break
     return folder
@@ -104,21 +130,38 @@ KNOWN = {
 
 def arguments(part: str, config: dict) -> dict:
     """The constructor arguments of "unet", "vae", "text_encoder" or "scheduler". UserError names what is refused."""
-    own, strict = OWN[part], part in ("unet", "vae")  # which come in more kinds than Stable Diffusion's
+    own, strict = (
+        OWN[part],
+        part in ("unet", "vae"),
+    )  # which come in more kinds than Stable Diffusion's
     for key, value in config.items():
         if key in KNOWN:
-            fine = all(item in KNOWN[key] for item in (value if isinstance(value, list) else [value]))
+            fine = all(
+                item in KNOWN[key] for item in (value if isinstance(value, list) else [value])
+            )
         elif key in own:
             fine = isinstance(value, (type(own[key]), int))  # a whole number may stand for a float
         else:
-            fine = not strict or value in (None, False) or key[:1] == "_" or (key, type(value)) == ("sample_size", int)
+            fine = (
+                not strict
+                or value in (None, False)
+                or key[:1] == "_"
+                or (key, type(value)) == ("sample_size", int)
+            )
         if not fine:
-            raise UserError(f"{CONFIGS[part]}: {key} = {value!r} is not Stable Diffusion 1 or 2; nothing was loaded")
+            raise UserError(
+                f"{CONFIGS[part]}: {key} = {value!r} is not Stable Diffusion 1 or 2; nothing was loaded"
+            )
     found = {key: config.get(key, default) for key, default in own.items()}
     if part == "unet":
-        types, heads = found.pop("down_block_types"), config.get("attention_head_dim", 8)  # their number, not size
+        types, heads = (
+            found.pop("down_block_types"),
+            config.get("attention_head_dim", 8),
+        )  # their number, not size
         found["heads"] = heads if isinstance(heads, list) else [heads] * len(types)
         if not len(found["block_out_channels"]) == len(types) == len(found["heads"]):
-            raise ValueError("the UNet's block_out_channels, down_block_types and attention_head_dim disagree")
+            raise ValueError(
+                "the UNet's block_out_channels, down_block_types and attention_head_dim disagree"
+            )
         found["attentive"] = ["CrossAttn" in name for name in types]
     return found

@@ -25,14 +25,27 @@ from .files import read_json, tensors
 from .video import replacing
 
 RUNS = Path("runs")
-NEEDED = {"clip", "prompt", "weights", "weights_hash", "dtype", "size", "steps", "lr", "seed", "seconds"}  # in run.json
+NEEDED = {
+    "clip",
+    "prompt",
+    "weights",
+    "weights_hash",
+    "dtype",
+    "size",
+    "steps",
+    "lr",
+    "seed",
+    "seconds",
+}  # in run.json
 
 
 class Run:
     """One run folder; by default the newest in `runs/`. It need not exist before `working`."""
 
     def __init__(self, path: str | Path | None = None):
-        if path is None and not (begun := sorted(RUNS.glob("*/run.json"), key=lambda file: file.stat().st_mtime)):
+        if path is None and not (
+            begun := sorted(RUNS.glob("*/run.json"), key=lambda file: file.stat().st_mtime)
+        ):
             raise UserError(f"no run in {RUNS}/ yet; make one with tune.py, or name its folder")
         self.path = begun[-1].parent if path is None else Path(path)
 
@@ -50,9 +63,13 @@ class Run:
 
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError(f"{self.path}: another process is working in this run folder; wait for it") from None
+            raise UserError(
+                f"{self.path}: another process is working in this run folder; wait for it"
+            ) from None
         except OSError as error:
-            raise UserError(f"{self.path}: cannot be written, {error.strerror}; choose another folder") from error
+            raise UserError(
+                f"{self.path}: cannot be written, {error.strerror}; choose another folder"
+            ) from error
         with lock:
             try:
                 yield
@@ -65,12 +82,18 @@ class Run:
         """What run.json says; UserError unless it is all there."""
         settings = read_json(file) if (file := self.path / "run.json").is_file() else {}
         if not NEEDED <= settings.keys():
-            raise UserError(f"{self.path}: not a run folder (its run.json is missing or incomplete); tune.py makes one")
+            raise UserError(
+                f"{self.path}: not a run folder (its run.json is missing or incomplete); tune.py makes one"
+            )
         return settings
 
     def write_settings(self, settings: dict) -> None:
         """run.json: the settings, and the versions they worked with."""
-        versions = {"tav": __version__, "torch": torch.__version__, "python": platform.python_version()}
+        versions = {
+            "tav": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        }
         with replacing(self.path / "run.json") as part:
             part.write_text(json.dumps(settings | versions, indent=2) + "\n", encoding="utf-8")
 
@@ -86,12 +109,21 @@ class Run:
     def write_losses(self, losses: list[float]) -> None:
         """loss.csv, and loss.png: from 0 up, each loss as a dot, and the mean of the tenth of the run before it."""
         with replacing(self.path / "loss.csv") as part:
-            part.write_text("step,loss\n" + "".join(f"{i},{loss:.6g}\n" for i, loss in enumerate(losses)))
-        picture, n, top = Image.new("RGB", (640, 320), "white"), len(losses), max(losses, default=0) or 1
+            part.write_text(
+                "step,loss\n" + "".join(f"{i},{loss:.6g}\n" for i, loss in enumerate(losses))
+            )
+        picture, n, top = (
+            Image.new("RGB", (640, 320), "white"),
+            len(losses),
+            max(losses, default=0) or 1,
+        )
         draw = ImageDraw.Draw(picture)
         draw.text((8, 4), f"loss of {n} steps, 0 to {top:.3g}", "black")
         for i, loss in enumerate(losses):
-            for value, colour in [(loss, "silver"), (np.mean(losses[max(0, i - n // 10) : i + 1]), "royalblue")]:
+            for value, colour in [
+                (loss, "silver"),
+                (np.mean(losses[max(0, i - n // 10) : i + 1]), "royalblue"),
+            ]:
                 x, y = 640 * i / n, 318 - 290 * value / top
                 draw.rectangle([x - 1, y - 1, x + 1, y + 1], colour)
         with replacing(self.path / "loss.png") as part:

@@ -17,8 +17,17 @@ from .files import tensors
 SD1 = {"text_encoder": {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12},
        "vae": {"block_out_channels": [128, 256, 512, 512], "layers_per_block": 2},
        "unet": {"cross_attention_dim": 768}, "scheduler": {}}  # fmt: skip
-TEXT2 = {"hidden_size": 1024, "intermediate_size": 4096, "num_attention_heads": 16, "num_hidden_layers": 23}
-UNET2 = {"cross_attention_dim": 1024, "attention_head_dim": [5, 10, 20, 20], "use_linear_projection": True}
+TEXT2 = {
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_attention_heads": 16,
+    "num_hidden_layers": 23,
+}
+UNET2 = {
+    "cross_attention_dim": 1024,
+    "attention_head_dim": [5, 10, 20, 20],
+    "use_linear_projection": True,
+}
 SD2 = SD1 | {"text_encoder": TEXT2 | {"hidden_act": "gelu"}, "unet": UNET2}
 
 # What a file may hold besides: training's averaged copy of the UNet, the schedule's tables (ours are
@@ -32,7 +41,9 @@ IGNORED = re.compile(
 def unet_block(match: re.Match) -> str:
     """`input_blocks.4.0` -> `down_blocks.1.resnets.0`: each way is numbered through, with three numbers a level."""
     way, number, place, sampler = match.groups()
-    way, number = ("down", int(number) - 1) if way == "in" else ("up", int(number))  # input block 0 is conv_in
+    way, number = (
+        ("down", int(number) - 1) if way == "in" else ("up", int(number))
+    )  # input block 0 is conv_in
     if sampler:
         return f"{way}_blocks.{number // 3}.{way}samplers.0.conv"
     return f"{way}_blocks.{number // 3}.{'attentions' if place == '1' else 'resnets'}.{number % 3}"
@@ -65,9 +76,14 @@ def configs(path: Path) -> dict[str, dict]:
         return SD1
     told = (safe_open(path, "pt").metadata() or {}).get("modelspec.prediction_type", path.stem)
     if not (word := re.search("^v$|768|epsilon|512|base", told)):
-        raise UserError(f"{path}: which SD 2 is it? Put 768 (predicts v) or base (predicts epsilon) into its name")
+        raise UserError(
+            f"{path}: which SD 2 is it? Put 768 (predicts v) or base (predicts epsilon) into its name"
+        )
     prediction, side = ("v_prediction", 96) if word[0] in ("v", "768") else ("epsilon", 64)
-    return SD2 | {"unet": SD2["unet"] | {"sample_size": side}, "scheduler": {"prediction_type": prediction}}
+    return SD2 | {
+        "unet": SD2["unet"] | {"sample_size": side},
+        "scheduler": {"prediction_type": prediction},
+    }
 
 
 def renamed(named: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:

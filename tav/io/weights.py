@@ -56,24 +56,45 @@ OLD = {r"\.query\.": ".to_q.", r"\.key\.": ".to_k.", r"\.value\.": ".to_v.", r"\
 
 def resolve(device: str | None, dtype: str | None) -> tuple[str, torch.dtype]:
     """The device and dtype to work in. None chooses: cuda, then mps, then cpu; half precision on cuda only."""
-    device = device or ("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
+    device = device or (
+        "cuda"
+        if torch.cuda.is_available()
+        else "mps"
+        if torch.backends.mps.is_available()
+        else "cpu"
+    )
     try:
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError):  # a word that is no device, or a device that is not there
+    except (
+        RuntimeError,
+        AssertionError,
+    ):  # a word that is no device, or a device that is not there
         raise UserError(f"device {device} is not there; cpu always is") from None
     if dtype is None and device.startswith("cuda"):
-        dtype = "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"  # bf16 came with Ampere
-    if device == "cpu" and hasattr(ctypes.pythonapi, "mallopt"):  # glibc: keep freed memory for the next step;
-        ctypes.pythonapi.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD; to give it back to the system, and fault
-        ctypes.pythonapi.mallopt(-3, 2**31 - 1)  # M_MMAP_THRESHOLD; it in again, takes a fifth of a large step
+        dtype = (
+            "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
+        )  # bf16 came with Ampere
+    if device == "cpu" and hasattr(
+        ctypes.pythonapi, "mallopt"
+    ):  # glibc: keep freed memory for the next step;
+        ctypes.pythonapi.mallopt(
+            -1, 2**31 - 1
+        )  # M_TRIM_THRESHOLD; to give it back to the system, and fault
+        ctypes.pythonapi.mallopt(
+            -3, 2**31 - 1
+        )  # M_MMAP_THRESHOLD; it in again, takes a fifth of a large step
     return join(device), DTYPES[dtype or "fp32"]
 
 
-def load(path: str | Path, device: str = "cpu", dtype: torch.dtype = torch.float32) -> StableDiffusion:
+def load(
+    path: str | Path, device: str = "cpu", dtype: torch.dtype = torch.float32
+) -> StableDiffusion:
     """Stable Diffusion from a folder, a single `.safetensors` file or a hub id. UserError names what is wrong."""
     place, half = Path(path), dtype != torch.float32
     if place.suffix.lower() in (".ckpt", ".bin", ".pt", ".pth"):
-        raise UserError(f"{path}: a {place.suffix} file is a pickle, which can run code; use its .safetensors")
+        raise UserError(
+            f"{path}: a {place.suffix} file is a pickle, which can run code; use its .safetensors"
+        )
     if not place.exists():
         place = fetched(str(path), half)
     if place.is_file():
@@ -81,8 +102,13 @@ def load(path: str | Path, device: str = "cpu", dtype: torch.dtype = torch.float
         words, files = CLIP_TOKENIZER, [("", place)]
     else:
         raw = {part: read_json(need(place, name)) for part, name in CONFIGS.items()}
-        words, files = place / "tokenizer", [(part, file) for part in PARTS for file in weight_files(place, part, half)]
-        named = ((f"{part}.{name}", tensor) for part, file in files for name, tensor in tensors(file))
+        words, files = (
+            place / "tokenizer",
+            [(part, file) for part in PARTS for file in weight_files(place, part, half)],
+        )
+        named = (
+            (f"{part}.{name}", tensor) for part, file in files for name, tensor in tensors(file)
+        )
     try:
         sizes = {part: arguments(part, config) for part, config in raw.items()}
         if sizes["unet"]["cross_attention_dim"] != sizes["text_encoder"]["hidden_size"]:
@@ -90,14 +116,24 @@ def load(path: str | Path, device: str = "cpu", dtype: torch.dtype = torch.float
         schedule = Schedule(**sizes["scheduler"])
         with torch.device("meta"), Undrawn():  # no memory is taken and nothing is drawn at random
             modules = nn.ModuleDict({part: build(**sizes[part]) for part, build in PARTS.items()})
-    except (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError) as error:  # such as 0 groups
-        raise UserError(f"{path}: its config files make no model ({error}); get them again") from None
+    except (
+        ValueError,
+        TypeError,
+        ArithmeticError,
+        LookupError,
+        RuntimeError,
+    ) as error:  # such as 0 groups
+        raise UserError(
+            f"{path}: its config files make no model ({error}); get them again"
+        ) from None
     tokenizer = load_tokenizer(words, sizes["text_encoder"])
     if place.is_file() and sizes["text_encoder"]["hidden_act"] == "gelu":
         tokenizer.pad = 0  # OpenCLIP's padding; of SD 2, a folder says so itself
     defaults = read_json(own) if (own := place / "tav.json").is_file() else {}
     fill(modules, named, device, dtype, path)
-    hash = hashlib.sha256(repr([sizes, [file_digest(file) for _, file in files]]).encode()).hexdigest()
+    hash = hashlib.sha256(
+        repr([sizes, [file_digest(file) for _, file in files]]).encode()
+    ).hexdigest()
     size = (raw["unet"].get("sample_size") or 64) * modules["vae"].factor
     return StableDiffusion(tokenizer, *modules.values(), schedule, str(path), hash, size, defaults)
 
@@ -115,14 +151,22 @@ def load_tokenizer(folder: Path, text: dict) -> Tokenizer:
     try:
         tokenizer = Tokenizer.load(folder)
         if (pieces := tokenizer.bpe.get_vocab_size()) > text["vocab_size"]:
-            raise ValueError(f"{pieces:,} pieces, but the text encoder knows {text['vocab_size']:,}")
-    except Exception as error:  # the tokenizers library has no narrower kind for merges that do not fit
-        raise UserError(f"{folder}: not CLIP's vocab.json and merges.txt ({error}); get them again") from None
+            raise ValueError(
+                f"{pieces:,} pieces, but the text encoder knows {text['vocab_size']:,}"
+            )
+    except (
+        Exception
+    ) as error:  # the tokenizers library has no narrower kind for merges that do not fit
+        raise UserError(
+            f"{folder}: not CLIP's vocab.json and merges.txt ({error}); get them again"
+        ) from None
     tokenizer.length = min(tokenizer.length, text["max_position_embeddings"])
     return tokenizer
 
 
-def fill(module: nn.Module, named: Iterable, device: str, dtype: torch.dtype, origin: str | Path) -> None:
+def fill(
+    module: nn.Module, named: Iterable, device: str, dtype: torch.dtype, origin: str | Path
+) -> None:
     """Give every parameter of a meta module its tensor, strictly, whatever the age of the file; freeze it."""
     expected, found = module.state_dict(), {}  # mapped, not read yet
     for name, tensor in named:
@@ -132,13 +176,28 @@ def fill(module: nn.Module, named: Iterable, device: str, dtype: torch.dtype, or
             tensor = tensor.flatten(1)  # 1x1 convolutions in SD 1's transformers and old VAEs
         if not name.endswith("position_ids"):
             found[name] = tensor
-    shapes = [(n, tuple(t.shape), tuple(expected[n].shape)) for n, t in found.items() if n in expected]
-    faults = {"missing": [n for n in expected if n not in found], "unexpected": [n for n in found if n not in expected]}
-    faults["of the wrong shape"] = [f"{n} {got} instead of {right}" for n, got, right in shapes if got != right]
-    told = [f"{len(n):,} {what} ({', '.join(n[:3])}{', ...' * (len(n) > 3)})" for what, n in faults.items() if n]
+    shapes = [
+        (n, tuple(t.shape), tuple(expected[n].shape)) for n, t in found.items() if n in expected
+    ]
+    faults = {
+        "missing": [n for n in expected if n not in found],
+        "unexpected": [n for n in found if n not in expected],
+    }
+    faults["of the wrong shape"] = [
+        f"{n} {got} instead of {right}" for n, got, right in shapes if got != right
+    ]
+    told = [
+        f"{len(n):,} {what} ({', '.join(n[:3])}{', ...' * (len(n) > 3)})"
+        for what, n in faults.items()
+        if n
+    ]
     if told:
-        raise UserError(f"{origin}: tensors: {', '.join(told)}; is it a whole Stable Diffusion 1.x or 2.x?")
-    module.load_state_dict({name: tensor.to(device, dtype) for name, tensor in found.items()}, assign=True)
+        raise UserError(
+            f"{origin}: tensors: {', '.join(told)}; is it a whole Stable Diffusion 1.x or 2.x?"
+        )
+    module.load_state_dict(
+        {name: tensor.to(device, dtype) for name, tensor in found.items()}, assign=True
+    )
     module.eval().requires_grad_(False)
 
 

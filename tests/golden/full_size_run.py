@@ -28,11 +28,19 @@ from tav.unet import UNet2DConditionModel  # noqa: E402
 from tav.vae import AutoencoderKL  # noqa: E402
 
 WIDTHS = [320, 640, 1280, 1280]
-TEXT = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
+TEXT = {
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+}
 VAE = {"block_out_channels": [128, 256, 512, 512], "layers_per_block": 2}
 VAE |= {"norm_num_groups": 32, "scaling_factor": 0.18215}
 UNET = {"block_out_channels": WIDTHS, "layers_per_block": 2, "cross_attention_dim": 768}
-HEADS = {"heads": [8] * 4, "attentive": [True] * 3 + [False]}  # as our UNet takes what the config says otherwise
+HEADS = {
+    "heads": [8] * 4,
+    "attentive": [True] * 3 + [False],
+}  # as our UNet takes what the config says otherwise
 
 
 def write(folder: Path) -> None:
@@ -43,8 +51,16 @@ def write(folder: Path) -> None:
     with torch.device("meta"):
         unet = UNet2DConditionModel(**UNET, **HEADS)
         parts = {"text_encoder": CLIPTextModel(**text), "vae": AutoencoderKL(**VAE), "unet": unet}
-    types = ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"], ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3
-    own = {"down_block_types": types[0], "up_block_types": types[1], "attention_head_dim": 8, "sample_size": 64}
+    types = (
+        ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"],
+        ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
+    )
+    own = {
+        "down_block_types": types[0],
+        "up_block_types": types[1],
+        "attention_head_dim": 8,
+        "sample_size": 64,
+    }
     changes = {"text_encoder": text, "vae": VAE, "unet": UNET | own}
     for part, module in parts.items():
         config = folder / part / "config.json"
@@ -64,7 +80,10 @@ def timed(*command: str) -> None:
     began = time.time()
     subprocess.run([sys.executable, *command], check=True)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
-    print(f"{Path(command[0]).name}: {time.time() - began:.0f} s; peak so far {peak:.1f} GB", flush=True)
+    print(
+        f"{Path(command[0]).name}: {time.time() - began:.0f} s; peak so far {peak:.1f} GB",
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -77,9 +96,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         weights, out = Path(place) / "sd14", Path(place) / "run"
         write(weights)
-        options = ["--weights", str(weights), "--frames", args.frames, "--size", args.size, "--steps", args.steps]
+        options = [
+            "--weights",
+            str(weights),
+            "--frames",
+            args.frames,
+            "--size",
+            args.size,
+            "--steps",
+            args.steps,
+        ]
         timed(str(ROOT / "tune.py"), args.clip, "a man is skiing", *options, "--out", str(out))
-        timed(str(ROOT / "sample.py"), "a panda is skiing", "--run", str(out), "--steps", args.steps)
+        timed(
+            str(ROOT / "sample.py"), "a panda is skiing", "--run", str(out), "--steps", args.steps
+        )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,14 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler, UNet2DConditionModel
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import (
+    CLIPConfig,
+    CLIPImageProcessorPil,
+    CLIPModel,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTokenizer,
+)
 
 HERE = Path(__file__).parent
 TOKENIZER = HERE.parents[1] / "weights" / "clip-tokenizer"
@@ -32,7 +39,12 @@ TEXTS = {
     "text_quick_gelu": dict(TEXT, num_hidden_layers=3, hidden_act="quick_gelu"),
     "text_gelu": dict(TEXT, num_hidden_layers=2, hidden_act="gelu"),
 }
-VAE = {"block_out_channels": [8, 16, 16], "layers_per_block": 2, "norm_num_groups": 4, "scaling_factor": 0.18215}
+VAE = {
+    "block_out_channels": [8, 16, 16],
+    "layers_per_block": 2,
+    "norm_num_groups": 4,
+    "scaling_factor": 0.18215,
+}
 UNET = {
     "block_out_channels": [8, 16, 16],
     "layers_per_block": 2,
@@ -43,10 +55,15 @@ DOWN = ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"]
 UP = ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"]
 UNETS = {  # name: (tav's own arguments, diffusers' own arguments)
     "unet_sd1": ({"heads": [4, 4, 4]}, {"attention_head_dim": 4}),
-    "unet_sd2": ({"heads": [2, 4, 4]}, {"attention_head_dim": [2, 4, 4], "use_linear_projection": True}),
+    "unet_sd2": (
+        {"heads": [2, 4, 4]},
+        {"attention_head_dim": [2, 4, 4], "use_linear_projection": True},
+    ),
 }
 CLIP = {
-    "text": dict(TEXT, vocab_size=514, num_hidden_layers=2),  # 256 bytes, alone and at a word's end, start and end
+    "text": dict(
+        TEXT, vocab_size=514, num_hidden_layers=2
+    ),  # 256 bytes, alone and at a word's end, start and end
     "vision": {
         "hidden_size": 24,
         "intermediate_size": 64,
@@ -60,7 +77,12 @@ CLIP = {
 # Height and width of frames: no resizing; only cropping, with an odd rest; smaller, wide and high; larger, with
 # an odd rest; a scale of 16/49, which is not quite that in floating point (49 * (16 / 49) < 16).
 FRAMES = [(16, 16), (16, 19), (37, 50), (53, 41), (9, 12), (49, 49)]
-SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
+SCHEDULE = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "steps_offset": 1,
+}
 
 PROMPTS = [
     "",
@@ -124,7 +146,9 @@ def randomize(model: nn.Module, seed: int) -> dict[str, Tensor]:
     return weights
 
 
-def save(name: str, weights: dict[str, Tensor], inputs: dict[str, Tensor], outputs: dict[str, Tensor]) -> None:
+def save(
+    name: str, weights: dict[str, Tensor], inputs: dict[str, Tensor], outputs: dict[str, Tensor]
+) -> None:
     tensors = {}
     for kind, group in (("weights", weights), ("in", inputs), ("out", outputs)):
         tensors |= {f"{kind}.{key}": value.contiguous() for key, value in group.items()}
@@ -139,14 +163,22 @@ def text() -> dict:
     for seed, (name, sizes) in enumerate(TEXTS.items()):
         model = CLIPTextModel(CLIPTextConfig(**sizes))
         weights = randomize(model, seed)
-        published = {("" if n.startswith("text_model.") else "text_model.") + n: w for n, w in weights.items()}
-        ids = torch.randint(TEXT["vocab_size"], (2, 77), generator=torch.Generator().manual_seed(seed))
+        published = {
+            ("" if n.startswith("text_model.") else "text_model.") + n: w
+            for n, w in weights.items()
+        }
+        ids = torch.randint(
+            TEXT["vocab_size"], (2, 77), generator=torch.Generator().manual_seed(seed)
+        )
         save(name, published, {"ids": ids}, {"states": model(input_ids=ids).last_hidden_state})
     return TEXTS
 
 
 def vae() -> dict:
-    types = {"down_block_types": ["DownEncoderBlock2D"] * 3, "up_block_types": ["UpDecoderBlock2D"] * 3}
+    types = {
+        "down_block_types": ["DownEncoderBlock2D"] * 3,
+        "up_block_types": ["UpDecoderBlock2D"] * 3,
+    }
     model = AutoencoderKL(**VAE, **types)
     weights = randomize(model, 10)
     frames, latents, features = (
@@ -170,7 +202,11 @@ def unet() -> dict:
     for seed, (name, (ours, theirs)) in enumerate(UNETS.items(), start=20):
         model = UNet2DConditionModel(**UNET, **theirs, down_block_types=DOWN, up_block_types=UP)
         weights = randomize(model, seed)
-        x, states, t = noise(2, 4, 8, 12, seed=seed), noise(2, 9, 12, seed=seed + 1), torch.tensor([981, 41])
+        x, states, t = (
+            noise(2, 4, 8, 12, seed=seed),
+            noise(2, 9, 12, seed=seed + 1),
+            torch.tensor([981, 41]),
+        )
         output = model(x, t, encoder_hidden_states=states).sample
         save(name, weights, {"x": x, "t": t, "text": states}, {"prediction": output})
         sizes[name] = dict(UNET, **ours, attentive=[True, True, False])
@@ -179,7 +215,9 @@ def unet() -> dict:
 
 def metrics() -> dict:
     # Pillow's bicubic, as in OpenAI's own code; transformers' other image processor resizes with torchvision.
-    processor = CLIPImageProcessorPil(size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16})
+    processor = CLIPImageProcessorPil(
+        size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16}
+    )
     ids = torch.randint(512, (3, 77), generator=torch.Generator().manual_seed(40))
     for row, end in enumerate((5, 30, 76)):
         ids[row, end] = 513  # the first of them counts
@@ -193,7 +231,9 @@ def metrics() -> dict:
     for act in ("quick_gelu", "gelu"):
         text = dict(CLIP["text"], hidden_act=act, eos_token_id=513)
         vision = dict(CLIP["vision"], hidden_act=act)
-        model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=CLIP["width"]))
+        model = CLIPModel(
+            CLIPConfig(text_config=text, vision_config=vision, projection_dim=CLIP["width"])
+        )
         weights = randomize(model, 42)
         out = model(input_ids=ids, pixel_values=pixels)
         outputs |= {
@@ -210,7 +250,9 @@ def schedule() -> dict:
     fresh = torch.randn(x.shape, generator=torch.Generator().manual_seed(32))
     outputs, grids = {}, {}
     for kind in ("epsilon", "v_prediction"):
-        ddim = DDIMScheduler(**SCHEDULE, prediction_type=kind, set_alpha_to_one=False, clip_sample=False)
+        ddim = DDIMScheduler(
+            **SCHEDULE, prediction_type=kind, set_alpha_to_one=False, clip_sample=False
+        )
         ddpm = DDPMScheduler(**SCHEDULE, prediction_type=kind, clip_sample=False)
         for steps in (10, 20, 50, 200):
             ddim.set_timesteps(steps)
@@ -219,14 +261,18 @@ def schedule() -> dict:
             scheduler.set_timesteps(50)
         for t in (981, 501, 21, 1):
             outputs[f"ddim.{kind}.{t}"] = ddim.step(prediction, t, x).prev_sample
-            outputs[f"ddim_eta.{kind}.{t}"] = ddim.step(prediction, t, x, eta=0.6, variance_noise=fresh).prev_sample
+            outputs[f"ddim_eta.{kind}.{t}"] = ddim.step(
+                prediction, t, x, eta=0.6, variance_noise=fresh
+            ).prev_sample
             again = torch.Generator().manual_seed(32)  # draws `fresh`
             outputs[f"ddpm.{kind}.{t}"] = ddpm.step(prediction, t, x, generator=again).prev_sample
     times = torch.tensor([981, 1])
     outputs["noisy"] = ddim.add_noise(x, fresh, times)
     outputs["velocity"] = ddim.get_velocity(x, fresh, times)
     outputs["alphas_cumprod"] = ddim.alphas_cumprod
-    outputs["alphas_cumprod_linear"] = DDIMScheduler(**SCHEDULE | {"beta_schedule": "linear"}).alphas_cumprod
+    outputs["alphas_cumprod_linear"] = DDIMScheduler(
+        **SCHEDULE | {"beta_schedule": "linear"}
+    ).alphas_cumprod
     inputs = {"x": x, "prediction": prediction, "noise": fresh, "t": times}
     save("schedule", {}, inputs, outputs)
     return {"timesteps": grids}
@@ -238,7 +284,10 @@ def tokens() -> None:
         tokenizer = CLIPTokenizer.from_pretrained(TOKENIZER, pad_token=pad)
         ids = tokenizer(PROMPTS, padding="max_length", truncation=True, max_length=77)["input_ids"]
         rows.append(ids)
-    lines = [json.dumps({"prompt": p, "sd1": a, "sd2": b}) for p, a, b in zip(PROMPTS, *rows, strict=True)]
+    lines = [
+        json.dumps({"prompt": p, "sd1": a, "sd2": b})
+        for p, a, b in zip(PROMPTS, *rows, strict=True)
+    ]
     (HERE / "tokens.json").write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
 
 

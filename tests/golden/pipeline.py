@@ -21,11 +21,17 @@ import tav  # noqa: E402
 from tav.sampling import sample  # noqa: E402
 from tav.vae import decode, to_uint8  # noqa: E402
 
-PROMPTS = ["spider man is skiing on the beach, cartoon style", "a panda is surfing, at sunset", "a jeep on the road"]
+PROMPTS = [
+    "spider man is skiing on the beach, cartoon style",
+    "a panda is surfing, at sunset",
+    "a jeep on the road",
+]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("weights", nargs="?", default=str(ROOT / "weights" / "mini"))
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--guidance", type=float, default=3.5)
@@ -36,16 +42,26 @@ def main() -> None:
     pipeline.set_progress_bar_config(disable=True)
     side = model.size // model.vae.factor
     noise = torch.randn(len(PROMPTS), 4, side, side, generator=torch.Generator().manual_seed(0))
-    settings = {"num_inference_steps": args.steps, "guidance_scale": args.guidance, "latents": noise}
+    settings = {
+        "num_inference_steps": args.steps,
+        "guidance_scale": args.guidance,
+        "latents": noise,
+    }
     theirs = pipeline(PROMPTS, output_type="latent", **settings).images
-    their_pictures = np.stack([np.asarray(picture) for picture in pipeline(PROMPTS, **settings).images])
+    their_pictures = np.stack(
+        [np.asarray(picture) for picture in pipeline(PROMPTS, **settings).images]
+    )
 
     text = model.embed([""] * len(PROMPTS) + PROMPTS)
     ours = sample(model, noise, text, args.steps, args.guidance)
     our_pictures = to_uint8(decode(model.vae, ours))
     bytes_apart = np.abs(our_pictures.astype(int) - their_pictures.astype(int))
-    print(f"latents: {((ours - theirs).abs().max() / theirs.abs().max()).item():.2g} of the largest")
-    print(f"pictures: bytes differ by at most {bytes_apart.max()}, and {100 * (bytes_apart > 0).mean():.3f} % differ")
+    print(
+        f"latents: {((ours - theirs).abs().max() / theirs.abs().max()).item():.2g} of the largest"
+    )
+    print(
+        f"pictures: bytes differ by at most {bytes_apart.max()}, and {100 * (bytes_apart > 0).mean():.3f} % differ"
+    )
 
 
 if __name__ == "__main__":

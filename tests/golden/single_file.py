@@ -42,15 +42,29 @@ def converted(sd2: bool) -> dict[str, dict[str, Tensor]]:
     """Each part as diffusers would load it."""
     shapes = published_shapes(sd2)
     if sd2:
-        sizes = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 23, "num_attention_heads": 16}
+        sizes = {
+            "hidden_size": 1024,
+            "intermediate_size": 4096,
+            "num_hidden_layers": 23,
+            "num_attention_heads": 16,
+        }
         with torch.device("meta"):
-            tower = transformers.CLIPTextModel(transformers.CLIPTextConfig(**sizes, hidden_act="gelu"))
-        text = reference.convert_open_clip_checkpoint(tower, numbered(shapes), prefix="cond_stage_model.model.")
+            tower = transformers.CLIPTextModel(
+                transformers.CLIPTextConfig(**sizes, hidden_act="gelu")
+            )
+        text = reference.convert_open_clip_checkpoint(
+            tower, numbered(shapes), prefix="cond_stage_model.model."
+        )
     else:
         text = reference.convert_ldm_clip_checkpoint(numbered(shapes))
-    text = {name if name.startswith("text_model.") else f"text_model.{name}": tensor for name, tensor in text.items()}
+    text = {
+        name if name.startswith("text_model.") else f"text_model.{name}": tensor
+        for name, tensor in text.items()
+    }
     return {
-        "text_encoder": {name: tensor for name, tensor in text.items() if not name.endswith("position_ids")},
+        "text_encoder": {
+            name: tensor for name, tensor in text.items() if not name.endswith("position_ids")
+        },
         "vae": reference.convert_ldm_vae_checkpoint(numbered(shapes), VAE),
         "unet": reference.convert_ldm_unet_checkpoint(numbered(shapes), UNET),
     }
@@ -58,7 +72,10 @@ def converted(sd2: bool) -> dict[str, dict[str, Tensor]]:
 
 if __name__ == "__main__":
     for sd2 in (False, True):
-        ours, theirs = dict(single_file.renamed(numbered(published_shapes(sd2)).items())), converted(sd2)
+        ours, theirs = (
+            dict(single_file.renamed(numbered(published_shapes(sd2)).items())),
+            converted(sd2),
+        )
         for part, module in full_size(sd2).items():
             state = module.state_dict()
             assert theirs[part].keys() == state.keys(), theirs[part].keys() ^ state.keys()

@@ -264,9 +264,7 @@ def make_clip(number: int, frames: int) -> Clip:
     if number not in PLANS:
         raise ValueError(f"there is no clip {number}; there are {sorted(PLANS)}")
     planned, rng = PLANS[number], random.Random(f"benchmark/{number}")
-    scene = Scene(
-        planned.subject, planned.action, food=planned.food, background=planned.background
-    )
+    scene = Scene(planned.subject, planned.action, food=planned.food, background=planned.background)
     for _ in range(10_000):
         seen = replace(scene, looks=random_looks(rng, planned.kind == LOOKS), seed=number)
         asked = planned.edits.get("color", {}).get("color")

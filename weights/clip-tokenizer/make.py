@@ -22,7 +22,11 @@ def byte_symbols() -> list[str]:
     Bytes that are visible in Latin-1 stand for themselves and come first; the others (controls,
     blanks, the soft hyphen) follow and borrow the characters from code point 256 on.
     """
-    visible = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    visible = [
+        *range(ord("!"), ord("~") + 1),
+        *range(ord("¡"), ord("¬") + 1),
+        *range(ord("®"), ord("ÿ") + 1),
+    ]
     borrowed = range(256, 256 + 256 - len(visible))
     return [chr(code) for code in [*visible, *borrowed]]
 
@@ -32,13 +36,17 @@ def main(source: str) -> None:
         lines = file.read().split("\n")
     merges = lines[1 : 1 + MERGES]  # line 0 is a version
     symbols = byte_symbols()
-    tokens = symbols + [s + "</w>" for s in symbols] + [m.replace(" ", "") for m in merges] + SPECIALS
+    tokens = (
+        symbols + [s + "</w>" for s in symbols] + [m.replace(" ", "") for m in merges] + SPECIALS
+    )
     vocab = {token: i for i, token in enumerate(tokens)}
     assert len(vocab) == len(tokens) == 49408, "two tokens are spelled alike: is this CLIP's list?"
     folder = Path(__file__).parent
     text = json.dumps(vocab, ensure_ascii=False, separators=(",", ":"))
     (folder / "vocab.json").write_text(text + "\n", encoding="utf-8")
-    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges]) + "\n", encoding="utf-8")
+    (folder / "merges.txt").write_text(
+        "\n".join(["#version: 0.2", *merges]) + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

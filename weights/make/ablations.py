@@ -55,7 +55,9 @@ class CausalTemporalAttention(TemporalAttention):
     def forward(self, x: Tensor, frames: int) -> Tensor:
         n = x.shape[1]
         x = x.unflatten(0, (-1, frames)).transpose(1, 2).flatten(0, 1)  # b*n f d
-        x = self.to_out[0](attend(self.to_q(x), self.to_k(x), self.to_v(x), self.heads, causal=True))
+        x = self.to_out[0](
+            attend(self.to_q(x), self.to_k(x), self.to_v(x), self.heads, causal=True)
+        )
         return x.unflatten(0, (-1, n)).transpose(1, 2).flatten(0, 1)  # b*f n d
 
 
@@ -74,7 +76,9 @@ def remade(attention: Attention, kind: type[Attention]) -> Attention:
     return made
 
 
-def network(model: StableDiffusion, kind: str, posterior: Posterior, caption: str, args) -> StableDiffusion:
+def network(
+    model: StableDiffusion, kind: str, posterior: Posterior, caption: str, args
+) -> StableDiffusion:
     """A copy of the model with the UNet that a method needs, tuned on the clip if it is to be."""
     model = replace(model, unet=copy.deepcopy(model.unet))
     if kind == "image":
@@ -100,22 +104,34 @@ def network(model: StableDiffusion, kind: str, posterior: Posterior, caption: st
     return model
 
 
-def noise(model: StableDiffusion, network: str, kind: str, latents: Tensor, caption: str, args) -> Tensor:
+def noise(
+    model: StableDiffusion, network: str, kind: str, latents: Tensor, caption: str, args
+) -> Tensor:
     """What sampling begins from, (f, c, h, w)."""
-    fresh = torch.randn(latents.shape, generator=torch.Generator().manual_seed(args.seed)).to(latents.device)
+    fresh = torch.randn(latents.shape, generator=torch.Generator().manual_seed(args.seed)).to(
+        latents.device
+    )
     if kind == "same":
         return fresh[:1].expand_as(fresh)
     if kind == "random":
         return fresh
     if network == "image":
         return torch.cat([sampling.invert(model, latent[None], args.steps) for latent in latents])
-    inverted = sampling.invert(model, latents, args.steps, caption=caption if kind == "prompted" else "")
+    inverted = sampling.invert(
+        model, latents, args.steps, caption=caption if kind == "prompted" else ""
+    )
     return 0.9**0.5 * inverted + 0.1**0.5 * fresh if kind == "mixed" else inverted
 
 
-def sampled(model: StableDiffusion, kind: str, noise: Tensor, prompts: list[str], negative: str, args) -> Tensor:
+def sampled(
+    model: StableDiffusion, kind: str, noise: Tensor, prompts: list[str], negative: str, args
+) -> Tensor:
     """One video for each prompt, (e, f, 3, H, W); the image model takes each frame for a video of its own."""
     each = len(noise) if kind == "image" else 1
-    text = model.embed([negative] * len(prompts) * each + [prompt for prompt in prompts for _ in range(each)])
-    latents = sampling.sample(model, noise.repeat(len(prompts), 1, 1, 1), text, args.steps, args.guidance)
+    text = model.embed(
+        [negative] * len(prompts) * each + [prompt for prompt in prompts for _ in range(each)]
+    )
+    latents = sampling.sample(
+        model, noise.repeat(len(prompts), 1, 1, 1), text, args.steps, args.guidance
+    )
     return decode(model.vae, latents).unflatten(0, (len(prompts), -1))

@@ -25,7 +25,11 @@ from tav.io.video import read_clip  # noqa: E402
 from tav.io.weights import load  # noqa: E402
 from tav.tuning import load_tuned  # noqa: E402
 
-LEARNED, ASKED, TIMELY = 0.98, 0.75, 0.75  # most of the loss that may be left; least shares of frames, over all edits
+LEARNED, ASKED, TIMELY = (
+    0.98,
+    0.75,
+    0.75,
+)  # most of the loss that may be left; least shares of frames, over all edits
 
 
 @torch.no_grad()
@@ -33,7 +37,9 @@ def loss(model, latents: torch.Tensor, text: torch.Tensor) -> float:
     """Mean squared error of the noise in the clip's latents (f, 4, h, w), over ten timesteps."""
     noise, total = torch.randn(latents.shape, generator=torch.Generator().manual_seed(0)), 0.0
     for t in range(50, 1000, 100):
-        guess = model.unet(model.schedule.add_noise(latents, noise, t), torch.tensor([t]), text, len(latents))
+        guess = model.unet(
+            model.schedule.add_noise(latents, noise, t), torch.tensor([t]), text, len(latents)
+        )
         total += (guess - noise).square().mean().item() / 10
     return total
 
@@ -57,10 +63,14 @@ def main() -> None:
         timely = (distance.argmin(dim=1) == torch.arange(len(video))).float().mean().item()
         seen = [answer == asked for answer in judge.answers(video)]
         found.append((sum(seen) / len(seen), timely))
-        print(f"{file.stem}: the judge sees it in {found[-1][0]:.0%} of the frames, {timely:.0%} are of their moment")
+        print(
+            f"{file.stem}: the judge sees it in {found[-1][0]:.0%} of the frames, {timely:.0%} are of their moment"
+        )
     means = torch.tensor(found).mean(dim=0).tolist() if found else [0.0, 0.0]
     good = left <= LEARNED and means[0] >= ASKED and means[1] >= TIMELY
-    print(f"all: {means[0]:.0%}, {means[1]:.0%}; asked are {ASKED:.0%}, {TIMELY:.0%}: {'good' if good else 'NOT good'}")
+    print(
+        f"all: {means[0]:.0%}, {means[1]:.0%}; asked are {ASKED:.0%}, {TIMELY:.0%}: {'good' if good else 'NOT good'}"
+    )
     sys.exit(not good)
 
 

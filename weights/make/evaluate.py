@@ -109,7 +109,9 @@ class Scorer:
         self.judge, self.pose = judge.load_judge(), pose.load_pose()
 
     @torch.no_grad()
-    def __call__(self, video: Tensor, source: list[world.Scene], target: list[world.Scene], kind: str) -> dict:
+    def __call__(
+        self, video: Tensor, source: list[world.Scene], target: list[world.Scene], kind: str
+    ) -> dict:
         """Scores of a video (f, 3, H, W) that should show the target scenes, an edit of this kind.
 
         motion: mean distance of the subject's points, as the pose network finds them, from where the source has
@@ -120,7 +122,10 @@ class Scorer:
         text = self.clip.embed_texts(self.tokenizer(caption), self.tokenizer.end)[0]
         points, there = pose.truth(source)
         answers = self.judge.answers(video)
-        right = [{name: answer[name] == getattr(target[0], name) for name in answer} for answer in answers]
+        right = [
+            {name: answer[name] == getattr(target[0], name) for name in answer}
+            for answer in answers
+        ]
         return {
             "consistency": frame_consistency(vectors),
             "adjacent": frame_consistency(vectors, adjacent=True),
@@ -144,7 +149,11 @@ def ssim(a: Tensor, b: Tensor) -> float:
     a, b = (a + 1) / 2, (b + 1) / 2
     ma, mb, c1, c2 = mean(a), mean(b), 0.01**2, 0.03**2
     va, vb, ab = mean(a * a) - ma * ma, mean(b * b) - mb * mb, mean(a * b) - ma * mb
-    return ((2 * ma * mb + c1) * (2 * ab + c2) / ((ma * ma + mb * mb + c1) * (va + vb + c2))).mean().item()
+    return (
+        ((2 * ma * mb + c1) * (2 * ab + c2) / ((ma * ma + mb * mb + c1) * (va + vb + c2)))
+        .mean()
+        .item()
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- the benchmark
@@ -158,7 +167,11 @@ def settings(model: StableDiffusion, args) -> dict:
 def records(args, own: dict) -> dict[tuple, dict]:
     """The lines of these settings, by clip, method and edit; a later one wins."""
     lines = args.results.read_text().splitlines() if args.results.exists() else []
-    return {(r["clip"], r["method"], r["edit"]): r for r in map(json.loads, lines) if r["settings"] == own}
+    return {
+        (r["clip"], r["method"], r["edit"]): r
+        for r in map(json.loads, lines)
+        if r["settings"] == own
+    }
 
 
 def strip(args, own: dict, key: tuple, kind: str = "png") -> Path:
@@ -178,14 +191,22 @@ def keep(args, own: dict, key: tuple, scores: dict) -> None:
     record = dict(zip(("clip", "method", "edit"), key)) | {"settings": own} | scores
     with open(args.results, "a") as file:
         file.write(json.dumps(record) + "\n")
-    print(f"{key}: " + "  ".join(f"{name} {value:.3g}" for name, value in scores.items()), flush=True)
+    print(
+        f"{key}: " + "  ".join(f"{name} {value:.3g}" for name, value in scores.items()), flush=True
+    )
 
 
-def kept_network(clip: int, kind: str, model: StableDiffusion, posterior: Posterior, caption: str, args) -> tuple:
+def kept_network(
+    clip: int, kind: str, model: StableDiffusion, posterior: Posterior, caption: str, args
+) -> tuple:
     """`ablations.network` and the seconds that it took; once tuned, the trained tensors are read again."""
-    path = strip(args, {**settings(model, args), "steps": 0, "guidance": 0.0}, (clip, kind), "safetensors")
+    path = strip(
+        args, {**settings(model, args), "steps": 0, "guidance": 0.0}, (clip, kind), "safetensors"
+    )
     if path.exists():  # whatever the steps and the guidance of sampling were
-        net = network(model, kind, posterior, caption, argparse.Namespace(**{**vars(args), "tune_steps": 0}))
+        net = network(
+            model, kind, posterior, caption, argparse.Namespace(**{**vars(args), "tune_steps": 0})
+        )
         net.unet.load_state_dict(load_file(path), strict=False)
         return net, float(safe_open(path, "pt").metadata()["seconds"])
     began = time.monotonic()
@@ -198,7 +219,9 @@ def kept_network(clip: int, kind: str, model: StableDiffusion, posterior: Poster
     return net, seconds
 
 
-def videos_of(clip: int, wanted: dict[str, list[str]], model: StableDiffusion, args) -> Iterable[tuple]:
+def videos_of(
+    clip: int, wanted: dict[str, list[str]], model: StableDiffusion, args
+) -> Iterable[tuple]:
     """(method, edit, video (f, 3, H, W), seconds) for the wanted edits of each method; a network is tuned once.
 
     Seconds are of tuning, inversion and a share of sampling all edits at once: what one edit costs by itself.
@@ -207,14 +230,23 @@ def videos_of(clip: int, wanted: dict[str, list[str]], model: StableDiffusion, a
     frames, caption = draw(source, model.size), world.caption(source[0])
     posterior = tuning.encoded(model, frames.to(model.device))
     for kind in dict.fromkeys(METHODS[method][1] for method in wanted):
-        net, tuned = kept_network(clip, kind, model, posterior, caption, args) if kind else (model, 0.0)
+        net, tuned = (
+            kept_network(clip, kind, model, posterior, caption, args) if kind else (model, 0.0)
+        )
         for method in [m for m in wanted if METHODS[m][1] == kind]:
             kinds, began = wanted[method], time.monotonic()
             if kind:
                 begin = noise(net, kind, METHODS[method][2], posterior.mean, caption, args)
                 inverted, began = time.monotonic() - began, time.monotonic()
                 prompts = [world.caption(edits[edit][0]) for edit in kinds]
-                videos = sampled(net, kind, begin, prompts, caption if method in ("negative", "both") else "", args)
+                videos = sampled(
+                    net,
+                    kind,
+                    begin,
+                    prompts,
+                    caption if method in ("negative", "both") else "",
+                    args,
+                )
                 seconds = tuned + inverted + (time.monotonic() - began) / len(kinds)
             else:
                 ideals = [draw(edits[edit], model.size).to(model.device) for edit in kinds]
@@ -230,11 +262,18 @@ def run(model: StableDiffusion, args) -> None:
     for clip in args.clips:
         missing = {m: [e for e in args.edits if (clip, m, e) not in done] for m in args.methods}
         source, edits = scenes_of(clip, args.frames)
-        for method, edit, video, seconds in videos_of(clip, {m: e for m, e in missing.items() if e}, model, args):
+        for method, edit, video, seconds in videos_of(
+            clip, {m: e for m, e in missing.items() if e}, model, args
+        ):
             key = (clip, method, edit)
             path = strip(args, own, key)
             Image.fromarray(np.hstack(to_uint8(video))).save(path)
-            keep(args, own, key, scorer(read_strip(path), source, edits[edit], edit) | {"seconds": seconds})
+            keep(
+                args,
+                own,
+                key,
+                scorer(read_strip(path), source, edits[edit], edit) | {"seconds": seconds},
+            )
 
 
 def rescore(model: StableDiffusion, args) -> None:
@@ -272,7 +311,9 @@ def table(done: dict[tuple, dict], args, minus: str = "") -> list[list[str]]:
         for metric in METRICS:
             values, other = (averages(done, m, metric, args) for m in (method, minus or method))
             both = [clip for clip in values if clip in other]
-            cells.append(figure((values[c] - other[c] if minus else values[c] for c in both), metric))
+            cells.append(
+                figure((values[c] - other[c] if minus else values[c] for c in both), metric)
+            )
         rows += [[METHODS[method][0], str(len(both)), *cells]] if both else []
     return rows
 
@@ -300,16 +341,27 @@ def report(model: StableDiffusion, args) -> None:
     """Print the table; write it as evaluation.md and .png, and the sheet of the first clip's first edit."""
     own = settings(model, args)
     done, (clip, edit) = records(args, own), (args.clips[0], args.edits[0])
-    rows, command = table(done, args), "python weights/make/" + " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
-    facts = f"Mean ± standard error over clips, each the mean of its edits ({', '.join(args.edits)}). "
-    facts += f"{date.today()}, `{command}`, " + ", ".join(f"{name} {value}" for name, value in own.items())
+    rows, command = (
+        table(done, args),
+        "python weights/make/" + " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    )
+    facts = (
+        f"Mean ± standard error over clips, each the mean of its edits ({', '.join(args.edits)}). "
+    )
+    facts += f"{date.today()}, `{command}`, " + ", ".join(
+        f"{name} {value}" for name, value in own.items()
+    )
     text = "\n\n".join([markdown(rows), markdown(table(done, args, minus="full")), facts]) + "\n"
     print(text)
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "evaluation.md").write_text(text, encoding="utf-8")
     picture(rows).save(args.out / "evaluation.png")
     source, edits = scenes_of(clip, args.frames)
-    videos = [(METHODS[m][0], strip(args, own, (clip, m, edit))) for m in args.methods if m not in ("source", "ideal")]
+    videos = [
+        (METHODS[m][0], strip(args, own, (clip, m, edit)))
+        for m in args.methods
+        if m not in ("source", "ideal")
+    ]
     films = [(label, read_strip(path)) for label, path in videos if path.exists()]
     first = (f"source: {world.caption(source[0])}", draw(source, model.size))
     last = (f"ideal: {world.caption(edits[edit][0])}", draw(edits[edit], model.size))
@@ -328,7 +380,9 @@ def sweep(model: StableDiffusion, args) -> None:
             scores = {metric: averages(done, method, metric, args).values() for metric in METRICS}
             if len(scores["psnr"]) == len(args.clips):
                 cells = [figure(values, metric) for metric, values in scores.items()]
-                rows.append([*(f"{own[head]:g}" for head in heads[:-1]), METHODS[method][0], *cells])
+                rows.append(
+                    [*(f"{own[head]:g}" for head in heads[:-1]), METHODS[method][0], *cells]
+                )
     print(markdown(rows))
 
 
@@ -339,14 +393,36 @@ def numbers(text: str) -> list[int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     add = parser.add_argument
     add("--clips", type=numbers, default=list(range(len(CLIPS))), help="such as 0-5,8")
-    add("--methods", type=lambda text: text.split(","), default=USUAL, help=f"of {', '.join(METHODS)}")
-    add("--edits", type=lambda text: text.split(","), default=list(EDITS), help=f"of {', '.join(EDITS)}")
+    add(
+        "--methods",
+        type=lambda text: text.split(","),
+        default=USUAL,
+        help=f"of {', '.join(METHODS)}",
+    )
+    add(
+        "--edits",
+        type=lambda text: text.split(","),
+        default=list(EDITS),
+        help=f"of {', '.join(EDITS)}",
+    )
     add("--weights", default=str(train.ROOT / "weights" / "mini"))
-    for name, kind in {"frames": int, "steps": int, "tune_steps": int, "lr": float, "guidance": float}.items():
-        add(f"--{name.replace('_', '-')}", type=kind, help="(default: the weights' own, but 8 frames)")
+    for name, kind in {
+        "frames": int,
+        "steps": int,
+        "tune_steps": int,
+        "lr": float,
+        "guidance": float,
+    }.items():
+        add(
+            f"--{name.replace('_', '-')}",
+            type=kind,
+            help="(default: the weights' own, but 8 frames)",
+        )
     add("--seed", type=int, default=0)
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     add("--results", type=Path, default=Path(__file__).parent / "build" / "evaluate.jsonl")

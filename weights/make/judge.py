@@ -48,11 +48,17 @@ class Judge(nn.Module):
         widths = (24, 48, 96, 160, 192)
         layers, before = [], 3
         for width in widths:
-            layers += [nn.Conv2d(before, width, 3, stride=2, padding=1), nn.BatchNorm2d(width), nn.ReLU()]
+            layers += [
+                nn.Conv2d(before, width, 3, stride=2, padding=1),
+                nn.BatchNorm2d(width),
+                nn.ReLU(),
+            ]
             layers += [nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()]
             before = width
         self.body = nn.Sequential(*layers)
-        self.heads = nn.ModuleDict({name: nn.Linear(2 * before, len(answers)) for name, answers in QUESTIONS.items()})
+        self.heads = nn.ModuleDict(
+            {name: nn.Linear(2 * before, len(answers)) for name, answers in QUESTIONS.items()}
+        )
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         features = self.body(x)
@@ -64,12 +70,17 @@ class Judge(nn.Module):
         """What each of the frames (b, 3, H, W) shows."""
         scores = self(frames)
         chosen = {name: s.argmax(dim=1).tolist() for name, s in scores.items()}
-        return [{name: QUESTIONS[name][chosen[name][i]] for name in QUESTIONS} for i in range(len(frames))]
+        return [
+            {name: QUESTIONS[name][chosen[name][i]] for name in QUESTIONS}
+            for i in range(len(frames))
+        ]
 
 
 def load_judge() -> Judge:
     judge = Judge()
-    judge.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(FILE).items()})
+    judge.load_state_dict(
+        {k: v.float() if v.is_floating_point() else v for k, v in load_file(FILE).items()}
+    )
     return judge.eval().requires_grad_(False)
 
 
@@ -78,7 +89,9 @@ def soften(x: Tensor, generator: torch.Generator) -> Tensor:
     chance = torch.rand(3, generator=generator)
     if chance[0] < 0.4:
         size = x.shape[-1]
-        small = F.interpolate(x, scale_factor=0.4 + 0.5 * float(chance[1]), mode="bilinear", antialias=True)
+        small = F.interpolate(
+            x, scale_factor=0.4 + 0.5 * float(chance[1]), mode="bilinear", antialias=True
+        )
         x = F.interpolate(small, size=(size, size), mode="bilinear")
     return x + 0.1 * float(chance[2]) * torch.randn(x.shape, generator=generator)
 
@@ -87,7 +100,9 @@ def train_judge(build: Path, minutes: float) -> None:
     """Cross-entropy on all questions, on the training pictures of the miniature."""
     torch.manual_seed(train.SEED)
     data, judge = train.Pictures(build), Judge()
-    truth = {n: torch.tensor([a.index(label[n]) for label in data.labels]) for n, a in QUESTIONS.items()}
+    truth = {
+        n: torch.tensor([a.index(label[n]) for label in data.labels]) for n, a in QUESTIONS.items()
+    }
     training = train.Training("judge", judge, minutes, 2e-3, build, ema=0.99)
 
     def loss_of(generator):
@@ -95,8 +110,13 @@ def train_judge(build: Path, minutes: float) -> None:
         x = soften(data.frames(indices), generator)
         with torch.autocast("cpu", torch.bfloat16):
             scores = judge(x)
-        loss = sum(F.cross_entropy(scores[n].float(), truth[n][indices], label_smoothing=0.02) for n in QUESTIONS)
-        right = torch.stack([(scores[n].argmax(dim=1) == truth[n][indices]).float() for n in QUESTIONS])
+        loss = sum(
+            F.cross_entropy(scores[n].float(), truth[n][indices], label_smoothing=0.02)
+            for n in QUESTIONS
+        )
+        right = torch.stack(
+            [(scores[n].argmax(dim=1) == truth[n][indices]).float() for n in QUESTIONS]
+        )
         return loss, {"all right": float(right.prod(dim=0).mean())}
 
     training.run(loss_of)
@@ -106,7 +126,9 @@ def train_judge(build: Path, minutes: float) -> None:
         for i in range(0, 3000, 100):
             judge(data.frames(range(i, i + 100)))
     judge.eval()
-    save_file({k: v.half() if v.is_floating_point() else v for k, v in judge.state_dict().items()}, FILE)
+    save_file(
+        {k: v.half() if v.is_floating_point() else v for k, v in judge.state_dict().items()}, FILE
+    )
     report(accuracy(load_judge(), data), "drawings held out of training")
 
 
@@ -132,7 +154,9 @@ def judge_prompts(weights: str, count: int, steps: int, guidance: float, seed: i
     unseen = {name: [] for name in QUESTIONS}
     shape = (1, 4, model.size // model.vae.factor, model.size // model.vae.factor)
     for start in range(0, count, 25):
-        scenes = [world.random_scene(rng, allow_held_out=True) for _ in range(min(25, count - start))]
+        scenes = [
+            world.random_scene(rng, allow_held_out=True) for _ in range(min(25, count - start))
+        ]
         generator = torch.Generator().manual_seed(seed * 1000 + start)
         noise = torch.randn(len(scenes), *shape[1:], generator=generator)
         text = model.embed([""] * len(scenes) + [world.caption(scene) for scene in scenes])
@@ -147,7 +171,9 @@ def judge_prompts(weights: str, count: int, steps: int, guidance: float, seed: i
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--minutes", type=float, default=8)
     parser.add_argument("--prompts", type=int, default=0)
     parser.add_argument("--weights", default=str(train.ROOT / "weights" / "mini"))

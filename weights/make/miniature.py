@@ -127,6 +127,16 @@ def clip_config(text: dict) -> dict:
         "architectures": ["CLIPModel"],
         "model_type": "clip",
         "projection_dim": 128,
-        "text_config": {"model_type": "clip_text_model", "layer_norm_eps": 1e-05, "projection_dim": 128, **text},
-        "vision_config": {"model_type": "clip_vision_model", "layer_norm_eps": 1e-05, "projection_dim": 128, **VISION},
+        "text_config": {
+            "model_type": "clip_text_model",
+            "layer_norm_eps": 1e-05,
+            "projection_dim": 128,
+            **text,
+        },
+        "vision_config": {
+            "model_type": "clip_vision_model",
+            "layer_norm_eps": 1e-05,
+            "projection_dim": 128,
+            **VISION,
+        },
     }

@@ -24,13 +24,24 @@ from torch import Tensor, nn
 
 FILE = Path(__file__).parent / "pose.safetensors"
 CENTRE = ("hip", "centre")  # of who stands or sits; of a vehicle
-LIMBS = ("neck", "head", "left_elbow", "right_elbow", "left_hand", "right_hand", "left_knee", "right_knee")
+LIMBS = (
+    "neck",
+    "head",
+    "left_elbow",
+    "right_elbow",
+    "left_hand",
+    "right_hand",
+    "left_knee",
+    "right_knee",
+)
 LIMBS += ("left_foot", "right_foot", "front_wheel", "back_wheel")
 POINTS = CENTRE + LIMBS
 
 
 def layer(before: int, width: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(before, width, 3, stride, padding=1), nn.GroupNorm(8, width), nn.ReLU())
+    return nn.Sequential(
+        nn.Conv2d(before, width, 3, stride, padding=1), nn.GroupNorm(8, width), nn.ReLU()
+    )
 
 
 class Pose(nn.Module):
@@ -44,7 +55,9 @@ class Pose(nn.Module):
         super().__init__()
         widths = (32, 64, 96, 160)
         pairs = zip((3, *widths), widths)
-        self.down = nn.ModuleList([nn.Sequential(layer(a, b, stride=2), layer(b, b)) for a, b in pairs])
+        self.down = nn.ModuleList(
+            [nn.Sequential(layer(a, b, stride=2), layer(b, b)) for a, b in pairs]
+        )
         self.middle = nn.Sequential(layer(160, 160), layer(160, 160))
         self.across = nn.ModuleList([nn.Conv2d(width, 96, 1) for width in widths[1:3]])
         self.up = nn.ModuleList([layer(160, 96), layer(96, 96)])
@@ -57,9 +70,13 @@ class Pose(nn.Module):
             seen.append(x)
         x = self.middle(x)
         for i in (1, 0):  # 8 x 8 -> 16 x 16 -> 32 x 32
-            x = F.interpolate(self.up[1 - i](x), scale_factor=2.0, mode="nearest") + self.across[i](seen[i + 1])
+            x = F.interpolate(self.up[1 - i](x), scale_factor=2.0, mode="nearest") + self.across[i](
+                seen[i + 1]
+            )
         maps = self.maps(x).float().flatten(2).softmax(dim=2).unflatten(2, x.shape[2:])  # b k h w
-        places = (torch.arange(x.shape[3], device=x.device) + 0.5) / x.shape[3]  # the same along both sides
+        places = (torch.arange(x.shape[3], device=x.device) + 0.5) / x.shape[
+            3
+        ]  # the same along both sides
         return torch.stack([maps.sum(dim=2) @ places, maps.sum(dim=3) @ places], dim=2)
 
 
@@ -80,9 +97,16 @@ def scenes_of(data: "train.Pictures") -> list[world.Scene]:
     """What `train.draw_one` drew, told again. ValueError if pictures.npy is of another world."""
     scenes = []
     for i, label in enumerate(data.labels):
-        scene = world.random_scene(random.Random(f"{train.SEED}/{i}"), allow_held_out=i >= train.PICTURES)
-        if any(getattr(scene, key) != label[key] for key in ("subject", "action", "background", "style")):
-            raise ValueError(f"picture {i} was drawn by another world.py; draw them anew (train.py --stage pictures)")
+        scene = world.random_scene(
+            random.Random(f"{train.SEED}/{i}"), allow_held_out=i >= train.PICTURES
+        )
+        if any(
+            getattr(scene, key) != label[key]
+            for key in ("subject", "action", "background", "style")
+        ):
+            raise ValueError(
+                f"picture {i} was drawn by another world.py; draw them anew (train.py --stage pictures)"
+            )
         scenes.append(scene)
     return scenes
 
@@ -115,7 +139,9 @@ def train_pose(build: Path, minutes: float, device: str) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--build", type=Path, default=Path(__file__).parent / "build")

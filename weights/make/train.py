@@ -97,14 +97,25 @@ class Training:
     over the run; an exponential moving average of the weights, which is what the stage delivers.
     """
 
-    def __init__(self, name: str, model: nn.Module, minutes: float, lr: float, build: Path, ema: float = 0.999):
+    def __init__(
+        self,
+        name: str,
+        model: nn.Module,
+        minutes: float,
+        lr: float,
+        build: Path,
+        ema: float = 0.999,
+    ):
         self.name, self.model, self.minutes, self.lr, self.ema = name, model, minutes, lr, ema
         self.path = build / f"{name}.state.safetensors"
         self.parameters = dict(model.named_parameters())
         matrices = [p for n, p in self.parameters.items() if p.ndim > 1 and "embedding." not in n]
         chosen = set(map(id, matrices))
         others = [p for p in self.parameters.values() if id(p) not in chosen]
-        self.optimizers = [Muon(matrices, lr), torch.optim.AdamW(others, lr, betas=(0.9, 0.99), weight_decay=0.01)]
+        self.optimizers = [
+            Muon(matrices, lr),
+            torch.optim.AdamW(others, lr, betas=(0.9, 0.99), weight_decay=0.01),
+        ]
         self.average = {k: p.detach().clone() for k, p in self.parameters.items()}
         self.step, self.seconds = 0, 0.0
         if self.path.exists():
@@ -119,13 +130,19 @@ class Training:
             loss, numbers = loss_of(generator)
             self.update(loss)
             now = time.time()
-            self.seconds, last = self.seconds + min(now - last, 30), now  # a longer gap is a machine asleep
+            self.seconds, last = (
+                self.seconds + min(now - last, 30),
+                now,
+            )  # a longer gap is a machine asleep
             for k, v in {"loss": float(loss.detach()), **numbers}.items():
                 shown[k] = 0.98 * shown.get(k, v) + 0.02 * v
             if now - printed > 20:
                 printed = now
                 text = "  ".join(f"{k} {v:.4f}" for k, v in shown.items())
-                print(f"{self.name} {self.seconds / 60:6.1f} min  step {self.step}  {text}", flush=True)
+                print(
+                    f"{self.name} {self.seconds / 60:6.1f} min  step {self.step}  {text}",
+                    flush=True,
+                )
             if now - saved > 120:
                 saved = now
                 self.save()
@@ -143,14 +160,18 @@ class Training:
         self.step += 1
         decay = min(self.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.values()), list(self.parameters.values()), 1 - decay)
+            torch._foreach_lerp_(
+                list(self.average.values()), list(self.parameters.values()), 1 - decay
+            )
 
     def save(self) -> None:
         tensors = {}
         for name, p in self.parameters.items():
             tensors |= {f"weight/{name}": p.detach(), f"average/{name}": self.average[name]}
             for optimizer in self.optimizers:
-                tensors |= {f"{k}/{name}": v for k, v in optimizer.state.get(p, {}).items() if k != "step"}
+                tensors |= {
+                    f"{k}/{name}": v for k, v in optimizer.state.get(p, {}).items() if k != "step"
+                }
         done = {"step": str(self.step), "seconds": str(self.seconds)}
         part = self.path.with_suffix(".part")
         save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, part, metadata=done)
@@ -166,9 +187,13 @@ class Training:
                 memory = {"Muon": ("momentum",), "AdamW": ("exp_avg", "exp_avg_sq")}
                 for optimizer in self.optimizers:
                     if any(p is q for group in optimizer.param_groups for q in group["params"]):
-                        keys = [k for k in memory[type(optimizer).__name__] if f"{k}/{name}" in names]
+                        keys = [
+                            k for k in memory[type(optimizer).__name__] if f"{k}/{name}" in names
+                        ]
                         state = {k: file.get_tensor(f"{k}/{name}").to(p) for k in keys}
-                        optimizer.state[p] = {"step": torch.tensor(float(self.step)), **state} if state else {}
+                        optimizer.state[p] = (
+                            {"step": torch.tensor(float(self.step)), **state} if state else {}
+                        )
 
     def deliver(self) -> nn.Module:
         """The model with its averaged weights, frozen."""
@@ -180,7 +205,9 @@ class Training:
 def averaged(name: str, model: nn.Module, build: Path, device: str = "cpu") -> nn.Module:
     """The model as the stage `name` left it (or has it by now), frozen."""
     with safe_open(build / f"{name}.state.safetensors", "pt") as file:
-        model.load_state_dict({k: file.get_tensor(f"average/{k}") for k, _ in model.named_parameters()}, strict=False)
+        model.load_state_dict(
+            {k: file.get_tensor(f"average/{k}") for k, _ in model.named_parameters()}, strict=False
+        )
     return model.eval().requires_grad_(False).to(device)
 
 
@@ -194,9 +221,16 @@ def draw_one(index: int) -> tuple[np.ndarray, dict]:
     """
     rng = random.Random(f"{SEED}/{index}")
     scene = world.random_scene(rng, allow_held_out=index >= PICTURES)
-    labels = {k: getattr(scene, k) for k in ("subject", "action", "food", "attribute", "background", "style")}
+    labels = {
+        k: getattr(scene, k)
+        for k in ("subject", "action", "food", "attribute", "background", "style")
+    }
     captions = [world.caption(scene), world.caption(scene, rng)]
-    return np.asarray(world.draw(scene)), {"captions": captions, "held_out": world.held_out(scene), **labels}
+    return np.asarray(world.draw(scene)), {
+        "captions": captions,
+        "held_out": world.held_out(scene),
+        **labels,
+    }
 
 
 def make_pictures(build: Path) -> None:
@@ -230,7 +264,9 @@ class Pictures:
         for i in indices:
             pixels = self.pixels[int(i)]
             if crop:
-                y, x = (8 * torch.randint(0, (128 - crop) // 8 + 1, (2,), generator=generator)).tolist()
+                y, x = (
+                    8 * torch.randint(0, (128 - crop) // 8 + 1, (2,), generator=generator)
+                ).tolist()
                 pixels = pixels[y : y + crop, x : x + crop]
             pictures.append(torch.from_numpy(np.ascontiguousarray(pixels)))
         return torch.stack(pictures).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1.0
@@ -270,8 +306,14 @@ def train_vae(build: Path, minutes: float, device: str) -> None:
         with torch.autocast(device, torch.bfloat16):
             posterior = model.encode(x)
             mean, std = posterior.mean.float(), posterior.std.float()
-            y = model.decode(mean + std * torch.randn(mean.shape, generator=generator).to(device)).float()
-        kl = 0.5 * (mean.square() + std.square() - 1 - 2 * std.log()).sum(dim=(1, 2, 3)).mean() / x[0].numel()
+            y = model.decode(
+                mean + std * torch.randn(mean.shape, generator=generator).to(device)
+            ).float()
+        kl = (
+            0.5
+            * (mean.square() + std.square() - 1 - 2 * std.log()).sum(dim=(1, 2, 3)).mean()
+            / x[0].numel()
+        )
         l1, mse, gradient = (y - x).abs().mean(), (y - x).square().mean(), gradient_difference(y, x)
         loss = l1 + mse + 0.25 * gradient + 1e-3 * kl
         return loss, {"psnr": float(psnr(y.detach(), x)), "kl": float(kl)}
@@ -284,7 +326,9 @@ def train_vae(build: Path, minutes: float, device: str) -> None:
 def vae_psnr(model: AutoencoderKL, data: Pictures, count: int = 200) -> float:
     """PSNR in dB of whole held-out drawings, encoded to the mean latent and decoded, in fp32."""
     device = next(model.parameters()).device
-    x = [data.frames(range(PICTURES + i, PICTURES + i + 20)).to(device) for i in range(0, count, 20)]
+    x = [
+        data.frames(range(PICTURES + i, PICTURES + i + 20)).to(device) for i in range(0, count, 20)
+    ]
     return float(torch.stack([psnr(model.decode(model.encode(p).mean), p) for p in x]).mean())
 
 
@@ -313,14 +357,24 @@ def make_tokenizer(build: Path) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False))
     (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges))
-    settings = {"model_max_length": TOKENS, "pad_token": END, "bos_token": START, "eos_token": END, "unk_token": END}
+    settings = {
+        "model_max_length": TOKENS,
+        "pad_token": END,
+        "bos_token": START,
+        "eos_token": END,
+        "unk_token": END,
+    }
     (folder / "tokenizer_config.json").write_text(
-        json.dumps({"tokenizer_class": "CLIPTokenizer", "do_lower_case": True, **settings}, indent=2)
+        json.dumps(
+            {"tokenizer_class": "CLIPTokenizer", "do_lower_case": True, **settings}, indent=2
+        )
     )
     del settings["model_max_length"]
     (folder / "special_tokens_map.json").write_text(json.dumps(settings, indent=2))
     longest = max(len(Tokenizer.load(folder).pieces(c)) for c in captions[:4000])
-    print(f"tokenizer: {len(vocab)} pieces; the longest of 4,000 captions has {longest} of {TOKENS} positions")
+    print(
+        f"tokenizer: {len(vocab)} pieces; the longest of 4,000 captions has {longest} of {TOKENS} positions"
+    )
 
 
 # ------------------------------------------------------------------------------------------------ CLIP
@@ -349,7 +403,9 @@ def train_clip(build: Path, minutes: float, device: str) -> None:
         with torch.autocast(device, torch.bfloat16):
             pictures, texts = model.embed_pictures(x), model.embed_texts(ids, tokenizer.end)
         logits = model.logit_scale.exp().clamp(max=100) * pictures.float() @ texts.float().T
-        same = (ids[:, None] == ids[None]).all(dim=2)  # the same caption twice in a batch is no mistake
+        same = (ids[:, None] == ids[None]).all(
+            dim=2
+        )  # the same caption twice in a batch is no mistake
         target = same.float() / same.sum(dim=1, keepdim=True)
         loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
         right = same.gather(1, logits.argmax(dim=1, keepdim=True)).float().mean()
@@ -369,7 +425,10 @@ def make_latents(build: Path, device: str) -> None:
     deviation of all latents. Exported weights fold scale / 0.18215 into the VAE, whose scaling factor then is
     0.18215 like the real one's.
     """
-    data, model = Pictures(build), averaged("vae", AutoencoderKL(**VAE, scaling_factor=1.0), build, device)
+    data, model = (
+        Pictures(build),
+        averaged("vae", AutoencoderKL(**VAE, scaling_factor=1.0), build, device),
+    )
     means, stds = [], []
     for i in range(0, PICTURES, 50):
         with torch.autocast(device, torch.bfloat16):
@@ -379,7 +438,9 @@ def make_latents(build: Path, device: str) -> None:
     means, stds = torch.cat(means), torch.cat(stds)
     scale = 1 / (means.float().var() + stds.float().square().mean()).sqrt()
     save_file({"mean": means, "std": stds, "scale": scale}, build / "latents.safetensors")
-    print(f"latents: standard deviation {1 / scale:.3f}; {vae_psnr(model, data):.2f} dB on held-out drawings")
+    print(
+        f"latents: standard deviation {1 / scale:.3f}; {vae_psnr(model, data):.2f} dB on held-out drawings"
+    )
 
 
 def train_unet(build: Path, minutes: float, device: str) -> None:
@@ -402,7 +463,9 @@ def train_unet(build: Path, minutes: float, device: str) -> None:
         captions = [data.caption(i, generator) for i in indices.tolist()]
         dropped = torch.rand(len(captions), generator=generator) < 0.1
         ids = tokenizer(["" if d else c for c, d in zip(captions, dropped.tolist())]).to(device)
-        x = mean[indices].float() + std[indices].float() * torch.randn(mean[indices].shape, generator=generator)
+        x = mean[indices].float() + std[indices].float() * torch.randn(
+            mean[indices].shape, generator=generator
+        )
         x, noise = (scale * x).to(device), torch.randn(x.shape, generator=generator).to(device)
         t = torch.randint(0, 1000, (len(x),), generator=generator).to(device)
         with torch.no_grad():
@@ -473,7 +536,9 @@ def write_part(folder: Path, config: dict, state: dict[str, Tensor], stem: str) 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--stage")
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -493,9 +558,15 @@ def main() -> None:
     }
     if args.stage and args.stage not in stages:
         parser.error(f"unknown stage {args.stage}; stages are {', '.join(stages)}")
-    done = {"pictures": "pictures.npy", "tokenizer": "tokenizer/vocab.json", "latents": "latents.safetensors"}
+    done = {
+        "pictures": "pictures.npy",
+        "tokenizer": "tokenizer/vocab.json",
+        "latents": "latents.safetensors",
+    }
     for name, work in stages.items():
-        if name == args.stage or (args.stage is None and not (args.build / done.get(name, "-")).exists()):
+        if name == args.stage or (
+            args.stage is None and not (args.build / done.get(name, "-")).exists()
+        ):
             work()
 
 

@@ -33,7 +33,12 @@ FOODS = ("watermelon", "orange", "pizza")
 BACKGROUNDS = ("plain", "snow", "beach", "desert", "grass", "city", "sunset", "night")
 ATTRIBUTES = ("none", "cowboy hat", "birthday hat", "sunglasses", "pink clothes")
 STYLES = ("plain", "cartoon", "comic", "sketch", "watercolor", "pixel art")
-DOERS = {"skiing": PEOPLE + ANIMALS, "surfing": PEOPLE + ANIMALS, "moving": VEHICLES, "eating": EATERS}
+DOERS = {
+    "skiing": PEOPLE + ANIMALS,
+    "surfing": PEOPLE + ANIMALS,
+    "moving": VEHICLES,
+    "eating": EATERS,
+}
 
 SUPER = 3  # pictures are drawn this many times too large, then averaged down
 HEIGHT = 0.68  # height of a standing figure of scale 1, as a share of the frame
@@ -52,7 +57,9 @@ class Pose:
     y: float = 0.65
     scale: float = 1.0  # 1 is the usual size; about 0.9 .. 1.06
     crouch: float = 0.3  # 0 stands upright, 1 squats low
-    lean: float = 0.0  # -1 .. 1, tilt to the left .. right (see TILT; a vehicle tilts a quarter of that)
+    lean: float = (
+        0.0  # -1 .. 1, tilt to the left .. right (see TILT; a vehicle tilts a quarter of that)
+    )
     stride: float = 0.0  # -1 .. 1, right foot ahead .. left foot ahead
     arms: float = 0.0  # -1 .. 1, left arm up and right arm down .. the other way round
     facing: float = 1.0  # -1 looks and travels to the left, 0 to the viewer, 1 to the right
@@ -128,7 +135,9 @@ def random_scene(rng, allow_held_out: bool = False, **fixed) -> Scene:
             "action": action,
             "subject": pick(rng, DOERS.get(action, SUBJECTS)),
             "food": pick(rng, FOODS) if action == "eating" else "",
-            "attribute": "none" if action == "moving" or rng.random() < 0.5 else pick(rng, ATTRIBUTES[1:]),
+            "attribute": "none"
+            if action == "moving" or rng.random() < 0.5
+            else pick(rng, ATTRIBUTES[1:]),
             "background": "plain" if rng.random() < 0.15 else pick(rng, BACKGROUNDS),
             "style": "plain" if rng.random() < 0.25 else pick(rng, STYLES),
             "pose": random_pose(action, rng),
@@ -150,7 +159,9 @@ def random_scene(rng, allow_held_out: bool = False, **fixed) -> Scene:
 def stand(x: float, ground: float, scale: float, crouch: float, lean: float, **rest) -> Pose:
     """A figure standing on the ground, which is at the given height of the frame."""
     tall = HEIGHT * scale * _leg(crouch)
-    return Pose(x + sin(TILT * lean) * tall, ground - cos(TILT * lean) * tall, scale, crouch, lean, **rest)
+    return Pose(
+        x + sin(TILT * lean) * tall, ground - cos(TILT * lean) * tall, scale, crouch, lean, **rest
+    )
 
 
 def random_pose(action: str, rng) -> Pose:
@@ -165,7 +176,9 @@ def random_pose(action: str, rng) -> Pose:
         return Pose(span(rng, 0.44, 0.56), span(rng, 0.66, 0.69), scale, 0.0, lean, **free)
     free |= {"stride": span(rng, -1, 1), "crouch": span(rng, 0, 1), "scale": scale, "lean": lean}
     if action == "surfing":
-        return stand(span(rng, 0.38, 0.62), span(rng, 0.78, 0.9), facing=side * span(rng, 0.6, 1), **free)
+        return stand(
+            span(rng, 0.38, 0.62), span(rng, 0.78, 0.9), facing=side * span(rng, 0.6, 1), **free
+        )
     return stand(span(rng, 0.32, 0.68), span(rng, 0.78, 0.87), facing=span(rng, -1, 1), **free)
 
 
@@ -189,7 +202,9 @@ def motion(action: str, frames: int, rng=None) -> list[tuple[Pose, Camera]]:
         way = Way(1.0 if rng.random() < 0.6 else -1.0, *(span(rng, *ends) for ends in ranges))
         zooms = (span(rng, 0.95, 1.06), span(rng, 0.95, 1.06))
     step = {"skiing": _ski, "surfing": _surf, "moving": _drive, "eating": _eat}[action]
-    reach = {"skiing": 0.8, "surfing": 0.9, "moving": 1.1, "eating": 0.12}[action] * way.side * way.pace
+    reach = (
+        {"skiing": 0.8, "surfing": 0.9, "moving": 1.1, "eating": 0.12}[action] * way.side * way.pace
+    )
     times = [i / max(frames - 1, 1) for i in range(frames)]
     zoom = [zooms[0] + (zooms[1] - zooms[0]) * t * t * (3 - 2 * t) for t in times]
     return [(step(t, way), Camera(reach * t, z)) for t, z in zip(times, zoom)]
@@ -200,7 +215,11 @@ def _ski(t: float, w: Way) -> Pose:
     a = 2 * pi * (1.1 * w.pace * t + w.phase) - 1.1
     lean, crouch = -0.8 * w.swing * sin(a) * w.side, 0.5 - 0.45 * cos(2 * a)
     free = {"stride": 0.8 * sin(a + 0.6), "arms": sin(a + 0.9) * w.side, "ears": sin(2 * a + 0.8)}
-    x, ground, facing = w.middle + 0.16 * w.swing * sin(a) * w.side, 0.825 + 0.025 * cos(a), cos(a) * w.side
+    x, ground, facing = (
+        w.middle + 0.16 * w.swing * sin(a) * w.side,
+        0.825 + 0.025 * cos(a),
+        cos(a) * w.side,
+    )
     return stand(x, ground, w.scale, crouch, lean, facing=facing, **free)
 
 
@@ -233,7 +252,10 @@ def _eat(t: float, w: Way) -> Pose:
 
 def clip(scene: Scene, frames: int, rng=None) -> list[Scene]:
     """The scene in motion: one scene per frame."""
-    return [replace(scene, pose=pose, camera=camera) for pose, camera in motion(scene.action, frames, rng)]
+    return [
+        replace(scene, pose=pose, camera=camera)
+        for pose, camera in motion(scene.action, frames, rng)
+    ]
 
 
 def edit(scenes: list[Scene], **changes) -> list[Scene]:
@@ -244,7 +266,12 @@ def edit(scenes: list[Scene], **changes) -> list[Scene]:
 # -------------------------------------------------------------------------------------------- captions
 
 PLACES = {"plain": "", "snow": " on the snow", "beach": " on the beach", "desert": " in the desert"}
-PLACES |= {"grass": " on the grass", "city": " in the city", "sunset": " at sunset", "night": " at night"}
+PLACES |= {
+    "grass": " on the grass",
+    "city": " in the city",
+    "sunset": " at sunset",
+    "night": " at night",
+}
 ARTLESS = (*NAMES, "sunglasses", "pink clothes", "pixel art")
 
 
@@ -299,14 +326,20 @@ def parse(text: str) -> dict[str, str]:
     found = _grammar().fullmatch(" ".join(text.lower().strip(" .").split()))
     said = found.groupdict() if found else {}
     styles = [said[k] for k in ("front", "style", "late") if said.get(k)]
-    if not found or len(styles) > 1 or (said["road"] and said["action"] not in ("moving", "driving")):
+    if (
+        not found
+        or len(styles) > 1
+        or (said["road"] and said["action"] not in ("moving", "driving"))
+    ):
         raise ValueError(f"cannot read {text!r}")
     parts = {
         "subject": said["subject"],
         "action": said["action"].replace("driving", "moving"),
         "food": said["food"] or "",
         "attribute": said["attribute"] or "none",
-        "background": next(name for name, phrase in PLACES.items() if phrase == (said["place"] or "")),
+        "background": next(
+            name for name, phrase in PLACES.items() if phrase == (said["place"] or "")
+        ),
         "style": (styles or ["plain"])[0],
     }
     check(Scene(**parts))
@@ -358,7 +391,9 @@ def paint(color: Color, style: str, layer: str, background: str) -> Color:
         c = (min(max(round(v / 51) * 51, 0), 255) for v in mix(gray, c, 1.45))
         c = tuple(v * k for v, k in zip(c, light))
     elif style == "sketch":
-        share = 0.62 if dark else 0.22 if layer != "figure" else 0.34 + 0.42 * max(0.0, 1 - luma / 110)
+        share = (
+            0.62 if dark else 0.22 if layer != "figure" else 0.34 + 0.42 * max(0.0, 1 - luma / 110)
+        )
         c = mix(PAPER, mix(gray, c, 0.3 if dark else 0.8), share)
     elif style == "watercolor":
         c = mix(WHITE, mix(gray, c, 1.15), 0.84 if dark else 0.62 if layer != "figure" else 0.88)
@@ -546,7 +581,10 @@ def joints(scene: Scene) -> dict[str, Point]:
     r = rig(scene)
     c, s, u, (x0, y0) = cos(r.angle), sin(r.angle), r.unit, r.root
     turned = {name: (x * r.flip, y) for name, (x, y) in r.local.items()}
-    return {name: (x0 + u * (x * c - y * s), y0 + u * (x * s + y * c)) for name, (x, y) in turned.items()}
+    return {
+        name: (x0 + u * (x * c - y * s), y0 + u * (x * s + y * c))
+        for name, (x, y) in turned.items()
+    }
 
 
 # ------------------------------------------------------------------------------------------- backdrops
@@ -620,12 +658,18 @@ def _desert(pen: Pen) -> None:
     pen.oval(0.2, 0.17, 0.08, 0.08, (255, 250, 214))
     for x, r in scroll(pen, 0.15, 0.8, 1, 0.3):
         w = 0.14 + 0.08 * r
-        pen.poly([(x - w - 0.06, 0.66), (x - w, 0.36), (x + w, 0.36), (x + w + 0.06, 0.66)], (198, 92, 62))
+        pen.poly(
+            [(x - w - 0.06, 0.66), (x - w, 0.36), (x + w, 0.36), (x + w + 0.06, 0.66)],
+            (198, 92, 62),
+        )
     for x, r in scroll(pen, 0.3, 0.6, 2, 0.5):
         pen.oval(x, 0.72, 0.46, 0.16 + 0.08 * r, (240, 180, 100))
     for x, r in scroll(pen, 0.55, 0.46, 3):
         cactus = pen.at((x, 0.68), 0.34 + 0.1 * r)
-        for trunk, width in (("0 -.36, .3 -.38, .3 -.62", 0.15), ("0 -.26, -.28 -.28, -.28 -.5", 0.15)):
+        for trunk, width in (
+            ("0 -.36, .3 -.38, .3 -.62", 0.15),
+            ("0 -.26, -.28 -.28, -.28 -.5", 0.15),
+        ):
             cactus.limb(trunk, width, (30, 134, 84))
         cactus.limb("0 .1, 0 -.82", 0.22, (30, 134, 84))
 
@@ -674,7 +718,11 @@ def _night(pen: Pen) -> None:
     moon.poly(outer + inner[1:-1], (255, 246, 170), line=0)
     for x, r in scroll(pen, 0.08, 0.13, 1, 0.05):
         star = pen.at((x, 0.04 + 0.42 * noise(pen.scene.seed, int(r * 1e6))), 0.022 + 0.018 * r)
-        star.poly("0 -1.4, .35 -.35, 1.4 0, .35 .35, 0 1.4, -.35 .35, -1.4 0, -.35 -.35", (255, 255, 225), 0)
+        star.poly(
+            "0 -1.4, .35 -.35, 1.4 0, .35 .35, 0 1.4, -.35 .35, -1.4 0, -.35 -.35",
+            (255, 255, 225),
+            0,
+        )
     for x, r in scroll(pen, 0.3, 0.5, 2, 0.45):
         pen.dot(x, 0.76, 0.40, 0.16 + 0.1 * r, (50, 62, 120))
 
@@ -690,7 +738,11 @@ def _marks(pen: Pen, rows, depth: float = 0.8, fall: float = 0.0) -> None:
     for k, y in enumerate(rows):
         for x, r in scroll(pen, depth * (1 + 0.3 * k), 0.42 if fall else 0.3, 10 + k):
             w, at = 0.06 + 0.05 * r, y + fall * (x - 0.5)
-            pen.stroke([(x - w, at), (x + w, at + fall * w)], 0.017 + 0.008 * k, GROUNDS[pen.scene.background][1])
+            pen.stroke(
+                [(x - w, at), (x + w, at + fall * w)],
+                0.017 + 0.008 * k,
+                GROUNDS[pen.scene.background][1],
+            )
             if pen.scene.background == "grass" and r > 0.3:
                 _flower(pen.at((x, at - 0.05), 0.034 + 0.006 * k), PETALS[int(40 * r) % 4])
 
@@ -708,7 +760,9 @@ def _road(pen: Pen) -> None:
     pen.box(-0.5, 0.71, 1.5, 1.5, (92, 92, 102))
     shift = pen.scene.camera.pan
     for i in range(floor((shift - 0.5) / 0.36), ceil((shift + 1.5) / 0.36)):
-        pen.at((i * 0.36 - shift, 0.89)).poly("0 0, .2 0, .19 .042, -.01 .042", (255, 244, 200), line=0)
+        pen.at((i * 0.36 - shift, 0.89)).poly(
+            "0 0, .2 0, .19 .042, -.01 .042", (255, 244, 200), line=0
+        )
 
 
 def _floor(pen: Pen) -> None:
@@ -723,8 +777,12 @@ def _water(pen: Pen) -> None:
     """A breaking wave, high behind the rider, that runs along with the camera."""
     side = -1.0 if pen.scene.pose.facing < 0 else 1.0
     travel, pen = pen.scene.camera.pan * side, pen.at((0.5, 0), flip=side)
-    pen.blob("-.9 1.3, -.9 .36, -.45 .32, -.24 .42, -.1 .61, .2 .71, .9 .67, .9 1.3", (10, 112, 214))
-    pen.blob("-.9 .5, -.6 .38, -.34 .40, -.22 .56, -.06 .72, -.3 .74, -.9 .8", (40, 160, 236), line=0)
+    pen.blob(
+        "-.9 1.3, -.9 .36, -.45 .32, -.24 .42, -.1 .61, .2 .71, .9 .67, .9 1.3", (10, 112, 214)
+    )
+    pen.blob(
+        "-.9 .5, -.6 .38, -.34 .40, -.22 .56, -.06 .72, -.3 .74, -.9 .8", (40, 160, 236), line=0
+    )
     for row in range(4):
         for k in range(3):
             s = (k / 3 + 0.41 * row - travel * (0.8 + 0.1 * row) / 1.6) % 1.0
@@ -758,7 +816,9 @@ class Kit:
     height: float = 1.0  # of the usual height
 
 
-def _fur(fur: Color, extra: Color, belly: Color, tail: float = 0.0, paws: Color | None = None) -> Kit:
+def _fur(
+    fur: Color, extra: Color, belly: Color, tail: float = 0.0, paws: Color | None = None
+) -> Kit:
     return Kit(fur, fur, fur, fur, fur, paws or fur, paws or fur, extra, belly, tail)
 
 
@@ -774,7 +834,9 @@ KITS = {
     "spider man": Kit(RED, RED, BLUE, BLUE, BLUE, RED, RED),
     "wonder woman": Kit(TAN, RED, BLUE, TAN, TAN, TAN, RED, (30, 22, 40)),
     "iron man": Kit(DARK_RED, DARK_RED, DARK_RED, DARK_RED, GOLD, DARK_RED, DARK_RED, GOLD),
-    "mickey mouse": Kit(BLACK, BLACK, (232, 30, 36), BLACK, BLACK, WHITE, (255, 208, 20), tail=0.03),
+    "mickey mouse": Kit(
+        BLACK, BLACK, (232, 30, 36), BLACK, BLACK, WHITE, (255, 208, 20), tail=0.03
+    ),
     "robot": Kit(TEAL, TEAL, STEEL, STEEL, STEEL, (255, 190, 40), (10, 84, 96), (240, 60, 60)),
     "astronaut": Kit(WHITE, SUIT, SUIT, SUIT, SUIT, AMBER, AMBER),
     "panda": Kit(WHITE, WHITE, BLACK, BLACK, BLACK, BLACK, BLACK, BLACK, WHITE),
@@ -823,9 +885,13 @@ def _skis(body: Pen, j: dict[str, Point]) -> None:
         x, y = j[f"{name}_foot"]
         tip = (x + dx + 0.04 * side * (1 - abs(f)), y + 0.035 + dy)
         bend = (tip[0] + 0.05 * f, tip[1] - 0.045 * abs(f))
-        body.limb([(x - 0.75 * dx, y + 0.035 - 0.75 * dy), tip, bend], 0.05, (255, 90, 30), line=0.8)
+        body.limb(
+            [(x - 0.75 * dx, y + 0.035 - 0.75 * dy), tip, bend], 0.05, (255, 90, 30), line=0.8
+        )
         x, y = j[f"{name}_hand"]
-        body.limb([(x, y - 0.04), (x - 0.16 * f + 0.05 * side, y + 0.30)], 0.03, (96, 60, 150), line=0.4)
+        body.limb(
+            [(x, y - 0.04), (x - 0.16 * f + 0.05 * side, y + 0.30)], 0.03, (96, 60, 150), line=0.4
+        )
 
 
 def _board(body: Pen, j: dict[str, Point]) -> None:
@@ -861,7 +927,10 @@ def _tail(body: Pen, kit: Kit) -> None:
 def _torso(body: Pen, kit: Kit, neck: Point) -> None:
     """Body and what is on its front; the pen for details is at the middle of the chest."""
     (x, y), scene = neck, body.scene
-    left, right = [(-0.135, 0.08), (x - 0.155, -0.1), (x - 0.13, y)], [(x + 0.13, y), (x + 0.155, -0.1)]
+    left, right = (
+        [(-0.135, 0.08), (x - 0.155, -0.1), (x - 0.13, y)],
+        [(x + 0.13, y), (x + 0.155, -0.1)],
+    )
     body.blob([*left, *right, (0.135, 0.08)], kit.top)
     chest = body.at((x * 0.5 + 0.03 * scene.pose.facing, y * 0.5))
     if scene.attribute == "pink clothes":
@@ -954,7 +1023,9 @@ def _person(head: Pen, face: Pen, kit: Kit) -> None:
         return
     part = LOOK_ASIDE * head.scene.pose.facing
     fringe = [(0.85, -0.2), (part + 0.3, -0.5), (part - 0.3, -0.35), (-0.85, -0.2)]
-    head.blob([(-1.12, 0.35), (-1.1, -0.8), (0, -1.22), (1.1, -0.8), (1.12, 0.35), *fringe], kit.extra)
+    head.blob(
+        [(-1.12, 0.35), (-1.1, -0.8), (0, -1.22), (1.1, -0.8), (1.12, 0.35), *fringe], kit.extra
+    )
     if head.scene.subject == "wonder woman":
         head.stroke([(-0.85, -0.38), (part, -0.5), (0.85, -0.38)], 0.2, GOLD)
         face.poly("-.22 -.5, 0 -.82, .22 -.5, 0 -.3", GOLD, line=0)
@@ -975,7 +1046,9 @@ def _iron(head: Pen, face: Pen, kit: Kit) -> None:
     head.blob("-1 -.9, 0 -1.3, 1 -.9, 1.05 .5, .6 1.1, -.6 1.1, -1.05 .5", kit.skin)
     face.blob("-.62 -.5, 0 -.34, .62 -.5, .66 .5, .34 .95, -.34 .95, -.66 .5", kit.extra, line=0.7)
     for half in face.both():
-        half.stroke("0.18 .1, .46 .04", 0.18, BLACK if half.scene.style == "sketch" else (235, 255, 255))
+        half.stroke(
+            "0.18 .1, .46 .04", 0.18, BLACK if half.scene.style == "sketch" else (235, 255, 255)
+        )
     face.stroke("-.2 .62, .2 .62", 0.1, (150, 90, 10))
 
 
@@ -1025,12 +1098,18 @@ def _ears(head: Pen, kit: Kit) -> None:
     head = head.at((-0.08 * f, 0))
     for half, s in zip(head.both(), (-1, 1)):
         if who == "rabbit":
-            ear = [(0.42, -0.75), (0.5, -1.3), (0.62 + 0.16 * bob - 0.1 * f * s, -2.0 + 0.12 * bob * s)]
+            ear = [
+                (0.42, -0.75),
+                (0.5, -1.3),
+                (0.62 + 0.16 * bob - 0.1 * f * s, -2.0 + 0.12 * bob * s),
+            ]
             half.limb(ear, 0.48, kit.skin)
             half.stroke(ear, 0.2, kit.extra)
         elif who == "cat":
             half.poly([(0.2, -0.8), (0.92 + 0.06 * bob * s, -1.42), (1.02, -0.2)], kit.skin)
-            half.poly([(0.42, -0.8), (0.87 + 0.06 * bob * s, -1.14), (0.88, -0.5)], kit.extra, line=0)
+            half.poly(
+                [(0.42, -0.8), (0.87 + 0.06 * bob * s, -1.14), (0.88, -0.5)], kit.extra, line=0
+            )
         elif who != "puppy":
             r, y = 0.44 if who == "panda" else 0.37, -0.76 + 0.05 * bob * s
             half.oval(0.74, y, r, r, kit.extra if who == "panda" else kit.skin)
@@ -1055,7 +1134,9 @@ def _animal(head: Pen, face: Pen, kit: Kit) -> None:
     muzzle.stroke("-.2 .55, 0 .62, .2 .55", 0.09, (120, 50, 50))
     for half, s in zip(head.at((-0.08 * f, 0)).both(), (-1, 1)) if who == "puppy" else ():
         bob = head.scene.pose.ears
-        half.limb([(0.8, -0.62), (1.08, 0.02), (1.1 + 0.14 * bob * s, 0.66 - 0.18 * bob)], 0.46, kit.extra)
+        half.limb(
+            [(0.8, -0.62), (1.08, 0.02), (1.1 + 0.14 * bob * s, 0.66 - 0.18 * bob)], 0.46, kit.extra
+        )
 
 
 def _panda_marks(head: Pen, face: Pen, kit: Kit) -> None:
@@ -1083,7 +1164,13 @@ def _cat_marks(head: Pen, face: Pen, kit: Kit) -> None:
 
 
 MARKS = {"panda": _panda_marks, "raccoon": _raccoon_marks, "tiger": _tiger_marks, "cat": _cat_marks}
-HEADS = {"man": _person, "woman": _person, "boy": _person, "wonder woman": _person, "spider man": _spider}
+HEADS = {
+    "man": _person,
+    "woman": _person,
+    "boy": _person,
+    "wonder woman": _person,
+    "spider man": _spider,
+}
 HEADS |= {"iron man": _iron, "mickey mouse": _mickey, "robot": _robot, "astronaut": _astronaut}
 
 
@@ -1177,7 +1264,9 @@ def _food(pen: Pen) -> None:
     if pen.scene.food == "watermelon":
         arc = [(1.15 * cos(a / 10 * pi), 1.1 * sin(a / 10 * pi)) for a in range(11)]
         for share, color in ((1.0, (30, 140, 60)), (0.86, (220, 246, 190)), (0.78, (240, 50, 70))):
-            pen.at((0, -0.35)).poly([(x * share, y * share) for x, y in arc], color, float(share == 1.0))
+            pen.at((0, -0.35)).poly(
+                [(x * share, y * share) for x, y in arc], color, float(share == 1.0)
+            )
         for x, y in path("-.5 -.1, 0 -.1, .5 -.1, -.25 .2, .25 .2"):
             pen.dot(x, y, 0.07, 0.1, BLACK)
     elif pen.scene.food == "orange":
@@ -1193,12 +1282,16 @@ def _food(pen: Pen) -> None:
     for k, (x, y) in enumerate(path(places.get(pen.scene.food, "-.5 -.15, .5 -.15, 0 .1"))):
         size = 0.62 * min(max(3 * pose.bite - k, 0.0), 1.0)
         if size > 0.02:
-            pen.canvas.polygon(pen.place([(x + size * u, y + size * v) for u, v in CIRCLE]), (0, 0, 0, 0))
+            pen.canvas.polygon(
+                pen.place([(x + size * u, y + size * v) for u, v in CIRCLE]), (0, 0, 0, 0)
+            )
 
 
 # ---------------------------------------------------------------------------------------------- styles
 
-Layer = tuple[np.ndarray, np.ndarray]  # colour times cover (size, size, 3), cover (size, size, 1) in 0 .. 1
+Layer = tuple[
+    np.ndarray, np.ndarray
+]  # colour times cover (size, size, 3), cover (size, size, 1) in 0 .. 1
 
 
 def _layer(scene: Scene, size: int, name: str, part) -> Layer:
@@ -1220,7 +1313,9 @@ def blur(image: np.ndarray, radius: float) -> np.ndarray:
     """Gaussian blur of colours (0 .. 255) or of cover (0 .. 1)."""
     if image.shape[-1] == 1:
         return blur(image.repeat(3, -1) * 255, radius)[..., :1] / 255
-    return np.asarray(Image.fromarray(to_bytes(image)).filter(ImageFilter.GaussianBlur(radius)), np.float32)
+    return np.asarray(
+        Image.fromarray(to_bytes(image)).filter(ImageFilter.GaussianBlur(radius)), np.float32
+    )
 
 
 def to_bytes(image: np.ndarray) -> np.ndarray:
@@ -1252,7 +1347,9 @@ def texture(kind: str, size: int) -> np.ndarray:
         out = np.clip(2.9 - np.hypot(u - np.round(u), v - np.round(v)) * 8, 0, 1)
     elif kind == "rays":
         a = np.arctan2(y - 70, x - 64) / (2 * pi) * 14
-        out = np.clip((np.abs(a - np.floor(a) - 0.5) - 0.25) * np.hypot(x - 64, y - 70) / 4 + 0.5, 0, 1)
+        out = np.clip(
+            (np.abs(a - np.floor(a) - 0.5) - 0.25) * np.hypot(x - 64, y - 70) / 4 + 0.5, 0, 1
+        )
     elif kind == "hatch":
         d = (x + y + 1) / 8
         out = np.clip(2.0 - np.abs(d - np.round(d)) * 8, 0, 1)
@@ -1313,8 +1410,12 @@ def _as_pixels(back: np.ndarray, fronts: list[Layer]) -> np.ndarray:
     size, side = len(back), min(len(back), 32)
 
     def small(image):
-        planes = (Image.fromarray(np.ascontiguousarray(image[..., k])) for k in range(image.shape[-1]))
-        return np.stack([np.asarray(p.resize((side, side), Image.Resampling.BOX)) for p in planes], -1)
+        planes = (
+            Image.fromarray(np.ascontiguousarray(image[..., k])) for k in range(image.shape[-1])
+        )
+        return np.stack(
+            [np.asarray(p.resize((side, side), Image.Resampling.BOX)) for p in planes], -1
+        )
 
     out = small(back)
     for color, cover in fronts:
@@ -1324,7 +1425,9 @@ def _as_pixels(back: np.ndarray, fronts: list[Layer]) -> np.ndarray:
         out = np.where(rim, out * 0.45, out)
         out = np.where(cover > 0.5, color / np.maximum(cover, 0.5), out)
     out = to_bytes(np.round(out / 28.33) * 28.33)
-    return np.asarray(Image.fromarray(out).resize((size, size), Image.Resampling.NEAREST), np.float32)
+    return np.asarray(
+        Image.fromarray(out).resize((size, size), Image.Resampling.NEAREST), np.float32
+    )
 
 
 FINISHES = {"plain": _as_plain, "cartoon": _as_cartoon, "comic": _as_comic}

@@ -3,7 +3,9 @@
 from torch import Tensor
 
 
-def ddim_step(prediction: Tensor, x: Tensor, a: Tensor, a_prev: Tensor, eta: float, noise: Tensor) -> Tensor:
+def ddim_step(
+    prediction: Tensor, x: Tensor, a: Tensor, a_prev: Tensor, eta: float, noise: Tensor
+) -> Tensor:
     sigma = eta * ((1 - a_prev) / (1 - a) * (1 - a / a_prev)).sqrt()
     return mixed(prediction, x, a, a_prev, sigma, (1 - a_prev - sigma**2).sqrt(), noise)
 
@@ -20,7 +22,9 @@ def noise_on_top(prediction, x, a, a_prev, eta, noise):
 
 def larger_variance(prediction, x, a, a_prev, eta, noise):
     sigma = eta * (1 - a / a_prev).sqrt()
-    return mixed(prediction, x, a, a_prev, sigma, (1 - a_prev - sigma**2).clamp(min=0).sqrt(), noise)
+    return mixed(
+        prediction, x, a, a_prev, sigma, (1 - a_prev - sigma**2).clamp(min=0).sqrt(), noise
+    )
 
 
 def levels_exchanged(prediction, x, a, a_prev, eta, noise):

@@ -22,7 +22,9 @@ def conv_in_forgotten(theirs: str) -> str:
 
 
 def up_counted_from_the_top(theirs: str) -> str:
-    way, number, rest = block(theirs).split(".", 2) if "." in block(theirs) else (block(theirs), "", "")
+    way, number, rest = (
+        block(theirs).split(".", 2) if "." in block(theirs) else (block(theirs), "", "")
+    )
     return f"{way}.{3 - int(number)}.{rest}" if way == "up_blocks" else block(theirs)
 
 

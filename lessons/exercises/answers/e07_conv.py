@@ -13,7 +13,9 @@ def inflate_conv(conv: nn.Conv2d) -> nn.Conv3d:
 def looks_at_neighbours(conv: nn.Conv2d) -> nn.Conv3d:
     (kh, kw), (sh, sw), (ph, pw) = conv.kernel_size, conv.stride, conv.padding
     deep = nn.Conv3d(conv.in_channels, conv.out_channels, (3, kh, kw), (1, sh, sw), (1, ph, pw))
-    deep.load_state_dict({"weight": conv.weight[:, :, None].expand(-1, -1, 3, -1, -1) / 3, "bias": conv.bias})
+    deep.load_state_dict(
+        {"weight": conv.weight[:, :, None].expand(-1, -1, 3, -1, -1) / 3, "bias": conv.bias}
+    )
     return deep
 
 

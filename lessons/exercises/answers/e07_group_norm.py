@@ -24,7 +24,9 @@ def each_frame_by_itself(x: Tensor, groups: int, frames: int, eps: float) -> Ten
 
 
 def forgets_that_frames_differ(x: Tensor, groups: int, frames: int, eps: float) -> Tensor:
-    return normalised(x, groups, frames, eps, lambda m, s2: (m.mean(1, keepdim=True), s2.mean(1, keepdim=True)))
+    return normalised(
+        x, groups, frames, eps, lambda m, s2: (m.mean(1, keepdim=True), s2.mean(1, keepdim=True))
+    )
 
 
 def folded_frame_by_frame(x: Tensor, groups: int, frames: int, eps: float) -> Tensor:

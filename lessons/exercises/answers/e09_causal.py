@@ -11,8 +11,12 @@ def masked(attention: TemporalAttention, x: Tensor, frames: int, mask: Tensor | 
     """`mask` (f, f) says whether frame i (row) sees frame j (column); None: all of them."""
     tokens = x.unflatten(0, (-1, frames)).transpose(1, 2)  # b n f d
     layers = (attention.to_q, attention.to_k, attention.to_v)
-    q, k, v = (to(tokens).unflatten(-1, (attention.heads, -1)).transpose(2, 3) for to in layers)  # b n heads f e
-    answers = F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(2, 3).flatten(-2)  # b n f d
+    q, k, v = (
+        to(tokens).unflatten(-1, (attention.heads, -1)).transpose(2, 3) for to in layers
+    )  # b n heads f e
+    answers = (
+        F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(2, 3).flatten(-2)
+    )  # b n f d
     return attention.to_out[0](answers).transpose(1, 2).flatten(0, 1)
 
 
@@ -38,7 +42,9 @@ def over_places(attention: TemporalAttention, x: Tensor, frames: int) -> Tensor:
     mask = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril()
     layers = (attention.to_q, attention.to_k, attention.to_v)
     q, k, v = (to(x).unflatten(-1, (attention.heads, -1)).transpose(1, 2) for to in layers)
-    return attention.to_out[0](F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(-2))
+    return attention.to_out[0](
+        F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(-2)
+    )
 
 
 WRONG = [sees_all, sees_what_comes, not_itself, over_places]

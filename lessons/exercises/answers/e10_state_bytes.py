@@ -2,7 +2,9 @@
 
 
 def state_bytes(sizes: list[int], steps: int) -> int:
-    return sum(3 * 4 * size + 4 for size in sizes) + 8 * steps + 4  # weight, two means, counter; losses; scale
+    return (
+        sum(3 * 4 * size + 4 for size in sizes) + 8 * steps + 4
+    )  # weight, two means, counter; losses; scale
 
 
 def the_weights_only(sizes: list[int], steps: int) -> int:

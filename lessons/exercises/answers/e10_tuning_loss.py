@@ -50,7 +50,9 @@ def frames_on_their_own(unet, schedule, posterior, text, generator):
     noise = torch.randn(x0.shape, generator=generator)
     t = torch.randint(schedule.num_train_timesteps, (1,), generator=generator)
     noisy, times = schedule.add_noise(x0, noise, t), t.expand(len(x0))
-    return F.mse_loss(unet(noisy, times, text.expand(len(x0), -1, -1), 1), schedule.target(x0, noise, t))
+    return F.mse_loss(
+        unet(noisy, times, text.expand(len(x0), -1, -1), 1), schedule.target(x0, noise, t)
+    )
 
 
 WRONG = [

@@ -36,4 +36,9 @@ def a_step_of_sampling_backwards(predict, latents, schedule, steps):
     return x
 
 
-WRONG = [asked_at_the_timestep_left, without_the_first_step, from_the_top, a_step_of_sampling_backwards]
+WRONG = [
+    asked_at_the_timestep_left,
+    without_the_first_step,
+    from_the_top,
+    a_step_of_sampling_backwards,
+]

@@ -27,7 +27,11 @@ def exactly_so_far_apart(vectors, reach):
 
 def in_a_ring(vectors, reach):
     unit = F.normalize(vectors, dim=1)
-    return 100 * sum((unit * unit.roll(-k, 0)).sum(1).mean().item() for k in range(1, reach + 1)) / reach
+    return (
+        100
+        * sum((unit * unit.roll(-k, 0)).sum(1).mean().item() for k in range(1, reach + 1))
+        / reach
+    )
 
 
 def mean_of_the_distances(vectors, reach):

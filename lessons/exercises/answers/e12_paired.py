@@ -39,4 +39,11 @@ def all_clips(a, b):
     return mean(a.values()) - mean(b.values()), stdev(differences) / len(differences) ** 0.5
 
 
-WRONG = [not_paired, in_order_instead_of_by_number, deviation_for_error, too_sure, the_wrong_way_round, all_clips]
+WRONG = [
+    not_paired,
+    in_order_instead_of_by_number,
+    deviation_for_error,
+    too_sure,
+    the_wrong_way_round,
+    all_clips,
+]

@@ -66,4 +66,6 @@ def no_graph(function, x):
 
 
 WRONG = [keeps_everything, no_graph]
-WRONG += [each.apply for each in (ForTheInputOnly, InputCutOff, AsIfTheGradientWereOne, KeepsTheResultToo)]
+WRONG += [
+    each.apply for each in (ForTheInputOnly, InputCutOff, AsIfTheGradientWereOne, KeepsTheResultToo)
+]

@@ -30,4 +30,10 @@ def multiplications_only(frames: int, tokens: int, dim: int) -> int:
     return sc_attn_flops(frames, tokens, dim) // 2
 
 
-WRONG = [plain_self_attention, all_frames, keys_made_for_each_frame_that_asks, no_output_layer, multiplications_only]
+WRONG = [
+    plain_self_attention,
+    all_frames,
+    keys_made_for_each_frame_that_asks,
+    no_output_layer,
+    multiplications_only,
+]

@@ -32,7 +32,7 @@ from tav.schedule import Schedule
 from tav.text import END, START, WORD, Tokenizer
 from tav.unet import UNet2DConditionModel
 from tav.vae import AutoencoderKL
-from tav.video import write_mp4
+from tav.io.video import write_mp4
 
 from .miniature import (
     DEFAULTS,
