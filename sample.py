@@ -111,7 +111,8 @@ def main() -> None:
 
 
 def first_noise(folder: Run, model, latents: torch.Tensor, args: dict) -> torch.Tensor:
-    """The noise to begin from: the clip's own, kept in the run folder once it is computed, or random."""
+    """The noise to begin from: the clip's own, kept in the run folder once it is computed, or
+    random."""
     if args.get("no_inversion"):
         generator = torch.Generator().manual_seed(args["seed"])
         return torch.randn(latents.shape, generator=generator).to(latents.device)

@@ -1,11 +1,13 @@
-"""Runs the python blocks of the lessons and draws their figures: `python lessons/figures.py [03 ...]`.
+"""Runs the python blocks of the lessons and draws their figures: `python lessons/figures.py [03
+...]`.
 
-Besides numbers it knows README, whose picture takes minutes, and EVALUATION, lesson 12's benchmark, which takes half an
-hour; without arguments it makes everything.
+Besides numbers it knows README, whose picture takes minutes, and EVALUATION, lesson 12's benchmark,
+which takes half an hour; without arguments it makes everything.
 
-A figure `figures/03-forward-chain.png` is made by the function `forward_chain(ns)` below, where ns is the namespace
-that the blocks of lesson 03 leave: the lesson computes, the function only draws. It returns a matplotlib figure or
-a PIL image. Needs matplotlib: `pip install -e ".[lessons]"`. How to write a lesson: see tests/test_lessons.py.
+A figure `figures/03-forward-chain.png` is made by the function `forward_chain(ns)` below, where ns
+is the namespace that the blocks of lesson 03 leave: the lesson computes, the function only draws.
+It returns a matplotlib figure or a PIL image. Needs matplotlib: `pip install -e ".[lessons]"`. How
+to write a lesson: see tests/test_lessons.py.
 """
 
 import io
@@ -42,7 +44,8 @@ MOST_BYTES = 300_000  # of one figure
 
 @dataclass
 class Fence:
-    """A fenced block of a markdown file: its language, its lines, and the comment `<!-- note -->` right above it."""
+    """A fenced block of a markdown file: its language, its lines, and the comment `<!-- note -->`
+    right above it."""
 
     language: str
     code: str  # ends in a newline unless empty
@@ -67,7 +70,8 @@ def fences(text: str) -> list[Fence]:
 
 
 def blocks(text: str) -> list[tuple[Fence, Fence | None]]:
-    """The blocks to execute, each with the ```text fence of its output; None where it prints nothing."""
+    """The blocks to execute, each with the ```text fence of its output; None where it prints
+    nothing."""
     found = fences(text)
     pairs = []
     for fence, after in zip(found, [*found[1:], None]):
@@ -77,9 +81,11 @@ def blocks(text: str) -> list[tuple[Fence, Fence | None]]:
 
 
 def run_blocks(lesson: Path, seed: int = 1) -> tuple[list[str], dict]:
-    """Execute a lesson's blocks in the repository root; what each printed, and the namespace they leave.
+    """Execute a lesson's blocks in the repository root; what each printed, and the namespace they
+    leave.
 
-    `seed` is torch's before the first block. A lesson seeds for itself, so it must not show in the output.
+    `seed` is torch's before the first block. A lesson seeds for itself, so it must not show in the
+    output.
     """
     printed, ns = [], {"__name__": "lesson"}
     before = Path.cwd()
@@ -110,10 +116,11 @@ def lesson_files(numbers: list[str]) -> list[Path]:
 
 
 def tuned_miniature(frames: int = 8):
-    """The miniature tuned on `frames` frames of clip.mp4 by its own recipe, and these frames (f, 3, 128, 128).
+    """The miniature tuned on `frames` frames of clip.mp4 by its own recipe, and these frames (f, 3,
+    128, 128).
 
-    Tuned once, which takes a minute or two, and kept in runs/lessons/, by the hash of the weights. If you change what
-    tunes it in tav/, delete that folder.
+    Tuned once, which takes a minute or two, and kept in runs/lessons/, by the hash of the weights.
+    If you change what tunes it in tav/, delete that folder.
     """
     from safetensors.torch import load_file, save_file
 
@@ -151,7 +158,8 @@ def tuned_miniature(frames: int = 8):
 
 
 def canvas(rows: int = 1, columns: int = 1, width: float = 8.0, height: float = 3.0, **options):
-    """A white matplotlib figure of `width` x `height` inches at 160 dots per inch, and its axes (as plt.subplots)."""
+    """A white matplotlib figure of `width` x `height` inches at 160 dots per inch, and its axes (as
+    plt.subplots)."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -200,7 +208,8 @@ def two_rows(columns: dict, height: float, width: float = 8.0):
 
 
 def save(figure, path: Path) -> None:
-    """A matplotlib figure or PIL image as a png of at most 300 KB: with 256 colours if it has to be."""
+    """A matplotlib figure or PIL image as a png of at most 300 KB: with 256 colours if it has to
+    be."""
     if not isinstance(figure, Image.Image):
         buffer = io.BytesIO()
         figure.savefig(
@@ -227,7 +236,8 @@ def names(lesson: Path) -> list[str]:
     return [name for name in dict.fromkeys(shown) if name.startswith(lesson.name[:3])]
 
 
-# The figures, lesson by lesson: each a function of the namespace `ns` that the lesson's blocks leave.
+# The figures, lesson by lesson: each a function of the namespace `ns` that the lesson's blocks
+# leave.
 # A lesson's functions stand under the line with its number.
 
 
@@ -235,7 +245,8 @@ def names(lesson: Path) -> list[str]:
 
 
 def there_and_back(ns):
-    """Four frames of the clip on their way to an edit: frames, latents, noise, other latents, other frames."""
+    """Four frames of the clip on their way to an edit: frames, latents, noise, other latents, other
+    frames."""
     rows = {"clip": ns["clip"]}
     rows |= {label: (ns[key][:, :3] / 3).clamp(-1, 1) for label, key in LATENT_ROWS.items()}
     rows["edit"] = ns["video"]
@@ -501,7 +512,8 @@ def time_embedding(ns):
 
 
 def attention_maps(ns):
-    """A sampled picture; where its words are looked at; and what share each of three words has among them."""
+    """A sampled picture; where its words are looked at; and what share each of three words has
+    among them."""
     pieces, attention = ns["pieces"], ns["attention"]
     words = [pieces.index(word) for word in ("man", "skiing", "beach")]
     figure, axes = canvas(2, 5, width=8, height=3.4)
@@ -531,7 +543,8 @@ def wrong_unets(ns):
 
 
 def guesses(ns):
-    """The latents on their way from noise to picture, and the picture that each answer implies, decoded."""
+    """The latents on their way from noise to picture, and the picture that each answer implies,
+    decoded."""
     figure, axes = canvas(2, len(ns["shown"]), width=8, height=3)
     for column, (t, _, _), x, guess in zip(axes.T, ns["shown"], ns["on_the_way"], ns["guesses"]):
         show(column[0], x, f"t = {t}")
@@ -601,7 +614,8 @@ def header(ns):
 
 
 def two_layouts(ns):
-    """The numbered blocks of the original layout and their names in the diffusers layout, level by level."""
+    """The numbered blocks of the original layout and their names in the diffusers layout, level by
+    level."""
     from matplotlib.patches import Rectangle
 
     figure, axis = canvas(width=8, height=4.6)
@@ -696,7 +710,8 @@ def folding(ns):
 
 
 def who_looks_where(ns):
-    """For one token of frame 2, the tokens that each kind of layer reads, as coloured cells of four frames."""
+    """For one token of frame 2, the tokens that each kind of layer reads, as coloured cells of four
+    frames."""
     from matplotlib.patches import Rectangle
 
     side, at = 6, (2, 3)  # cells along a side; row and column of the token
@@ -851,7 +866,8 @@ def who_sees_whom(ns):
 
 
 def influence(ns):
-    """How far a disturbance of one frame moves each prediction, in percent of its own, on a logarithmic scale."""
+    """How far a disturbance of one frame moves each prediction, in percent of its own, on a
+    logarithmic scale."""
     from matplotlib.colors import LogNorm
 
     figure, axes = canvas(1, 2, width=8, height=4.2)
@@ -909,7 +925,8 @@ def trained(ns):
 
 
 def over_time(ns):
-    """The clip with two places marked, and below it Temp-Attn's matrix of each, before and after tuning."""
+    """The clip with two places marked, and below it Temp-Attn's matrix of each, before and after
+    tuning."""
     from matplotlib import pyplot as plt
     from matplotlib.patches import Rectangle
 
@@ -937,7 +954,8 @@ def over_time(ns):
 
 
 def not_zero(ns):
-    """The same noises drawn by networks that differ in how Temp-Attn begins, and how they differ from the first."""
+    """The same noises drawn by networks that differ in how Temp-Attn begins, and how they differ
+    from the first."""
     image = ns["pictures"]["image network"]
     figure, axes = canvas(len(ns["pictures"]), 8, width=8, height=4.4)
     for line, (name, pictures) in zip(axes, ns["pictures"].items()):
@@ -955,7 +973,8 @@ def not_zero(ns):
 
 
 def tuning_loss(ns):
-    """The losses of the run by step, coloured by timestep; and by timestep, with the loss at fixed timesteps."""
+    """The losses of the run by step, coloured by timestep; and by timestep, with the loss at fixed
+    timesteps."""
     losses = np.array(ns["losses"])
     figure, (left, right) = canvas(1, 2, width=9, height=3.2, sharey=True)
     left.plot(losses, color="lightgray", linewidth=0.8, zorder=0)
@@ -996,7 +1015,8 @@ def tuning_steps(ns):
 
 
 def clip_noise(ns):
-    """The clip, its own noise and random noise: a channel of the latents, and the frames they are or become."""
+    """The clip, its own noise and random noise: a channel of the latents, and the frames they are
+    or become."""
     rows = {
         "the clip": (ns["latents"], ns["frames"]),
         "its own\nnoise": (ns["own"], ns["from_own"]),
@@ -1079,7 +1099,8 @@ def wrong_ways(ns):
 
 
 def near_and_far(ns):
-    """Cosines, times 100, of the clip's frames and an ideal edit's with each other and with two prompts."""
+    """Cosines, times 100, of the clip's frames and an ideal edit's with each other and with two
+    prompts."""
     from matplotlib.patches import Rectangle
 
     figure, axis = canvas(width=8, height=6)
@@ -1163,7 +1184,8 @@ def cheats(ns):
 
 
 def three_accounts(ns):
-    """The estimate of what a tuning step of SD 1.4 takes, as bars of weights, optimizer and activations."""
+    """The estimate of what a tuning step of SD 1.4 takes, as bars of weights, optimizer and
+    activations."""
     figure, axis = canvas(width=8, height=2.3)
     names, left = list(ns["accounts"]), np.zeros(len(ns["accounts"]))
     for part, colour in {
@@ -1186,7 +1208,8 @@ def three_accounts(ns):
 
 
 def who_keeps(ns):
-    """Bytes kept, by block of the UNet (bars) and kind of layer (colours): measured small, estimated large."""
+    """Bytes kept, by block of the UNet (bars) and kind of layer (colours): measured small,
+    estimated large."""
     kinds = {"resnets": "ResNet blocks", "attn1": "SC-Attn", "attn2": "cross-attention"}
     kinds |= {"ff": "feed-forward", "attn_temp": "Temp-Attn", "": "norms, resampling"}
     blocks = (
@@ -1238,7 +1261,8 @@ def arithmetic(ns):
 
 
 def edits() -> Image.Image:
-    """The README's picture, and its gif at half the size: what its command leaves, which takes minutes."""
+    """The README's picture, and its gif at half the size: what its command leaves, which takes
+    minutes."""
     run = ROOT / RUNS / "lessons" / "readme"
     shutil.rmtree(run, ignore_errors=True)
     for job in (
@@ -1265,7 +1289,8 @@ def shrink(source: Path, target: Path) -> None:
 
 
 def evaluation() -> None:
-    """The table and the sheet of the benchmark, which take half an hour; what is done is not done again."""
+    """The table and the sheet of the benchmark, which take half an hour; what is done is not done
+    again."""
     evaluate = [sys.executable, "weights/make/evaluate.py", "--clips"]
     one = os.environ | {
         "OMP_NUM_THREADS": "1"

@@ -1,7 +1,9 @@
-"""An image UNet that eats video: SC-Attn, Temp-Attn, and which parameters train (lessons 07, 08, 09).
+"""An image UNet that eats video: SC-Attn, Temp-Attn, and which parameters train (lessons 07, 08,
+09).
 
-Shapes: b prompts, f frames, n = h*w tokens of a frame, d token width. Source: Tune-A-Video (arXiv 2212.11565).
-Convolutions work frame by frame, with frames folded into the batch; GroupNorms pool over them (`layers.group_norm`).
+Shapes: b prompts, f frames, n = h*w tokens of a frame, d token width. Source: Tune-A-Video (arXiv
+2212.11565). Convolutions work frame by frame, with frames folded into the batch; GroupNorms pool
+over them (`layers.group_norm`).
 """
 
 import torch
@@ -12,10 +14,11 @@ from .unet import BasicTransformerBlock, Transformer2DModel, UNet2DConditionMode
 
 
 class SparseCausalAttention(Attention):
-    """SC-Attn: frame i asks the first frame and the one before it, Q = W_q z_i, K, V = W_k, W_v [z_0, z_{i-1}].
+    """SC-Attn: frame i asks the first frame and the one before it, Q = W_q z_i, K, V = W_k, W_v
+    [z_0, z_{i-1}].
 
-    x is (b*f, n, d). Frame 0 has itself twice, which is plain self-attention: doubling every key changes no
-    softmax. Later frames do not attend to themselves.
+    x is (b*f, n, d). Frame 0 has itself twice, which is plain self-attention: doubling every key
+    changes no softmax. Later frames do not attend to themselves.
     """
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
@@ -33,7 +36,8 @@ def first_and_previous(x: Tensor, frames: int) -> Tensor:
 
 
 class TemporalAttention(Attention):
-    """Temp-Attn of x (b*f, n, d): each place attends to the same place in all f frames, whatever their order."""
+    """Temp-Attn of x (b*f, n, d): each place attends to the same place in all f frames, whatever
+    their order."""
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
         n = x.shape[1]
@@ -44,8 +48,8 @@ class TemporalAttention(Attention):
 class VideoTransformerBlock(BasicTransformerBlock):
     """SC-Attn, attention to the text, feed-forward, Temp-Attn.
 
-    Temp-Attn's output layer starts at zero, weight and bias, so that before tuning the video UNet is the image
-    UNet. (The published code leaves the bias at its random initial value.)
+    Temp-Attn's output layer starts at zero, weight and bias, so that before tuning the video UNet
+    is the image UNet. (The published code leaves the bias at its random initial value.)
     """
 
     def __init__(self, dim: int, heads: int, context_dim: int):
@@ -65,9 +69,11 @@ class VideoTransformerBlock(BasicTransformerBlock):
 
 
 def inflate(unet: UNet2DConditionModel) -> UNet2DConditionModel:
-    """Turn the image UNet into the video UNet, in place: every transformer block that is not one gets its video form.
+    """Turn the image UNet into the video UNet, in place: every transformer block that is not one
+    gets its video form.
 
-    The image weights stay; Temp-Attn's queries, keys and values take PyTorch's initial values (`torch.manual_seed`).
+    The image weights stay; Temp-Attn's queries, keys and values take PyTorch's initial values
+    (`torch.manual_seed`).
     """
     for transformer in [m for m in unet.modules() if isinstance(m, Transformer2DModel)]:
         for i, block in enumerate(transformer.transformer_blocks):
@@ -85,7 +91,8 @@ TRAINED = ("attn1.to_q", "attn2.to_q", "attn_temp")  # `norm_temp` stays frozen,
 
 
 def trainable(unet: UNet2DConditionModel) -> dict[str, nn.Parameter]:
-    """Freeze the video UNet but for the queries of both attentions and all of Temp-Attn; name -> parameter."""
+    """Freeze the video UNet but for the queries of both attentions and all of Temp-Attn; name ->
+    parameter."""
     for name, parameter in unet.named_parameters():
         parameter.requires_grad_(any(part in name for part in TRAINED))
     return {

@@ -1,7 +1,9 @@
-"""What the VAE and the UNet are made of: attention, feed-forward, ResNet block, resampling (lesson 04).
+"""What the VAE and the UNet are made of: attention, feed-forward, ResNet block, resampling (lesson
+04).
 
-Shapes: b batch (frames folded in), f frames, c channels, h w height and width, n = h*w tokens, l context tokens,
-d token width, e width of a head. Attributes are named as in Stable Diffusion's files in the diffusers layout.
+Shapes: b batch (frames folded in), f frames, c channels, h w height and width, n = h*w tokens, l
+context tokens, d token width, e width of a head. Attributes are named as in Stable Diffusion's
+files in the diffusers layout.
 """
 
 import torch.nn.functional as F
@@ -9,7 +11,8 @@ from torch import Tensor, nn
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, heads: int, causal: bool = False) -> Tensor:
-    """softmax(q k^T / sqrt(e)) v, head by head: q (b, n, d), k and v (b, l, d) with d = heads * e -> (b, n, d)."""
+    """softmax(q k^T / sqrt(e)) v, head by head: q (b, n, d), k and v (b, l, d) with d = heads * e
+    -> (b, n, d)."""
     q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))  # b heads n e
     return (
         F.scaled_dot_product_attention(q, k, v, is_causal=causal).transpose(1, 2).flatten(-2)
@@ -60,7 +63,8 @@ class FeedForward(nn.Sequential):
 
 
 def group_norm(norm: nn.GroupNorm, x: Tensor, frames: int = 1) -> Tensor:
-    """GroupNorm of x (b*f, c, h, w) whose statistics are shared by the f = `frames` frames of a video."""
+    """GroupNorm of x (b*f, c, h, w) whose statistics are shared by the f = `frames` frames of a
+    video."""
     if frames == 1:
         return norm(x)
     bf, c, h, w = x.shape
@@ -71,7 +75,8 @@ def group_norm(norm: nn.GroupNorm, x: Tensor, frames: int = 1) -> Tensor:
 
 
 class ResnetBlock2D(nn.Module):
-    """Two 3x3 convolutions and a shortcut; the time embedding (b, time_dim) shifts each channel between.
+    """Two 3x3 convolutions and a shortcut; the time embedding (b, time_dim) shifts each channel
+    between.
 
     The VAE has no time (`time_dim` None) and eps 1e-6; the UNet has eps 1e-5.
     """
@@ -103,7 +108,8 @@ class ResnetBlock2D(nn.Module):
 
 
 class Downsample2D(nn.Sequential):
-    """Halves h and w. The UNet pads all four sides (`padding` 1), the VAE right and bottom only (`padding` 0)."""
+    """Halves h and w. The UNet pads all four sides (`padding` 1), the VAE right and bottom only
+    (`padding` 0)."""
 
     def __init__(self, channels: int, padding: int):
         super().__init__()

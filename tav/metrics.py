@@ -1,6 +1,7 @@
 """Is it any good? CLIP's image tower, frame consistency and textual alignment (lesson 12).
 
-Shapes: f frames, n patches, l tokens, d width, p width of the space of pictures and texts. Source: Radford et al. 2021.
+Shapes: f frames, n patches, l tokens, d width, p width of the space of pictures and texts. Source:
+Radford et al. 2021.
 """
 
 import numpy as np
@@ -48,7 +49,8 @@ class CLIPVisionTransformer(nn.Module):
 
 
 class CLIP(CLIPTextModel):
-    """Text tower, image tower, and their projections into one space of width p: transformers' `CLIPModel`."""
+    """Text tower, image tower, and their projections into one space of width p: transformers'
+    `CLIPModel`."""
 
     def __init__(self, text: dict, vision: dict, width: int):
         super().__init__(**text)
@@ -71,7 +73,8 @@ class CLIP(CLIPTextModel):
 
 
 def preprocess(frames: Tensor, size: int) -> Tensor:
-    """Frames (f, 3, H, W) in [-1, 1] -> CLIP's input (f, 3, size, size), as transformers' CLIPImageProcessorPil."""
+    """Frames (f, 3, H, W) in [-1, 1] -> CLIP's input (f, 3, size, size), as transformers'
+    CLIPImageProcessorPil."""
     h, w = frames.shape[2:]
     new = (
         size * w // min(h, w),
@@ -92,7 +95,8 @@ def preprocess(frames: Tensor, size: int) -> Tensor:
 
 
 def frame_consistency(vectors: Tensor, adjacent: bool = False) -> float:
-    """Mean cosine of frames' CLIP vectors (f, p), in percent: over all pairs, or neighbours only; nan if f is 1."""
+    """Mean cosine of frames' CLIP vectors (f, p), in percent: over all pairs, or neighbours only;
+    nan if f is 1."""
     i, j = torch.triu_indices(len(vectors), len(vectors), offset=1)  # i < j
     cosines = F.cosine_similarity(
         vectors[i].double(), vectors[j].double()

@@ -20,7 +20,8 @@ PUBLISHED = {
 class Unsuitable(ValueError):
     """What was given does not suit the model or the method: not a bug. The words say what is wrong.
 
-    What to do about it they leave to the caller, who knows where it came from (`tav.io.cli.advising`).
+    What to do about it they leave to the caller, who knows where it came from
+    (`tav.io.cli.advising`).
     """
 
 

@@ -1,4 +1,5 @@
-"""Several processes at one job, as torchrun starts them: one for each GPU, or on the CPU (lesson 13)."""
+"""Several processes at one job, as torchrun starts them: one for each GPU, or on the CPU (lesson
+13)."""
 
 import atexit
 import os

@@ -1,7 +1,8 @@
 """A clip's latents to noise by DDIM inversion, and noise to an edited video (lessons 05 and 11).
 
-Shapes: f frames, c h w latent channels, height and width, l d text tokens and width. Latents are kept in
-fp32; the UNet works in the dtype of its weights. Source: DDIM (Song et al. 2021); Tune-A-Video.
+Shapes: f frames, c h w latent channels, height and width, l d text tokens and width. Latents are
+kept in fp32; the UNet works in the dtype of its weights. Source: DDIM (Song et al. 2021);
+Tune-A-Video.
 """
 
 import torch
@@ -35,9 +36,11 @@ def invert(
 def sample(
     model: StableDiffusion, noise: Tensor, text: Tensor, steps: int, guidance: float, progress=iter
 ) -> Tensor:
-    """Noise (b*f, c, h, w) -> the latents of b videos of f frames, by DDIM with classifier-free guidance.
+    """Noise (b*f, c, h, w) -> the latents of b videos of f frames, by DDIM with classifier-free
+    guidance.
 
-    `text` (2b, l, d) holds the b negative (or empty) prompts, then the b prompts, which alone count at guidance 1.
+    `text` (2b, l, d) holds the b negative (or empty) prompts, then the b prompts, which alone count
+    at guidance 1.
     """
     x, videos = noise.float(), len(text) // 2
     text = text[videos:] if guidance == 1 else text
@@ -66,9 +69,11 @@ def edit(
     progress=iter,
     caption="",
 ):
-    """The clip `frames` (f, 3, H, W) that `model` was tuned on, with another prompt: (f, 3, H, W) in [-1, 1].
+    """The clip `frames` (f, 3, H, W) that `model` was tuned on, with another prompt: (f, 3, H, W)
+    in [-1, 1].
 
-    Steps and guidance are those of `model.recipe` unless given; `caption` is for `invert`. sample.py does the same.
+    Steps and guidance are those of `model.recipe` unless given; `caption` is for `invert`.
+    sample.py does the same.
     """
     own = model.recipe("sample")
     steps, guidance = steps or own["steps"], own["guidance"] if guidance is None else guidance

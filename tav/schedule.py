@@ -1,7 +1,8 @@
 """How much noise at which timestep, and the steps that add and remove it (lesson 03).
 
-Shapes: b rows of latents x (b, c, h, w). A timestep t is an int, or a LongTensor (b,) with one for each row. With x_0
-the clean latents, e unit noise and Abar = `alphas_cumprod[t]`, the share of the picture's variance left at t,
+Shapes: b rows of latents x (b, c, h, w). A timestep t is an int, or a LongTensor (b,) with one for
+each row. With x_0 the clean latents, e unit noise and Abar = `alphas_cumprod[t]`, the share of the
+picture's variance left at t,
 
     x_t = sqrt(Abar) x_0 + sqrt(1 - Abar) e        DDPM (Ho et al. 2020), equation 4
     v_t = sqrt(Abar) e - sqrt(1 - Abar) x_0        Salimans & Ho 2022, appendix D
@@ -16,8 +17,9 @@ from torch import Tensor
 class Schedule:
     """Stable Diffusion's noise schedule; the arguments are the keys of `scheduler_config.json`.
 
-    `prediction_type`: "epsilon" (SD 1, SD 2 base) or "v_prediction" (SD 2 at 768). `set_alpha_to_one` false: the
-    last DDIM step ends at Abar_0 = 0.99915, not at 1; training never saw less noise than that.
+    `prediction_type`: "epsilon" (SD 1, SD 2 base) or "v_prediction" (SD 2 at 768).
+    `set_alpha_to_one` false: the last DDIM step ends at Abar_0 = 0.99915, not at 1; training never
+    saw less noise than that.
     """
 
     def __init__(
@@ -51,7 +53,8 @@ class Schedule:
         self.prediction_type = prediction_type
 
     def timesteps(self, steps: int) -> list[int]:
-        """The DDIM grid, descending ("leading" in diffusers): 50 steps visit 981, 961, ..., 1. Below 0 is the end."""
+        """The DDIM grid, descending ("leading" in diffusers): 50 steps visit 981, 961, ..., 1.
+        Below 0 is the end."""
         if not 1 <= steps <= self.num_train_timesteps - self.steps_offset:
             raise ValueError(
                 f"{steps} steps do not fit into a schedule of {self.num_train_timesteps}"
@@ -74,10 +77,12 @@ class Schedule:
     def to_x0_and_noise(
         self, prediction: Tensor, x: Tensor, t: int | Tensor, level=None
     ) -> tuple[Tensor, Tensor]:
-        """x_0 and e, from the UNet's answer for t about latents x, which are at `level` (by default t).
+        """x_0 and e, from the UNet's answer for t about latents x, which are at `level` (by default
+        t).
 
-        Two equations in two unknowns: x = sqrt(a_x) x_0 + sqrt(1 - a_x) e, and prediction = e or
-        v = sqrt(a) e - sqrt(1 - a) x_0. On the way down a_x = a and c = 1; on the way up a_x is the level before.
+        Two equations in two unknowns: x = sqrt(a_x) x_0 + sqrt(1 - a_x) e, and prediction = e or v
+        = sqrt(a) e - sqrt(1 - a) x_0. On the way down a_x = a and c = 1; on the way up a_x is the
+        level before.
         """
         a, a_x = self._alpha(t, x), self._alpha(t if level is None else level, x)
         if self.prediction_type == "epsilon":
@@ -89,7 +94,8 @@ class Schedule:
     def ddim_step(
         self, prediction: Tensor, x: Tensor, t: int | Tensor, previous: int | Tensor
     ) -> Tensor:
-        """From x_t down to level `previous` (t minus the stride; below 0 is the end): DDIM, equation 12, sigma 0."""
+        """From x_t down to level `previous` (t minus the stride; below 0 is the end): DDIM,
+        equation 12, sigma 0."""
         x0, noise = self.to_x0_and_noise(prediction, x, t)
         a_prev = self._alpha(previous, x)
         return a_prev.sqrt() * x0 + (1 - a_prev).sqrt() * noise
@@ -99,8 +105,9 @@ class Schedule:
     ) -> Tensor:
         """From level `previous` up to t: undoes `ddim_step`, given the same prediction.
 
-        As published, the UNet is asked about x, which still sits at `previous`, but told t. That it would answer the
-        same about x_t, not known yet, is an approximation, whose error falls with the number of steps.
+        As published, the UNet is asked about x, which still sits at `previous`, but told t. That it
+        would answer the same about x_t, not known yet, is an approximation, whose error falls with
+        the number of steps.
         """
         x0, noise = self.to_x0_and_noise(prediction, x, t, level=previous)
         a = self._alpha(t, x)
@@ -109,9 +116,11 @@ class Schedule:
     def ddpm_step(
         self, prediction: Tensor, x: Tensor, t: int, previous: int, noise: Tensor
     ) -> Tensor:
-        """From x_t down to `previous` with fresh unit noise: DDPM, equations 6 and 7, for any stride.
+        """From x_t down to `previous` with fresh unit noise: DDPM, equations 6 and 7, for any
+        stride.
 
-        The variance is the posterior's, the smaller of the paper's two. Below 0 Abar is 1: the last step adds no noise.
+        The variance is the posterior's, the smaller of the paper's two. Below 0 Abar is 1: the last
+        step adds no noise.
         """
         x0, _ = self.to_x0_and_noise(prediction, x, t)
         a, a_prev = self._alpha(t, x), self._alpha(previous, x, final=torch.tensor(1.0))

@@ -1,7 +1,8 @@
 """Prompt -> token ids -> the text states that the UNet attends to (lesson 02).
 
-Shapes: b prompts, l token positions (77 in Stable Diffusion), d width of a text state. Tokenizer and text tower are
-CLIP's (Radford et al. 2021); parameter names are those of transformers' `CLIPTextModel`.
+Shapes: b prompts, l token positions (77 in Stable Diffusion), d width of a text state. Tokenizer
+and text tower are CLIP's (Radford et al. 2021); parameter names are those of transformers'
+`CLIPTextModel`.
 """
 
 import json
@@ -19,7 +20,8 @@ from .layers import attend
 START, END = "<|startoftext|>", "<|endoftext|>"
 LENGTH = 77  # CLIP's context length, where a folder names none
 
-# A word for CLIP (openai/CLIP, `SimpleTokenizer`): a special token, an English ending, letters, one digit, others.
+# A word for CLIP (openai/CLIP, `SimpleTokenizer`): a special token, an English ending, letters, one
+# digit, others.
 WORD = (
     r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 )
@@ -28,8 +30,9 @@ WORD = (
 class Tokenizer:
     """CLIP's byte-level byte-pair encoding: start token, the prompt's pieces, end token, padding.
 
-    `vocab` maps pieces to ids, `merges` lists the pairs to join, most frequent first. Every row is padded or cut to
-    `length`. SD 1 pads with the end token, 2 with "!", which then has the padding's id in a prompt too ("wow!").
+    `vocab` maps pieces to ids, `merges` lists the pairs to join, most frequent first. Every row is
+    padded or cut to `length`. SD 1 pads with the end token, 2 with "!", which then has the
+    padding's id in a prompt too ("wow!").
     """
 
     def __init__(
@@ -57,7 +60,8 @@ class Tokenizer:
 
     @classmethod
     def load(cls, folder: str | Path) -> "Tokenizer":
-        """The tokenizer of a folder: vocab.json, merges.txt, and two files of settings that may lack."""
+        """The tokenizer of a folder: vocab.json, merges.txt, and two files of settings that may
+        lack."""
         folder = Path(folder)
         vocab = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
         lines = (folder / "merges.txt").read_text(encoding="utf-8").split("\n")
@@ -78,7 +82,8 @@ class Tokenizer:
         return torch.tensor([row + [self.pad] * (self.length - len(row)) for row in rows])
 
     def pieces(self, prompt: str) -> list[str]:
-        """What each position of the row stands for, padding left out: start, "a</w>", "cat</w>", ..., end."""
+        """What each position of the row stands for, padding left out: start, "a</w>", "cat</w>",
+        ..., end."""
         return [self.bpe.id_to_token(i) for i in self._fit(prompt)]
 
     def _fit(self, prompt: str) -> list[int]:
@@ -94,7 +99,8 @@ class Tokenizer:
 
 
 def quick_gelu(x: Tensor) -> Tensor:
-    """x * sigmoid(1.702 x): the approximation that OpenAI trained CLIP with. OpenCLIP has the exact gelu."""
+    """x * sigmoid(1.702 x): the approximation that OpenAI trained CLIP with. OpenCLIP has the exact
+    gelu."""
     return x * torch.sigmoid(1.702 * x)
 
 
@@ -114,7 +120,8 @@ class CLIPAttention(nn.Module):
 
 
 class CLIPLayer(nn.Module):
-    """Attention and a two-layer MLP (`act`: "quick_gelu" or "gelu"), each behind a LayerNorm (eps 1e-5)."""
+    """Attention and a two-layer MLP (`act`: "quick_gelu" or "gelu"), each behind a LayerNorm (eps
+    1e-5)."""
 
     def __init__(self, dim: int, hidden: int, heads: int, act: str, causal: bool):
         super().__init__()
@@ -142,7 +149,8 @@ class CLIPEncoder(nn.Sequential):
 class CLIPTextModel(nn.Module):
     """CLIP's text tower. Token ids (b, l) -> states (b, l, d), after the final LayerNorm.
 
-    SD 1: OpenAI's ViT-L/14, 12 layers, d = 768, `quick_gelu`. SD 2: 23 of OpenCLIP's ViT-H/14's 24, d = 1024, `gelu`.
+    SD 1: OpenAI's ViT-L/14, 12 layers, d = 768, `quick_gelu`. SD 2: 23 of OpenCLIP's ViT-H/14's 24,
+    d = 1024, `gelu`.
     """
 
     def __init__(

@@ -1,6 +1,7 @@
 """One-shot tuning: a few attention projections learn one clip (lesson 10).
 
-Shapes: f frames, c h w latent channels, height and width, l d text tokens and width. Source: Tune-A-Video.
+Shapes: f frames, c h w latent channels, height and width, l d text tokens and width. Source:
+Tune-A-Video.
 """
 
 import torch
@@ -15,11 +16,13 @@ from .vae import Posterior, encode
 
 
 class Tuning:
-    """The tuning of one video UNet on one clip, step by step, as state that can be saved and continued.
+    """The tuning of one video UNet on one clip, step by step, as state that can be saved and
+    continued.
 
-    `posterior` is of the clip's latents (f, c, h, w), sampled anew each step; `text` (1, l, d) is its caption's. Each
-    step draws from its own generator, so that a run cut and continued takes the same steps. Trained weights are kept
-    in fp32 (`masters`); a UNet in half precision gets a rounded copy after each step, and in fp16 the loss is scaled.
+    `posterior` is of the clip's latents (f, c, h, w), sampled anew each step; `text` (1, l, d) is
+    its caption's. Each step draws from its own generator, so that a run cut and continued takes the
+    same steps. Trained weights are kept in fp32 (`masters`); a UNet in half precision gets a
+    rounded copy after each step, and in fp16 the loss is scaled.
     """
 
     def __init__(
@@ -46,7 +49,8 @@ class Tuning:
         self.scale = 2.0**14 if text.dtype == torch.float16 else 1.0
 
     def is_large(self) -> bool:
-        """Whether a step would keep over 8 GB for its backward pass, or half of a GPU's free memory (lesson 13)."""
+        """Whether a step would keep over 8 GB for its backward pass, or half of a GPU's free memory
+        (lesson 13)."""
         steps = len(self.unet.down_blocks[0].resnets) + len(self.unet.up_blocks[-1].resnets)
         maps = (
             78 * steps * self.unet.conv_in.out_channels
@@ -71,7 +75,8 @@ class Tuning:
         return loss
 
     def update(self, loss: Tensor) -> None:
-        """Its gradients, the ranks' mean, to the masters, clipped to norm 1; AdamW; the masters' values to the UNet."""
+        """Its gradients, the ranks' mean, to the masters, clipped to norm 1; AdamW; the masters'
+        values to the UNet."""
         (loss * self.scale).backward()
         for p, master in zip(self.parameters.values(), self.masters.values()):
             master.grad, p.grad = p.grad.float().div_(self.scale * RANKS), None
@@ -84,7 +89,8 @@ class Tuning:
             self.scale /= 2
             return
         self.optimizer.step()
-        self.optimizer.zero_grad()  # or these gradients would take memory in the next step, beside its own
+        # or these gradients would take memory in the next step, beside its own
+        self.optimizer.zero_grad()
         for p, master in zip(self.parameters.values(), self.masters.values()):
             p.data.copy_(master)
 
@@ -147,7 +153,8 @@ def load_tuned(
 def tune(
     model, frames: Tensor, prompt: str, steps=None, lr=None, seed=0, progress=iter
 ) -> list[float]:
-    """Tune `model.unet`, in place, on the clip `frames` (f, 3, H, W) and its caption; returns the losses.
+    """Tune `model.unet`, in place, on the clip `frames` (f, 3, H, W) and its caption; returns the
+    losses.
 
     Steps and learning rate are those of `model.recipe` unless given. tune.py adds a run folder.
     """

@@ -1,8 +1,9 @@
 """The UNet of Stable Diffusion 1.x and 2.x: noisy latents, time and text in, noise out (lesson 04).
 
-Shapes: b prompts, f frames, c channels, h w latent height and width, n = h*w tokens, l text tokens, d token width.
-Frames travel folded into the batch, (b*f, c, h, w); an image is a video of one frame. Beyond one frame look only
-the ResNet blocks' GroupNorms, and transformer blocks that `inflate` changed.
+Shapes: b prompts, f frames, c channels, h w latent height and width, n = h*w tokens, l text tokens,
+d token width. Frames travel folded into the batch, (b*f, c, h, w); an image is a video of one
+frame. Beyond one frame look only the ResNet blocks' GroupNorms, and transformer blocks that
+`inflate` changed.
 """
 
 import math
@@ -36,7 +37,8 @@ class Shared(NamedTuple):
 
 
 class TimestepEmbedding(nn.Sequential):
-    """A two-layer MLP from the sinusoids (b, dim) to the embedding (b, time_dim) that ResNet blocks read."""
+    """A two-layer MLP from the sinusoids (b, dim) to the embedding (b, time_dim) that ResNet blocks
+    read."""
 
     def __init__(self, dim: int, time_dim: int):
         super().__init__()
@@ -66,7 +68,8 @@ class BasicTransformerBlock(nn.Module):
         return x + self.ff(self.norm3(x))
 
     def cross_attention(self, x: Tensor, text: Tensor) -> Tensor:
-        """Every token of every frame asks the one prompt: keys and values are made once, not per frame."""
+        """Every token of every frame asks the one prompt: keys and values are made once, not per
+        frame."""
         return self.attn2(x.reshape(len(text), -1, x.shape[-1]), text).view_as(
             x
         )  # b f*n d, and back
@@ -93,7 +96,8 @@ class Transformer2DModel(nn.Module):
 
 
 class Level(nn.Module):
-    """ResNet blocks of one resolution, with `widths` input channels, and, unless `heads` is None, transformers."""
+    """ResNet blocks of one resolution, with `widths` input channels, and, unless `heads` is None,
+    transformers."""
 
     checkpointing = (
         False  # whether a step keeps only its input, and is done once more for the backward pass
@@ -125,7 +129,8 @@ class Level(nn.Module):
 
 
 class DownBlock(Level):
-    """One resolution on the way down, then half of it. Every feature map on the way joins the list of skips."""
+    """One resolution on the way down, then half of it. Every feature map on the way joins the list
+    of skips."""
 
     def __init__(
         self,
@@ -152,7 +157,8 @@ class DownBlock(Level):
 
 
 class UpBlock(Level):
-    """One resolution on the way up, whose ResNet blocks each take the last skip; then twice the resolution."""
+    """One resolution on the way up, whose ResNet blocks each take the last skip; then twice the
+    resolution."""
 
     def __init__(
         self,
@@ -180,8 +186,9 @@ class UpBlock(Level):
 class UNet2DConditionModel(nn.Module):
     """Predicts the noise (or v) in latents. Source: diffusers' class of that name, SD 1.x and 2.x.
 
-    For each resolution, high to low, `heads` is its number of attention heads and `attentive` whether it has
-    transformers at all (in Stable Diffusion all but the lowest). The middle block always has one.
+    For each resolution, high to low, `heads` is its number of attention heads and `attentive`
+    whether it has transformers at all (in Stable Diffusion all but the lowest). The middle block
+    always has one.
     """
 
     def __init__(
@@ -219,7 +226,8 @@ class UNet2DConditionModel(nn.Module):
         self.conv_out = nn.Conv2d(width, 4, 3, padding=1)
 
     def forward(self, x: Tensor, t: Tensor, text: Tensor, frames: int = 1) -> Tensor:
-        """Latents x (b*f, c, h, w), timesteps t (b,), text states (b, l, d), f = `frames` -> prediction as x."""
+        """Latents x (b*f, c, h, w), timesteps t (b,), text states (b, l, d), f = `frames` ->
+        prediction as x."""
         time = timestep_embedding(t, self.conv_in.out_channels).to(x.dtype)
         time = self.time_embedding(time).repeat_interleave(frames, dim=0)  # bf time_dim
         x = self.conv_in(x.contiguous(memory_format=torch.channels_last))

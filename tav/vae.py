@@ -1,6 +1,7 @@
 """Frames <-> latents: the autoencoder of latent diffusion (lesson 01).
 
-Shapes: b pictures, c channels, H W pixels, h w = H/8 W/8 latent height and width, z latent channels. All eps are 1e-6.
+Shapes: b pictures, c channels, H W pixels, h w = H/8 W/8 latent height and width, z latent
+channels. All eps are 1e-6.
 """
 
 from dataclasses import dataclass
@@ -31,7 +32,8 @@ class Posterior:
 
 
 class SpatialAttention(Attention):
-    """Self-attention of one head over the h*w places of a feature map (b, c, h, w), with its residual."""
+    """Self-attention of one head over the h*w places of a feature map (b, c, h, w), with its
+    residual."""
 
     def __init__(self, channels: int, groups: int):
         super().__init__(channels, heads=1, bias=True)
@@ -94,7 +96,8 @@ class Encoder(nn.Sequential):  # which calls its parts in the order in which the
 
 
 class Decoder(nn.Sequential):
-    """Latents (b, z, h, w) -> pictures (b, 3, H, W). One ResNet block more a stage than the encoder."""
+    """Latents (b, z, h, w) -> pictures (b, 3, H, W). One ResNet block more a stage than the
+    encoder."""
 
     def __init__(self, channels: list[int], layers: int, groups: int):
         super().__init__()
@@ -110,7 +113,8 @@ class Decoder(nn.Sequential):
 class AutoencoderKL(nn.Module):
     """The VAE of Stable Diffusion (Rombach et al. 2022, section 3.1; diffusers' `AutoencoderKL`).
 
-    `scaling_factor`, 1 over the standard deviation of its training latents, gives them the schedule's variance of 1.
+    `scaling_factor`, 1 over the standard deviation of its training latents, gives them the
+    schedule's variance of 1.
     """
 
     def __init__(
@@ -141,7 +145,8 @@ class AutoencoderKL(nn.Module):
 
 @torch.no_grad()
 def encode(vae: AutoencoderKL, frames: Tensor) -> Posterior:
-    """Frames (f, 3, H, W) in [-1, 1] -> the posterior of their latents (f, z, h, w) in fp32, frame by frame."""
+    """Frames (f, 3, H, W) in [-1, 1] -> the posterior of their latents (f, z, h, w) in fp32, frame
+    by frame."""
     parts = [vae.encode(frame[None].to(vae.quant_conv.weight)) for frame in frames]
     return Posterior(
         torch.cat([p.mean for p in parts]).float(), torch.cat([p.std for p in parts]).float()

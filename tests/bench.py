@@ -3,14 +3,15 @@
     python tests/bench.py [--size mini|sd14] [--frames F] [--pixels P] [--repeat N] [--device D] [--dtype T]
                           [--memory] [--profile] [--estimate] [--only tune ...]
 
-The floor is diffusers' image UNet (extra `reference`) on the same number of frames: it has none of the
-video attention, and trains the two queries that an image UNet has. Both have the same random weights'
-shapes. Contenders take turns within one run, so that what else the machine does hits both; printed are
-medians, ours as a multiple of the floor, and our FLOP/s as a share of what the same device reaches in one
-large matrix product (over 100 %: a library's shortcut for 3 x 3 kernels, counted in full). `--memory` measures
-one tuning step of each in a process of its own: the peak above what the loaded weights take, and in all.
-`--profile` names our ten most expensive operations. By default `sd14` has 2 frames of 256 pixels on a CPU, 24
-of 512 on a GPU. `--estimate` counts the arithmetic of SD 1.4's whole job on such a clip, and runs nothing.
+The floor is diffusers' image UNet (extra `reference`) on the same number of frames: it has none of
+the video attention, and trains the two queries that an image UNet has. Both have the same random
+weights' shapes. Contenders take turns within one run, so that what else the machine does hits both;
+printed are medians, ours as a multiple of the floor, and our FLOP/s as a share of what the same
+device reaches in one large matrix product (over 100 %: a library's shortcut for 3 x 3 kernels,
+counted in full). `--memory` measures one tuning step of each in a process of its own: the peak
+above what the loaded weights take, and in all. `--profile` names our ten most expensive operations.
+By default `sd14` has 2 frames of 256 pixels on a CPU, 24 of 512 on a GPU. `--estimate` counts the
+arithmetic of SD 1.4's whole job on such a clip, and runs nothing.
 """
 
 import argparse
@@ -201,7 +202,8 @@ def flops(work: Callable[[], None]) -> int:
 
 
 def estimate() -> None:
-    """The arithmetic of 24 frames of 512 x 512 pixels: 500 steps with checkpointing, inversion and one edit of 50."""
+    """The arithmetic of 24 frames of 512 x 512 pixels: 500 steps with checkpointing, inversion and
+    one edit of 50."""
     with torch.device("meta"):
         unet = inflate(UNet2DConditionModel(**SD14_UNET))
         x, t, text = torch.empty(24, 4, 64, 64), torch.empty(1), torch.empty(1, 77, 768)
@@ -215,7 +217,8 @@ def estimate() -> None:
 
 
 def compare(contenders: dict, args) -> None:
-    """Medians of `repeat` rounds in which the contenders and a matrix product take turns, after one to warm up."""
+    """Medians of `repeat` rounds in which the contenders and a matrix product take turns, after one
+    to warm up."""
     n = 8192 if args.device.startswith("cuda") else 2048
     a, b = torch.randn(2, n, n, device=args.device).to(DTYPES[args.dtype])
     print(

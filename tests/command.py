@@ -1,4 +1,5 @@
-"""tune.py and sample.py called as from a shell, but in this process, which spares the import of torch."""
+"""tune.py and sample.py called as from a shell, but in this process, which spares the import of
+torch."""
 
 import io
 import os
@@ -30,7 +31,8 @@ class Done:
 
 
 def call(script: ModuleType, *arguments: str, folder: Path) -> Done:
-    """`python SCRIPT ARGUMENTS` in `folder`. A bug, unlike an error, comes out as the exception it is."""
+    """`python SCRIPT ARGUMENTS` in `folder`. A bug, unlike an error, comes out as the exception it
+    is."""
     before = Path.cwd(), sys.argv, signal.getsignal(signal.SIGINT)
     out, err, status = io.StringIO(), io.StringIO(), 0
     os.chdir(folder)
@@ -87,7 +89,8 @@ def tree(folder: Path) -> dict[str, tuple]:
 
 
 def poison(value: float = float("nan")):
-    """A stand-in for `Tuning.update` that, at step 2, leaves weights with which the next loss is `value`."""
+    """A stand-in for `Tuning.update` that, at step 2, leaves weights with which the next loss is
+    `value`."""
     from tav.tuning import Tuning
 
     update = Tuning.update

@@ -35,7 +35,8 @@ def done(tmp_path_factory):
 
 @pytest.fixture
 def place(done, tmp_path):
-    """A copy of it to work in, without the run; `weights` are links to files, so that one can be exchanged."""
+    """A copy of it to work in, without the run; `weights` are links to files, so that one can be
+    exchanged."""
     shutil.copy(done / "clip.gif", tmp_path)
     for file in (done / "weights").rglob("*.*"):
         link = tmp_path / "weights" / file.relative_to(done / "weights")
@@ -100,7 +101,8 @@ def full(place: Path, patch) -> None:
 
 
 def busy(place: Path, patch) -> None:
-    """Another process that works in the run folder. (A lock belongs to an opening of the file, here another one.)"""
+    """Another process that works in the run folder. (A lock belongs to an opening of the file, here
+    another one.)"""
     lock = open(place / "run" / ".lock", "w")
     fcntl.flock(lock, fcntl.LOCK_EX)
     patch.setattr(video, "kept_open", lock, raising=False)

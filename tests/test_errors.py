@@ -1,4 +1,5 @@
-"""The scripts' last words, as the shell sees them: stderr, stdout and the exit status of a real process."""
+"""The scripts' last words, as the shell sees them: stderr, stdout and the exit status of a real
+process."""
 
 import os
 import signal
@@ -55,7 +56,8 @@ def test_what_is_wrong_gets_the_advice_of_the_command_unless_it_is_of_another_ki
 
 
 def test_ctrl_c_is_one_line_and_status_130():
-    heard = "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
+    # a shell's background jobs ignore it
+    heard = "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     done = script(
         heard
         + "def main():\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(10)\nrun(main)"

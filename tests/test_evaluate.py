@@ -1,4 +1,5 @@
-"""The miniature's benchmark: what it scores, what its methods change, that a cut run goes on, and its tables."""
+"""The miniature's benchmark: what it scores, what its methods change, that a cut run goes on, and
+its tables."""
 
 import json
 import sys

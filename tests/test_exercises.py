@@ -1,4 +1,5 @@
-"""The exercises of the lessons: the answers pass their checks, wrong answers and unsolved stubs do not."""
+"""The exercises of the lessons: the answers pass their checks, wrong answers and unsolved stubs do
+not."""
 
 import importlib
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""Inflation: the video UNet begins as the image UNet, attends as the paper says, and trains what it says."""
+"""Inflation: the video UNet begins as the image UNet, attends as the paper says, and trains what it
+says."""
 
 import re
 from functools import cache
@@ -89,7 +90,8 @@ def test_a_moving_video_is_not_its_pictures():
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_two_videos_in_one_batch_do_not_meet(name):
-    """Guidance runs two prompts at once; each half is what it would be alone, with Temp-Attn at work."""
+    """Guidance runs two prompts at once; each half is what it would be alone, with Temp-Attn at
+    work."""
     unet = moved(inflate(image_unet(name)))
     x, t, text = inputs(frames=3)
     both = unet(x, t, text, frames=3)
@@ -137,7 +139,8 @@ def test_sc_attn_equals_a_loop_over_frames():
 
 
 def touched(attn: nn.Module, frames: int) -> set[tuple[int, int]]:
-    """All (i, j) such that a change of frame j changes what SC-Attn says of frame i; the second video must not."""
+    """All (i, j) such that a change of frame j changes what SC-Attn says of frame i; the second
+    video must not."""
     video = torch.randn(2, frames, 6, 8)
     before = attn(video.flatten(0, 1), frames).unflatten(0, (2, frames))
     pairs = set()
@@ -157,7 +160,8 @@ def test_sc_attn_depends_on_the_first_the_previous_and_the_asking_frame(frames):
 
 
 def test_sc_attn_reads_the_asking_frame_through_its_query_only():
-    """Without queries (all keys equally good), frame i is out of its own answer, unless it is the first."""
+    """Without queries (all keys equally good), frame i is out of its own answer, unless it is the
+    first."""
     attn = attention(SparseCausalAttention)
     nn.init.zeros_(attn.to_q.weight)
     assert touched(attn, 5) == {(i, j) for i in range(5) for j in (0, max(i - 1, 0))}
@@ -188,11 +192,13 @@ def test_temp_attn_is_not_told_the_order_of_frames():
     assert worst(attn(video[order], frames=4), attn(video, frames=4)[order]) <= 1e-6
 
 
-# ------------------------------------------------------------------------------------ GroupNorm, order
+# ------------------------------------------------------------------------------------ GroupNorm,
+# order
 
 
 def pooled(norm: nn.GroupNorm, x: Tensor, frames: int) -> Tensor:
-    """GroupNorm by its definition: mean and variance over a group's channels, all pixels, and all frames."""
+    """GroupNorm by its definition: mean and variance over a group's channels, all pixels, and all
+    frames."""
     videos = []
     for video in x.split(frames):
         groups = [
@@ -231,7 +237,8 @@ def test_resnet_block_pools_in_both_its_norms():
 
 
 def test_which_norms_of_the_unet_pool():
-    """A pooling norm sees one tall picture a video, (b, c, f*h, w); the transformer's sees (b*f, c, h, w)."""
+    """A pooling norm sees one tall picture a video, (b, c, f*h, w); the transformer's sees (b*f, c,
+    h, w)."""
     unet, rows = inflate(image_unet()), {}
     for name, module in unet.named_modules():
         if isinstance(module, nn.GroupNorm):
@@ -279,7 +286,8 @@ def test_order_of_the_block():
     assert worst(block(x, text, 3), temporal(feed_forward(self_attention(cross(x))))) > 1e-2
 
 
-# --------------------------------------------------------------------------------- parameters, `inflate`
+# --------------------------------------------------------------------------------- parameters,
+# `inflate`
 
 
 def published(unet: UNet2DConditionModel) -> list[str]:

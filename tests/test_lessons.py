@@ -1,4 +1,5 @@
-"""The lessons are true: blocks run, outputs, quotes, figures, links, names and line counts are what they say.
+"""The lessons are true: blocks run, outputs, quotes, figures, links, names and line counts are what
+they say.
 
 How to write a lesson, `lessons/NN-name.md`:
 
@@ -112,7 +113,8 @@ def quotes(text: str) -> list[tuple[figures.Fence, str, str]]:
 
 
 def public(file: Path) -> list[str]:
-    """The functions, classes and methods that a file of tav/ offers: `Schedule`, `Schedule.add_noise`."""
+    """The functions, classes and methods that a file of tav/ offers: `Schedule`,
+    `Schedule.add_noise`."""
     found = []
     for node in ast.parse(read(file)).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -129,7 +131,8 @@ def public(file: Path) -> list[str]:
 
 
 def same(shown: str, printed: str, note: str) -> bool:
-    """Whether a block printed what the lesson shows: exactly, or with numbers as near as its note allows."""
+    """Whether a block printed what the lesson shows: exactly, or with numbers as near as its note
+    allows."""
     if not (within := re.fullmatch(r"within ([\d.]+)( %)?", note)):
         return shown == printed
     most, relative = float(within[1]), within[2]
@@ -162,7 +165,8 @@ def test_outputs_are_compared_as_noted(printed, note, right):
 
 @pytest.fixture(scope="module")
 def ran(request) -> tuple[Path, list[str], dict, set[Path]]:
-    """A lesson; what its blocks printed; the namespace they leave; and the files they leave beside runs/."""
+    """A lesson; what its blocks printed; the namespace they leave; and the files they leave beside
+    runs/."""
     before = set(ROOT.iterdir())
     printed, ns = figures.run_blocks(request.param, seed=2)  # --update has seed 1
     left = {
@@ -299,7 +303,8 @@ def test_files_and_names_in_backticks_are_there(document):
 
 @lessons
 def test_code_in_backticks_is_there(lesson):
-    """What has an operator or a call in it is a piece of some line of the code, or of the lesson's own blocks."""
+    """What has an operator or a call in it is a piece of some line of the code, or of the lesson's
+    own blocks."""
     text = read(lesson)
     code = " ".join([*map(read, SOURCES), *(fence.code for fence in figures.fences(text))])
     code = " ".join(code.split())
@@ -312,7 +317,8 @@ def test_code_in_backticks_is_there(lesson):
 
 
 def words(text: str) -> set[str]:
-    """All the names that a lesson may use: of the code, of its own blocks, of the configs, of torch and python."""
+    """All the names that a lesson may use: of the code, of its own blocks, of the configs, of torch
+    and python."""
     own = "".join(
         fence.code for fence in figures.fences(text) if fence.language in ("python", "sh")
     )

@@ -1,4 +1,5 @@
-"""Metrics: CLIP equals transformers' CLIPModel and its image processor; scores of videos known beforehand."""
+"""Metrics: CLIP equals transformers' CLIPModel and its image processor; scores of videos known
+beforehand."""
 
 import csv
 import json

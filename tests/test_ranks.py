@@ -1,4 +1,5 @@
-"""Under torchrun: two processes tune what one process would from both their steps' gradients, and share prompts."""
+"""Under torchrun: two processes tune what one process would from both their steps' gradients, and
+share prompts."""
 
 import os
 import subprocess

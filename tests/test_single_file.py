@@ -1,6 +1,8 @@
-"""The original layout: loads as the folder does, and every real name and shape is where tav looks for it.
+"""The original layout: loads as the folder does, and every real name and shape is where tav looks
+for it.
 
-tests/data/single_file.json lists the real files' tensors block by block, independently of tav/io/single_file.py.
+tests/data/single_file.json lists the real files' tensors block by block, independently of
+tav/io/single_file.py.
 """
 
 import json
@@ -30,7 +32,8 @@ Row = tuple[
 ]  # their name, its shape, our name, which third of it
 
 
-# ------------------------------------------------------------------------------------------ the manifest
+# ------------------------------------------------------------------------------------------ the
+# manifest
 
 
 def rows(theirs: str, ours: str, kind: str, i: int, o: int, sd2: bool) -> list[Row]:
@@ -184,7 +187,8 @@ def test_every_real_tensor_gets_the_name_we_expect(sd2):
 
 @pytest.mark.parametrize("sd2", [False, True])
 def test_a_real_file_fills_the_whole_model(sd2):
-    """By name and by shape, with nothing missing or left over. On the meta device: no memory to speak of."""
+    """By name and by shape, with nothing missing or left over. On the meta device: no memory to
+    speak of."""
     modules = nn.ModuleDict(full_size(sd2))
     file = {
         name: torch.empty(shape, device="meta") for name, shape in published_shapes(sd2).items()
@@ -200,11 +204,13 @@ def test_what_is_ignored_and_nothing_else(sd2):
     assert len(ignored) == (16 + 2 + 12 if sd2 else 16 + 1)
 
 
-# ------------------------------------------------------------------------------------------- round trip
+# ------------------------------------------------------------------------------------------- round
+# trip
 
 
 def narrow(sd2: bool) -> dict[str, dict]:
-    """SD1 or SD2 with as many blocks as published and few channels, so that every name is a real one."""
+    """SD1 or SD2 with as many blocks as published and few channels, so that every name is a real
+    one."""
     raw = PUBLISHED[sd2]
     text = {"hidden_size": 64, "intermediate_size": 64, "num_attention_heads": 1}
     return raw | {
@@ -298,7 +304,8 @@ def test_in_half_precision(made):
     assert {p.dtype for part in PARTS for p in getattr(model, part).parameters()} == {torch.float16}
 
 
-# ---------------------------------------------------------------------------------------------- refusals
+# ----------------------------------------------------------------------------------------------
+# refusals
 
 
 def changed(path: Path, at: Path, drop: str = "", **more: torch.Tensor) -> Path:

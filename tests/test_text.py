@@ -1,4 +1,5 @@
-"""Text: token ids and text states equal transformers', and the traps of padding, cutting and activations."""
+"""Text: token ids and text states equal transformers', and the traps of padding, cutting and
+activations."""
 
 import json
 import shutil

@@ -1,4 +1,5 @@
-"""Tuning: what it changes and what it leaves alone, and that a step depends on its state and nothing else."""
+"""Tuning: what it changes and what it leaves alone, and that a step depends on its state and
+nothing else."""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -223,7 +224,8 @@ def test_a_gradient_that_is_not_finite_stops_unless_scaling_can_help(model):
 
 
 def kept(of: Tuning) -> int:
-    """Bytes of the tensors that a step leaves for its backward pass, weights not counted; each storage once."""
+    """Bytes of the tensors that a step leaves for its backward pass, weights not counted; each
+    storage once."""
     weights, found = {p.untyped_storage().data_ptr() for p in of.unet.parameters()}, {}
 
     def keep(x: torch.Tensor) -> torch.Tensor:

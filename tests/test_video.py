@@ -1,4 +1,5 @@
-"""Files and frames: what is written comes back, what is asked for is what is read, mistakes are named."""
+"""Files and frames: what is written comes back, what is asked for is what is read, mistakes are
+named."""
 
 import re
 import subprocess
@@ -563,7 +564,8 @@ def grey(frame: int) -> int:
     return round((frame / 16 - 0.9 + 1) * 127.5)
 
 
-LABEL = 54  # the height of a label of two lines; 6 pixels of white are at the other sides, 2 around each frame
+# the height of a label of two lines; 6 pixels of white are at the other sides, 2 around each frame
+LABEL = 54
 
 
 def test_a_sheet_shows_the_same_moments_of_every_video():

@@ -1,4 +1,5 @@
-"""Loading: every age of the diffusers layout, every fault named in one line, no more memory than the file."""
+"""Loading: every age of the diffusers layout, every fault named in one line, no more memory than
+the file."""
 
 import ctypes
 import json
@@ -71,7 +72,8 @@ def refused(path: Path | str, **options) -> str:
     return str(caught.value)
 
 
-# ------------------------------------------------------------------------------------- files of every age
+# ------------------------------------------------------------------------------------- files of
+# every age
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +176,8 @@ def test_without_a_shard_its_tensors_are_missing(folder):
 
 
 def test_precision(folder, model):
-    """Half precision prefers `.fp16.` files; each precision makes do with the other's; the hash tells them apart."""
+    """Half precision prefers `.fp16.` files; each precision makes do with the other's; the hash
+    tells them apart."""
     edit(
         folder / UNET,
         lambda tensors: {name: t.half() for name, t in tensors.items()},
@@ -220,7 +223,8 @@ def test_length_of_the_tokenizer(folder, length, expected):
     assert model.embed("a man").shape == (1, expected, 64)
 
 
-# ------------------------------------------------------------------------------------------------ configs
+# ------------------------------------------------------------------------------------------------
+# configs
 
 
 def sizes(age: str) -> dict[str, dict]:
@@ -350,7 +354,8 @@ def test_sdxl_is_refused_by_name():
         arguments("unet", CONFIGS["sdxl"]["unet"])
 
 
-# ------------------------------------------------------------------------------------------- broken files
+# ------------------------------------------------------------------------------------------- broken
+# files
 
 
 def header_lies(data: bytes) -> bytes:
@@ -489,11 +494,13 @@ def test_pickles_are_refused_unread(tmp_path, suffix):
         file.write_bytes(b"\x80\x04cos\nsystem\n")
 
 
-# ------------------------------------------------------------------------------------------------- the hub
+# -------------------------------------------------------------------------------------------------
+# the hub
 
 
 class StubHub:
-    """A repository on the hub, `files` by name, and what was fetched of it; `broken` is raised by every call."""
+    """A repository on the hub, `files` by name, and what was fetched of it; `broken` is raised by
+    every call."""
 
     def __init__(
         self, monkeypatch, at: Path, files: dict[str, Path], broken: Exception | None = None
@@ -517,7 +524,8 @@ class StubHub:
 
 
 def published(folder: Path) -> dict[str, Path]:
-    """A repository as people fill them: both precisions, pickles, a safety checker, a single file, a picture."""
+    """A repository as people fill them: both precisions, pickles, a safety checker, a single file,
+    a picture."""
     for name in (UNET, VAE, TEXT):
         half = {key: value.half() for key, value in load_file(folder / name).items()}
         save_file(half, folder / name.replace(".safe", ".fp16.safe"))
@@ -620,7 +628,8 @@ def test_a_mistyped_path_is_not_asked_of_the_hub(monkeypatch, tmp_path, path):
     )
 
 
-# --------------------------------------------------------------------------------------- device and memory
+# --------------------------------------------------------------------------------------- device and
+# memory
 
 
 KEEPS = """

@@ -1,1 +1,2 @@
-"""Functions for the reader to write. `python -m pytest lessons/exercises -k 03` says whether those of lesson 03 do."""
+"""Functions for the reader to write. `python -m pytest lessons/exercises -k 03` says whether those
+of lesson 03 do."""

@@ -4,5 +4,6 @@ from torch import Tensor
 
 
 def kl(mean: Tensor, logvar: Tensor) -> Tensor:
-    """KL(N(mean, exp(logvar)) || N(0, 1)), summed over the latents of each picture: (b, z, h, w) twice -> (b,)."""
+    """KL(N(mean, exp(logvar)) || N(0, 1)), summed over the latents of each picture: (b, z, h, w)
+    twice -> (b,)."""
     raise NotImplementedError

@@ -8,7 +8,8 @@ def ddim_step(
 ) -> Tensor:
     """From x_t down to the level `a_prev`: DDIM, equations 12 and 16.
 
-    `prediction` is the noise found in x; `noise` is fresh; both like x (b, c, h, w). `a` and `a_prev` are Abar at the
-    present and at the next level, two numbers in tensors. eta 0 draws nothing, eta 1 as much as DDPM.
+    `prediction` is the noise found in x; `noise` is fresh; both like x (b, c, h, w). `a` and
+    `a_prev` are Abar at the present and at the next level, two numbers in tensors. eta 0 draws
+    nothing, eta 1 as much as DDPM.
     """
     raise NotImplementedError

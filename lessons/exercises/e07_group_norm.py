@@ -4,9 +4,10 @@ from torch import Tensor
 
 
 def pooled_group_norm(x: Tensor, groups: int, frames: int, eps: float) -> Tensor:
-    """Feature maps (b*f, c, h, w) of f = `frames` frames a video, normalised group by group over whole videos.
+    """Feature maps (b*f, c, h, w) of f = `frames` frames a video, normalised group by group over
+    whole videos.
 
-    Without weight and bias. Begin with the mean and the variance of each group of each frame, (b, f, groups), and
-    make the video's from them.
+    Without weight and bias. Begin with the mean and the variance of each group of each frame, (b,
+    f, groups), and make the video's from them.
     """
     raise NotImplementedError

@@ -4,10 +4,11 @@ from torch import Tensor, nn
 
 
 class Added(nn.Module):
-    """A layer to put into a trained network: at first it gives back exactly what it gets, but it can learn.
+    """A layer to put into a trained network: at first it gives back exactly what it gets, but it
+    can learn.
 
-    `layer` turns tokens (b, n, dim) into tokens (b, n, dim) and keeps its random weights. Behind it comes a linear
-    layer of your own, and around both a residual.
+    `layer` turns tokens (b, n, dim) into tokens (b, n, dim) and keeps its random weights. Behind it
+    comes a linear layer of your own, and around both a residual.
     """
 
     def __init__(self, layer: nn.Module, dim: int):

@@ -16,7 +16,8 @@ def tuning_loss(
 ) -> Tensor:
     """One number, the loss of a step on the clip whose latents have the posterior (f, c, h, w).
 
-    Draw from the generator, in this order: the latents, the noise (f, c, h, w), the timestep. The UNet is called as
-    `unet(noisy, t, text, frames)`, with t of shape (1,); `schedule.target` says what it should answer.
+    Draw from the generator, in this order: the latents, the noise (f, c, h, w), the timestep. The
+    UNet is called as `unet(noisy, t, text, frames)`, with t of shape (1,); `schedule.target` says
+    what it should answer.
     """
     raise NotImplementedError

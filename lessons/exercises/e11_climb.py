@@ -12,7 +12,7 @@ def climb(
 ) -> Tensor:
     """The noise that so many steps of DDIM would turn into these latents (f, c, h, w).
 
-    `predict(x, t)` is the network's answer to latents x, told the timestep t. `schedule.timesteps` has the grid and
-    `schedule.ddim_invert_step` does one step.
+    `predict(x, t)` is the network's answer to latents x, told the timestep t. `schedule.timesteps`
+    has the grid and `schedule.ddim_invert_step` does one step.
     """
     raise NotImplementedError

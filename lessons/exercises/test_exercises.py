@@ -1,4 +1,5 @@
-"""Is yours right? `python -m pytest lessons/exercises -k 03` checks what you wrote for the exercises of lesson 03.
+"""Is yours right? `python -m pytest lessons/exercises -k 03` checks what you wrote for the
+exercises of lesson 03.
 
 Each check gets the function or class you wrote and compares it with tav's own on random tensors.
 """
@@ -439,7 +440,8 @@ def check_consistency(consistency):
 
 @exercise("e12_paired", "paired")
 def check_paired(paired):
-    """Hard and easy clips, of which the one method always gets a little more; then two that differ by luck."""
+    """Hard and easy clips, of which the one method always gets a little more; then two that differ
+    by luck."""
     b = {clip: 10.0 * clip for clip in range(6)}
     a = {clip: b[clip] + gain for clip, gain in zip((5, 3, 1, 0), (1.0, 3.0, 1.0, 3.0))} | {
         7: 100.0
@@ -484,7 +486,8 @@ def check_checkpointed(checkpointed):
 
 @exercise("e13_flops", "sc_attn_flops")
 def check_sc_attn_flops(sc_attn_flops):
-    """Against torch's counter, on the meta device, where attention is made of products that it can count."""
+    """Against torch's counter, on the meta device, where attention is made of products that it can
+    count."""
     for frames, tokens, heads, dim in ((1, 3, 1, 4), (3, 16, 2, 8), (24, 64, 4, 32)):
         with torch.device("meta"), FlopCounterMode(display=False) as flops:
             SparseCausalAttention(dim, heads)(torch.empty(frames, tokens, dim), frames)

@@ -29,7 +29,8 @@ def advising(kind: type[Exception], advice: str) -> Iterator[None]:
 
 
 class Parser(argparse.ArgumentParser):
-    """Answers a wrong command line with one line, not with its whole usage; has no values for what was not given."""
+    """Answers a wrong command line with one line, not with its whole usage; has no values for what
+    was not given."""
 
     def __init__(self, **options):
         super().__init__(argument_default=argparse.SUPPRESS, **options)
@@ -53,12 +54,14 @@ def number(kind: type, least: float, most: float = sys.maxsize) -> Callable[[str
 
 
 def bar(label: str, unit: str = "step") -> Callable[..., tqdm]:
-    """A progress bar to put around a loop, shown once that takes over two seconds; of many processes, the first's."""
+    """A progress bar to put around a loop, shown once that takes over two seconds; of many
+    processes, the first's."""
     return partial(tqdm, desc=label, unit=unit, delay=2, disable=os.environ.get("RANK", "0") != "0")
 
 
 def ctrl_c_waits() -> list[bool]:
-    """From here on Ctrl-C only puts True into this list, for a loop to stop where it suits; a second one cuts."""
+    """From here on Ctrl-C only puts True into this list, for a loop to stop where it suits; a
+    second one cuts."""
     asked = []
 
     def ask(*_) -> None:
@@ -70,7 +73,8 @@ def ctrl_c_waits() -> list[bool]:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call `main()`: a UserError exits with status 2, Ctrl-C with 130 (128 + SIGINT), a bug as Python does."""
+    """Call `main()`: a UserError exits with status 2, Ctrl-C with 130 (128 + SIGINT), a bug as
+    Python does."""
     warnings.formatwarning = lambda message, *_: f"warning: {message}\n"  # one line as well
     try:
         return main()

@@ -1,4 +1,5 @@
-"""The files of a model, in a folder or on the hub, and what its configs say; nothing pickled (lesson 06)."""
+"""The files of a model, in a folder or on the hub, and what its configs say; nothing pickled
+(lesson 06)."""
 
 import hashlib
 import json
@@ -15,7 +16,8 @@ from .cli import UserError
 
 
 def tensors(path: Path) -> Iterator[tuple[str, Tensor]]:
-    """Each name and tensor of a safetensors file, mapped from disk, not copied; UserError if it is damaged."""
+    """Each name and tensor of a safetensors file, mapped from disk, not copied; UserError if it is
+    damaged."""
     try:
         with safe_open(path, framework="pt") as file:
             for name in file.keys():
@@ -77,7 +79,8 @@ def weight_files(folder: Path, part: str, half: bool) -> list[Path]:
 
 
 def fetched(name: str, half: bool) -> Path:
-    """The local copy of a hub repository: only files that are needed, in one precision, fetched only once."""
+    """The local copy of a hub repository: only files that are needed, in one precision, fetched
+    only once."""
     if (
         not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*(?<!\.safetensors)", name)
         or Path(name).parent.exists()
@@ -102,7 +105,8 @@ def fetched(name: str, half: bool) -> Path:
     return folder
 
 
-# What builds a part: each key that counts, with its library's default. The scheduler's are Stable Diffusion's.
+# What builds a part: each key that counts, with its library's default. The scheduler's are Stable
+# Diffusion's.
 OWN = {
     "unet": {"block_out_channels": [320, 640, 1280, 1280], "layers_per_block": 2, "cross_attention_dim": 1280,
              "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"], "norm_num_groups": 32},
@@ -113,23 +117,28 @@ OWN = {
                   "beta_schedule": "scaled_linear", "prediction_type": "epsilon", "set_alpha_to_one": False},
 }  # fmt: skip
 
-# What a key, or each item of its list, may say: any other model would draw nonsense. Newer keys are fine while off.
+# What a key, or each item of its list, may say: any other model would draw nonsense. Newer keys are
+# fine while off.
 KNOWN = {
     "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D", "DownEncoderBlock2D"],
     "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D", "UpDecoderBlock2D"],
     "mid_block_type": ["UNetMidBlock2DCrossAttn"], "mid_block_add_attention": [True], "mid_block_scale_factor": [1],
-    "in_channels": [4, 3], "out_channels": [4, 3], "latent_channels": [4],  # of latents 4, of pictures 3
+    # of latents 4, of pictures 3
+    "in_channels": [4, 3], "out_channels": [4, 3], "latent_channels": [4],
     "attention_head_dim": range(1, 65), "transformer_layers_per_block": [1], "attention_type": ["default"],
     "hidden_act": ["quick_gelu", "gelu"], "act_fn": ["silu"], "norm_eps": [1e-5], "layer_norm_eps": [1e-5],
     "resnet_time_scale_shift": ["default"], "resnet_out_scale_factor": [1], "time_embedding_type": ["positional"],
     "flip_sin_to_cos": [True], "downsample_padding": [1], "conv_in_kernel": [3], "conv_out_kernel": [3],
-    "use_quant_conv": [True], "use_post_quant_conv": [True], "use_linear_projection": [True, False],  # tensors show it
-    "force_upcast": [True, False], "upcast_attention": [True, False],  # torch's attention has its scores in fp32 anyway
+    # tensors show it
+    "use_quant_conv": [True], "use_post_quant_conv": [True], "use_linear_projection": [True, False],
+    # torch's attention has its scores in fp32 anyway
+    "force_upcast": [True, False], "upcast_attention": [True, False],
     "trained_betas": [None], "rescale_betas_zero_snr": [False], "addition_embed_type_num_heads": [64]}  # fmt: skip
 
 
 def arguments(part: str, config: dict) -> dict:
-    """The constructor arguments of "unet", "vae", "text_encoder" or "scheduler". UserError names what is refused."""
+    """The constructor arguments of "unet", "vae", "text_encoder" or "scheduler". UserError names
+    what is refused."""
     own, strict = (
         OWN[part],
         part in ("unet", "vae"),

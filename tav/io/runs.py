@@ -1,7 +1,9 @@
-"""The run folder. Each file is written beside its place and moved there: it is whole or absent (lesson 00).
+"""The run folder. Each file is written beside its place and moved there: it is whole or absent
+(lesson 00).
 
-run.json: settings. source.safetensors: frames (f, 3, H, W) as bytes, mean and std of their latents (f, c, h, w), fps.
-state.safetensors: for --resume. tuned.safetensors: what was trained. inversion-*: the clip's noise. samples/: edits.
+run.json: settings. source.safetensors: frames (f, 3, H, W) as bytes, mean and std of their latents
+(f, c, h, w), fps. state.safetensors: for --resume. tuned.safetensors: what was trained.
+inversion-*: the clip's noise. samples/: edits.
 """
 
 import csv
@@ -51,7 +53,8 @@ class Run:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Make the folder if need be, and keep other processes out. A new one goes if nothing was tuned in it."""
+        """Make the folder if need be, and keep other processes out. A new one goes if nothing was
+        tuned in it."""
         if RANK:  # rank 0 works for all
             return (yield)
         new = not self.path.exists()
@@ -98,7 +101,8 @@ class Run:
             part.write_text(json.dumps(settings | versions, indent=2) + "\n", encoding="utf-8")
 
     def load(self, name: str) -> dict[str, Tensor] | None:
-        """The tensors of `name`.safetensors, or None if there is no such file; UserError if it is damaged."""
+        """The tensors of `name`.safetensors, or None if there is no such file; UserError if it is
+        damaged."""
         file = self.path / f"{name}.safetensors"
         return {key: value.clone() for key, value in tensors(file)} if file.exists() else None
 
@@ -107,7 +111,8 @@ class Run:
             part.write_bytes(save({key: value.contiguous().cpu() for key, value in values.items()}))
 
     def write_losses(self, losses: list[float]) -> None:
-        """loss.csv, and loss.png: from 0 up, each loss as a dot, and the mean of the tenth of the run before it."""
+        """loss.csv, and loss.png: from 0 up, each loss as a dot, and the mean of the tenth of the
+        run before it."""
         with replacing(self.path / "loss.csv") as part:
             part.write_text(
                 "step,loss\n" + "".join(f"{i},{loss:.6g}\n" for i, loss in enumerate(losses))

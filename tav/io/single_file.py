@@ -1,6 +1,8 @@
-"""The original layout of Stable Diffusion: everything in one `.safetensors`, under other names (lesson 06).
+"""The original layout of Stable Diffusion: everything in one `.safetensors`, under other names
+(lesson 06).
 
-Blocks have numbers for names. The text tower of SD 1.x is as transformers writes it, that of 2.x is OpenCLIP's.
+Blocks have numbers for names. The text tower of SD 1.x is as transformers writes it, that of 2.x is
+OpenCLIP's.
 """
 
 import re
@@ -13,7 +15,8 @@ from torch import Tensor
 from .cli import UserError
 from .files import tensors
 
-# What the config of each part would say in a folder, where it is not the default: the published sizes.
+# What the config of each part would say in a folder, where it is not the default: the published
+# sizes.
 SD1 = {"text_encoder": {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12},
        "vae": {"block_out_channels": [128, 256, 512, 512], "layers_per_block": 2},
        "unet": {"cross_attention_dim": 768}, "scheduler": {}}  # fmt: skip
@@ -30,8 +33,10 @@ UNET2 = {
 }
 SD2 = SD1 | {"text_encoder": TEXT2 | {"hidden_act": "gelu"}, "unet": UNET2}
 
-# What a file may hold besides: training's averaged copy of the UNet, the schedule's tables (ours are
-# computed), CLIP's position counter, and OpenCLIP's projection and last layer, which SD 2 does not use.
+# What a file may hold besides: training's averaged copy of the UNet, the schedule's tables (ours
+# are
+# computed), CLIP's position counter, and OpenCLIP's projection and last layer, which SD 2 does not
+# use.
 IGNORED = re.compile(
     r"model_ema\.|betas$|alphas_cumprod|sqrt_|log_one_minus_|posterior_|logvar$|lvlb_weights$|scale_factor$"
     r"|.*position_ids$|cond_stage_model\.model\.(text_projection|logit_scale|attn_mask|transformer\.resblocks\.23\.)"
@@ -39,7 +44,8 @@ IGNORED = re.compile(
 
 
 def unet_block(match: re.Match) -> str:
-    """`input_blocks.4.0` -> `down_blocks.1.resnets.0`: each way is numbered through, with three numbers a level."""
+    """`input_blocks.4.0` -> `down_blocks.1.resnets.0`: each way is numbered through, with three
+    numbers a level."""
     way, number, place, sampler = match.groups()
     way, number = (
         ("down", int(number) - 1) if way == "in" else ("up", int(number))
@@ -59,7 +65,8 @@ IN_UNET = {"^time_embed.0": "time_embedding.linear_1", "^time_embed.2": "time_em
 IN_VAE = {"attn_1.norm": "attn_1.group_norm", r"attn_1.([qkv])\.": r"attn_1.to_\1.", "proj_out": "to_out.0",
           "mid.attn_1": "mid_block.attentions.0", "mid.block_1": "mid_block.resnets.0", "norm_out": "conv_norm_out",
           "mid.block_2": "mid_block.resnets.1", r"\.block\.": ".resnets.", "encoder.down": "encoder.down_blocks",
-          r"decoder.up.(\d)": lambda match: f"decoder.up_blocks.{3 - int(match[1])}",  # counted from the top
+          # counted from the top
+          r"decoder.up.(\d)": lambda match: f"decoder.up_blocks.{3 - int(match[1])}",
           "nin_shortcut": "conv_shortcut", "downsample": "downsamplers.0", "upsample": "upsamplers.0"}  # fmt: skip
 IN_OPENCLIP = {"token_embedding": "embeddings.token_embedding", "transformer.resblocks": "encoder.layers",
                "positional_embedding": "embeddings.position_embedding.weight", "mlp.c_fc": "mlp.fc1",
@@ -71,7 +78,8 @@ PARTS = {"model.diffusion_model.": ("unet.", IN_UNET), "cond_stage_model.transfo
 
 
 def configs(path: Path) -> dict[str, dict]:
-    """SD1 or SD2, told by the name of the text tower. No tensor tells whether an SD 2 predicts v or epsilon."""
+    """SD1 or SD2, told by the name of the text tower. No tensor tells whether an SD 2 predicts v or
+    epsilon."""
     if not any(name.startswith("cond_stage_model.model.") for name, _ in tensors(path)):
         return SD1
     told = (safe_open(path, "pt").metadata() or {}).get("modelspec.prediction_type", path.stem)
@@ -87,7 +95,8 @@ def configs(path: Path) -> dict[str, dict]:
 
 
 def renamed(named: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
-    """Each tensor under our name, such as `unet.conv_in.bias`; OpenCLIP's query, key and value apart."""
+    """Each tensor under our name, such as `unet.conv_in.bias`; OpenCLIP's query, key and value
+    apart."""
     for name, tensor in named:
         if IGNORED.match(name):
             continue

@@ -1,6 +1,7 @@
 """Files <-> frames: clips in; gifs, mp4s and labelled comparisons out (lesson 00).
 
-A video is a float32 tensor (f, 3, h, w) in [-1, 1]: f frames of h x w pixels. A file that fails is a `UserError`.
+A video is a float32 tensor (f, 3, h, w) in [-1, 1]: f frames of h x w pixels. A file that fails is
+a `UserError`.
 """
 
 import logging
@@ -22,7 +23,8 @@ from ..vae import to_uint8
 from .cli import UserError
 
 FPS = 8.0  # of pictures that do not say; the published Tune-A-Video code writes its results at 8
-# By default ffmpeg rounds coarsely and repeats chroma instead of interpolating: 9 dB on a smooth picture.
+# By default ffmpeg rounds coarsely and repeats chroma instead of interpolating: 9 dB on a smooth
+# picture.
 EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 
 logging.getLogger("imageio_ffmpeg").setLevel(logging.ERROR)  # it warns of every rotated film
@@ -36,10 +38,12 @@ def read_clip(
     size: int | None = None,
     stretch=False,
 ) -> tuple[Tensor, float]:
-    """Frames start, start + stride, ... (all, or `frames` of them) of a film, a gif or a folder of pictures.
+    """Frames start, start + stride, ... (all, or `frames` of them) of a film, a gif or a folder of
+    pictures.
 
-    Returns them, (f, 3, h, w) in [-1, 1], and the frames per second that keep the clip's speed. With `size`, the middle
-    square is resized to that many pixels a side, or the whole picture with `stretch`, as the published code does.
+    Returns them, (f, 3, h, w) in [-1, 1], and the frames per second that keep the clip's speed.
+    With `size`, the middle square is resized to that many pixels a side, or the whole picture with
+    `stretch`, as the published code does.
     """
     with reading(path):
         fps, pictures = open_clip(Path(path))
@@ -79,7 +83,8 @@ def open_clip(path: Path) -> tuple[float, Iterator[Image.Image]]:
         with Image.open(path) as image:  # milliseconds; a 0 lasts 100, as in browsers
             shown = [frame.info.get("duration") or 100 for frame in ImageSequence.Iterator(image)]
         return 1000 * len(shown) / sum(shown), read_pictures([path])
-    # Square pixels; each stored frame once: by default ffmpeg doubles or drops some to even out the frame rate.
+    # Square pixels; each stored frame once: by default ffmpeg doubles or drops some to even out the
+    # frame rate.
     options = ["-fps_mode", "passthrough", "-vf", f"scale=iw*sar:ih:{EXACT}"]
     film = imageio_ffmpeg.read_frames(
         str(path.absolute()), output_params=options
@@ -101,7 +106,8 @@ def read_pictures(files: list[Path]) -> Iterator[Image.Image]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Within, a damaged file is the user's to mend. ffmpeg and Pillow have many ways to say that it is."""
+    """Within, a damaged file is the user's to mend. ffmpeg and Pillow have many ways to say that it
+    is."""
     try:
         yield
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
@@ -113,7 +119,8 @@ def reading(path: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yields the name of a temporary file that becomes `path` at the end: all of it, or nothing is left."""
+    """Yields the name of a temporary file that becomes `path` at the end: all of it, or nothing is
+    left."""
     temporary = Path(path).with_name(f".{Path(path).name}.part")
     try:
         yield temporary
@@ -142,7 +149,8 @@ def encode(path: str | Path, frames: Tensor, fps: float, options: list[str]) -> 
 
 
 def write_gif(path: str | Path, frames: Tensor, fps: float) -> None:
-    """Frames (f, 3, h, w) as an endless gif: one palette of 256 colours for all, and a faint ordered dither."""
+    """Frames (f, 3, h, w) as an endless gif: one palette of 256 colours for all, and a faint
+    ordered dither."""
     fps = min(
         fps, 50
     )  # a gif counts in hundredths of a second, and browsers slow down what lasts only one
@@ -151,8 +159,10 @@ def write_gif(path: str | Path, frames: Tensor, fps: float) -> None:
 
 
 def write_mp4(path: str | Path, frames: Tensor, fps: float) -> None:
-    """Frames (f, 3, h, w) as h264 that plays everywhere, names its colours, and looks lossless (crf 12)."""
-    # yuv420p halves the resolution of colours, so h and w must be even: an odd one repeats its last line.
+    """Frames (f, 3, h, w) as h264 that plays everywhere, names its colours, and looks lossless (crf
+    12)."""
+    # yuv420p halves the resolution of colours, so h and w must be even: an odd one repeats its last
+    # line.
     frames = torch.nn.functional.pad(
         frames, (0, frames.shape[3] % 2, 0, frames.shape[2] % 2), mode="replicate"
     )
@@ -164,7 +174,8 @@ def write_mp4(path: str | Path, frames: Tensor, fps: float) -> None:
 
 
 def sheet(rows: list[tuple[str, Tensor]], columns: int = 8, cell: int = 160) -> Image.Image:
-    """A page of videos (label, (f, 3, h, w)): under each label a row of frames, evenly spread from first to last."""
+    """A page of videos (label, (f, 3, h, w)): under each label a row of frames, evenly spread from
+    first to last."""
     moments = torch.linspace(0, len(rows[0][1]) - 1, min(columns, len(rows[0][1]))).round().long()
     return Image.fromarray(
         np.vstack([titled(text, to_uint8(video[moments]), cell) for text, video in rows])
@@ -172,7 +183,8 @@ def sheet(rows: list[tuple[str, Tensor]], columns: int = 8, cell: int = 160) -> 
 
 
 def side_by_side(rows: list[tuple[str, Tensor]], height: int = 256) -> Tensor:
-    """Videos (label, (f, 3, h, w)) playing beside each other under their labels, `height` pixels high: (f, 3, H, W)."""
+    """Videos (label, (f, 3, h, w)) playing beside each other under their labels, `height` pixels
+    high: (f, 3, H, W)."""
     moments = [[(text, video[[t]]) for text, video in rows] for t in range(len(rows[0][1]))]
     pages = [
         np.hstack([titled(text, to_uint8(frame), height) for text, frame in row]) for row in moments
@@ -181,7 +193,8 @@ def side_by_side(rows: list[tuple[str, Tensor]], height: int = 256) -> Tensor:
 
 
 def titled(text: str, frames: np.ndarray, height: int) -> np.ndarray:
-    """Frames (f, h, w, 3) of bytes in a row, resized to a height, under a label of at most two lines."""
+    """Frames (f, h, w, 3) of bytes in a row, resized to a height, under a label of at most two
+    lines."""
     size = (round(height * frames.shape[2] / frames.shape[1]), height)
     cells = [
         ImageOps.expand(Image.fromarray(p).resize(size, Image.Resampling.LANCZOS), 2, "white")

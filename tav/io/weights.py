@@ -1,4 +1,5 @@
-"""Stable Diffusion's safetensors -> modules. Every tensor is accounted for; nothing is unpickled (lesson 06)."""
+"""Stable Diffusion's safetensors -> modules. Every tensor is accounted for; nothing is unpickled
+(lesson 06)."""
 
 import ctypes
 import hashlib
@@ -55,7 +56,8 @@ OLD = {r"\.query\.": ".to_q.", r"\.key\.": ".to_k.", r"\.value\.": ".to_v.", r"\
 
 
 def resolve(device: str | None, dtype: str | None) -> tuple[str, torch.dtype]:
-    """The device and dtype to work in. None chooses: cuda, then mps, then cpu; half precision on cuda only."""
+    """The device and dtype to work in. None chooses: cuda, then mps, then cpu; half precision on
+    cuda only."""
     device = device or (
         "cuda"
         if torch.cuda.is_available()
@@ -89,7 +91,8 @@ def resolve(device: str | None, dtype: str | None) -> tuple[str, torch.dtype]:
 def load(
     path: str | Path, device: str = "cpu", dtype: torch.dtype = torch.float32
 ) -> StableDiffusion:
-    """Stable Diffusion from a folder, a single `.safetensors` file or a hub id. UserError names what is wrong."""
+    """Stable Diffusion from a folder, a single `.safetensors` file or a hub id. UserError names
+    what is wrong."""
     place, half = Path(path), dtype != torch.float32
     if place.suffix.lower() in (".ckpt", ".bin", ".pt", ".pth"):
         raise UserError(
@@ -139,7 +142,8 @@ def load(
 
 
 class Undrawn(torch.overrides.TorchFunctionMode):
-    """Leaves out the drawing of initial values, which on the meta device costs a second of imports, for nothing."""
+    """Leaves out the drawing of initial values, which on the meta device costs a second of imports,
+    for nothing."""
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         drawing = getattr(function, "__module__", "") == "torch.nn.init"
@@ -167,7 +171,8 @@ def load_tokenizer(folder: Path, text: dict) -> Tokenizer:
 def fill(
     module: nn.Module, named: Iterable, device: str, dtype: torch.dtype, origin: str | Path
 ) -> None:
-    """Give every parameter of a meta module its tensor, strictly, whatever the age of the file; freeze it."""
+    """Give every parameter of a meta module its tensor, strictly, whatever the age of the file;
+    freeze it."""
     expected, found = module.state_dict(), {}  # mapped, not read yet
     for name, tensor in named:
         for old, new in OLD.items():

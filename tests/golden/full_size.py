@@ -2,10 +2,10 @@
 
     python tests/golden/full_size.py
 
-For an environment with the dependencies of tav and those of make.py, and 10 GB of memory to spare; about a
-minute on two CPU cores. Weights are the reference's random initialisation, in fp32, one model at a time;
-tav shares their memory. Prints the largest absolute difference of the outputs, and what it is relative to
-the largest absolute value of the reference's.
+For an environment with the dependencies of tav and those of make.py, and 10 GB of memory to spare;
+about a minute on two CPU cores. Weights are the reference's random initialisation, in fp32, one
+model at a time; tav shares their memory. Prints the largest absolute difference of the outputs, and
+what it is relative to the largest absolute value of the reference's.
 """
 
 import gc

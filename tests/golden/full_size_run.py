@@ -1,9 +1,11 @@
-"""The whole job at Stable Diffusion 1.4's full size, with random weights: does it run, how long, how much memory?
+"""The whole job at Stable Diffusion 1.4's full size, with random weights: does it run, how long,
+how much memory?
 
     python tests/golden/full_size_run.py CLIP [--frames 2] [--size 256] [--steps 2]
 
-Writes a folder of 2.1 GB in the real layout (fp16) to a temporary place, runs tune.py and sample.py on it as
-a user would, and prints the seconds and the peak resident memory of each. Pictures are noise, of course.
+Writes a folder of 2.1 GB in the real layout (fp16) to a temporary place, runs tune.py and sample.py
+on it as a user would, and prints the seconds and the peak resident memory of each. Pictures are
+noise, of course.
 """
 
 import argparse

@@ -1,11 +1,13 @@
-"""Writes the golden tensors that tests/ compares tav with; run it with the reference libraries installed.
+"""Writes the golden tensors that tests/ compares tav with; run it with the reference libraries
+installed.
 
     python tests/golden/make.py
 
-Every model is the reference's own class, scaled down, with random weights (norms and biases too, so that
-no two tensors could be exchanged unnoticed). The weights are rounded to fp16, and run in fp32: half the
-bytes hold them exactly. In a file, `weights.*` is the state dict under its published names, `in.*` and
-`out.*` are inputs and the reference's outputs; sizes.json holds the arguments of tav's constructors.
+Every model is the reference's own class, scaled down, with random weights (norms and biases too, so
+that no two tensors could be exchanged unnoticed). The weights are rounded to fp16, and run in fp32:
+half the bytes hold them exactly. In a file, `weights.*` is the state dict under its published
+names, `in.*` and `out.*` are inputs and the reference's outputs; sizes.json holds the arguments of
+tav's constructors.
 """
 
 import json
@@ -74,7 +76,8 @@ CLIP = {
     },
     "width": 20,
 }
-# Height and width of frames: no resizing; only cropping, with an odd rest; smaller, wide and high; larger, with
+# Height and width of frames: no resizing; only cropping, with an odd rest; smaller, wide and high;
+# larger, with
 # an odd rest; a scale of 16/49, which is not quite that in floating point (49 * (16 / 49) < 16).
 FRAMES = [(16, 16), (16, 19), (37, 50), (53, 41), (9, 12), (49, 49)]
 SCHEDULE = {
@@ -214,7 +217,8 @@ def unet() -> dict:
 
 
 def metrics() -> dict:
-    # Pillow's bicubic, as in OpenAI's own code; transformers' other image processor resizes with torchvision.
+    # Pillow's bicubic, as in OpenAI's own code; transformers' other image processor resizes with
+    # torchvision.
     processor = CLIPImageProcessorPil(
         size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16}
     )

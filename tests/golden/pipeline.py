@@ -1,9 +1,10 @@
-"""Does diffusers draw the same picture? Its StableDiffusionPipeline and this code, from one folder and one noise.
+"""Does diffusers draw the same picture? Its StableDiffusionPipeline and this code, from one folder
+and one noise.
 
     pip install -e ".[reference]" && python tests/golden/pipeline.py [WEIGHTS] [--steps 50] [--guidance 3.5]
 
-Prints the largest difference of the latents, relative to the largest latent, and of the pictures' bytes.
-Not run by pytest: it needs diffusers and transformers.
+Prints the largest difference of the latents, relative to the largest latent, and of the pictures'
+bytes. Not run by pytest: it needs diffusers and transformers.
 """
 
 import argparse

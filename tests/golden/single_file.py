@@ -1,10 +1,12 @@
-"""tests/data/single_file.json and tav's tables of names against diffusers' converters, at full size.
+"""tests/data/single_file.json and tav's tables of names against diffusers' converters, at full
+size.
 
     python tests/golden/single_file.py
 
-For an environment with the extras `test` and `reference`. Every tensor of the listed files holds a number of
-its own (each third of a fused one another), in no memory to speak of; diffusers' converters rename them, and
-each must come out under the name, with the shape and with the number that tav finds for it.
+For an environment with the extras `test` and `reference`. Every tensor of the listed files holds a
+number of its own (each third of a fused one another), in no memory to speak of; diffusers'
+converters rename them, and each must come out under the name, with the shape and with the number
+that tav finds for it.
 """
 
 import sys
@@ -28,7 +30,8 @@ VAE = {"down_block_types": ["DownEncoderBlock2D"] * 4, "up_block_types": ["UpDec
 
 
 def numbered(shapes: dict[str, list[int]]) -> dict[str, Tensor]:
-    """A checkpoint whose i-th tensor is i everywhere; the thirds of a fused one are i, i + 10,000, i + 20,000."""
+    """A checkpoint whose i-th tensor is i everywhere; the thirds of a fused one are i, i + 10,000,
+    i + 20,000."""
     tensors = {}
     for i, (name, shape) in enumerate(shapes.items()):
         rows = torch.tensor([float(i)]).expand(shape[0] if shape else 1)

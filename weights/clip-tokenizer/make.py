@@ -3,8 +3,8 @@
     python weights/clip-tokenizer/make.py bpe_simple_vocab_16e6.txt.gz
 
 The input is the list of merges that OpenAI published with CLIP (MIT licence); the open_clip_torch
-wheel holds a copy. The list goes on far beyond what CLIP uses: its vocabulary is 256 bytes, the same 256
-at the end of a word, 48,894 merges and two specials, 49,408 tokens in that order.
+wheel holds a copy. The list goes on far beyond what CLIP uses: its vocabulary is 256 bytes, the
+same 256 at the end of a word, 48,894 merges and two specials, 49,408 tokens in that order.
 """
 
 import gzip

@@ -1,8 +1,9 @@
-"""What the benchmark compares: Tune-A-Video, the image model frame by frame, and the method with a part left out.
+"""What the benchmark compares: Tune-A-Video, the image model frame by frame, and the method with a
+part left out.
 
-Everything is made from tav's own pieces by switches; nothing in tav/ knows of it. A method is a network (the
-image UNet; the inflated one; one with a module exchanged; tuned or not) and a noise to begin from. `args` are
-evaluate.py's: frames, steps, tune_steps, lr, guidance, seed.
+Everything is made from tav's own pieces by switches; nothing in tav/ knows of it. A method is a
+network (the image UNet; the inflated one; one with a module exchanged; tuned or not) and a noise to
+begin from. `args` are evaluate.py's: frames, steps, tune_steps, lr, guidance, seed.
 
 Shapes: f frames, e edits, n = h*w tokens, d token width, c h w latent channels, height and width.
 """
@@ -31,7 +32,8 @@ METHODS = {  # name: (label, network, noise); a network is tuned unless it is "i
     "full": ("Tune-A-Video", "full", "inverted"),
     "prompted": ("Tune-A-Video, inverted with the caption", "full", "prompted"),
     "ideal": ("the ideal edit, through the VAE", None, None),
-    # Run when they are asked for: a baseline that is no still, as "same" is by its nature; what the caption does
+    # Run when they are asked for: a baseline that is no still, as "same" is by its nature; what the
+    # caption does
     # without tuning; candidates for an improvement that were not taken.
     "fresh": ("frame by frame, a noise each", "image", "random"),
     "untuned-prompted": ("untuned, inverted with the caption", "untuned", "prompted"),
@@ -126,7 +128,8 @@ def noise(
 def sampled(
     model: StableDiffusion, kind: str, noise: Tensor, prompts: list[str], negative: str, args
 ) -> Tensor:
-    """One video for each prompt, (e, f, 3, H, W); the image model takes each frame for a video of its own."""
+    """One video for each prompt, (e, f, 3, H, W); the image model takes each frame for a video of
+    its own."""
     each = len(noise) if kind == "image" else 1
     text = model.embed(
         [negative] * len(prompts) * each + [prompt for prompt in prompts for _ in range(each)]

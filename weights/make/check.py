@@ -1,10 +1,12 @@
-"""Did a run on clip.mp4 learn the clip, do its edits show, and does the figure still move as it did? CI asks this.
+"""Did a run on clip.mp4 learn the clip, do its edits show, and does the figure still move as it
+did? CI asks this.
 
     python weights/make/check.py [RUN]       the newest run unless named; exit status 1 if not
 
-Of the tuning: is the loss on the clip, at ten fixed timesteps, smaller than before? Of each frame of each edit: does
-the judge (judge.py) see all that the prompt says, and nothing else changed? And is the frame nearest to the ideal edit,
-drawn by world.py, of its own moment, rather than to that of another moment of the clip?
+Of the tuning: is the loss on the clip, at ten fixed timesteps, smaller than before? Of each frame
+of each edit: does the judge (judge.py) see all that the prompt says, and nothing else changed? And
+is the frame nearest to the ideal edit, drawn by world.py, of its own moment, rather than to that of
+another moment of the clip?
 """
 
 import re

@@ -1,4 +1,5 @@
-"""The miniature's benchmark: clips with known motion, edits whose ideal result is drawn, the paper's ablations.
+"""The miniature's benchmark: clips with known motion, edits whose ideal result is drawn, the
+paper's ablations.
 
     python weights/make/evaluate.py                              every clip, method and edit that is not done yet
     python weights/make/evaluate.py --clips 0-5 --methods full   a part of it; --frames, --steps, ... likewise
@@ -6,14 +7,16 @@
     python weights/make/evaluate.py --table                      the table as markdown and picture, and one sheet
     python weights/make/evaluate.py --clips 0-5 --sweep          what has been run on these, by settings
 
-It needs `judge.safetensors` and `pose.safetensors` (judge.py and pose.py make them). Every finished edit adds a
-line to build/evaluate.jsonl and a picture, its frames in a row, to build/evaluate/, where tuned networks are kept too;
-what is there is not made again. A line belongs to its settings and weights, so that sweeps share the file. Clips 0
-to 5 are there to choose settings with, 6 to 11 to report on.
+It needs `judge.safetensors` and `pose.safetensors` (judge.py and pose.py make them). Every finished
+edit adds a line to build/evaluate.jsonl and a picture, its frames in a row, to build/evaluate/,
+where tuned networks are kept too; what is there is not made again. A line belongs to its settings
+and weights, so that sweeps share the file. Clips 0 to 5 are there to choose settings with, 6 to 11
+to report on.
 
-None of the clips was trained on: the training pictures are single drawings, each with a pose and a camera of its
-own, drawn at random (`world.random_scene`); no sequence was among them. The clips are whole trajectories of
-`world.motion` from other random numbers. Neither sources nor edits are combinations held out of training.
+None of the clips was trained on: the training pictures are single drawings, each with a pose and a
+camera of its own, drawn at random (`world.random_scene`); no sequence was among them. The clips are
+whole trajectories of `world.motion` from other random numbers. Neither sources nor edits are
+combinations held out of training.
 
 Shapes: f frames, H W pixels.
 """
@@ -52,7 +55,8 @@ from tav.model import StableDiffusion  # noqa: E402
 from tav.vae import Posterior, decode, to_uint8  # noqa: E402
 
 EDITS = ("subject", "background", "attribute", "style")
-CLIPS = [  # subject, action, food, background; the four edits. Drivers are left out: they wear nothing.
+# subject, action, food, background; the four edits. Drivers are left out: they wear nothing.
+CLIPS = [
     ("man", "skiing", "", "plain", "spider man", "beach", "cowboy hat", "cartoon"),
     ("woman", "surfing", "", "plain", "panda", "sunset", "sunglasses", "pixel art"),
     ("rabbit", "eating", "watermelon", "plain", "tiger", "beach", "birthday hat", "watercolor"),
@@ -78,7 +82,8 @@ METRICS = {  # name: (heading, decimals, factor)
     "seconds": ("seconds", 0, 1),
 }
 
-# ------------------------------------------------------------------------------------ clips and their ideal edits
+# ------------------------------------------------------------------------------------ clips and
+# their ideal edits
 
 
 def scenes_of(clip: int, frames: int) -> tuple[list[world.Scene], dict[str, list[world.Scene]]]:
@@ -98,7 +103,8 @@ def draw(scenes: list[world.Scene], size: int) -> Tensor:
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-# --------------------------------------------------------------------------------------------------------- scores
+# --------------------------------------------------------------------------------------------------
+# ------- scores
 
 
 class Scorer:
@@ -114,8 +120,9 @@ class Scorer:
     ) -> dict:
         """Scores of a video (f, 3, H, W) that should show the target scenes, an edit of this kind.
 
-        motion: mean distance of the subject's points, as the pose network finds them, from where the source has
-        them. asked, success: the share of frames that show the change; and that show all that the target shows.
+        motion: mean distance of the subject's points, as the pose network finds them, from where
+        the source has them. asked, success: the share of frames that show the change; and that show
+        all that the target shows.
         """
         ideal, caption = draw(target, video.shape[3]), world.caption(target[0])
         vectors = self.clip.embed_pictures(preprocess(video, self.clip.image_size))
@@ -139,7 +146,8 @@ class Scorer:
 
 
 def ssim(a: Tensor, b: Tensor) -> float:
-    """Structural similarity of frames (f, 3, H, W) in [-1, 1] (Wang et al. 2004): Gaussian window of 11, sigma 1.5."""
+    """Structural similarity of frames (f, 3, H, W) in [-1, 1] (Wang et al. 2004): Gaussian window
+    of 11, sigma 1.5."""
     line = torch.exp(-((torch.arange(11) - 5.0) ** 2) / (2 * 1.5**2))
     window = (line[:, None] * line / line.sum() ** 2).expand(3, 1, 11, 11)
 
@@ -156,7 +164,8 @@ def ssim(a: Tensor, b: Tensor) -> float:
     )
 
 
-# ---------------------------------------------------------------------------------------------------- the benchmark
+# --------------------------------------------------------------------------------------------------
+# -- the benchmark
 
 
 def settings(model: StableDiffusion, args) -> dict:
@@ -199,7 +208,8 @@ def keep(args, own: dict, key: tuple, scores: dict) -> None:
 def kept_network(
     clip: int, kind: str, model: StableDiffusion, posterior: Posterior, caption: str, args
 ) -> tuple:
-    """`ablations.network` and the seconds that it took; once tuned, the trained tensors are read again."""
+    """`ablations.network` and the seconds that it took; once tuned, the trained tensors are read
+    again."""
     path = strip(
         args, {**settings(model, args), "steps": 0, "guidance": 0.0}, (clip, kind), "safetensors"
     )
@@ -222,9 +232,11 @@ def kept_network(
 def videos_of(
     clip: int, wanted: dict[str, list[str]], model: StableDiffusion, args
 ) -> Iterable[tuple]:
-    """(method, edit, video (f, 3, H, W), seconds) for the wanted edits of each method; a network is tuned once.
+    """(method, edit, video (f, 3, H, W), seconds) for the wanted edits of each method; a network is
+    tuned once.
 
-    Seconds are of tuning, inversion and a share of sampling all edits at once: what one edit costs by itself.
+    Seconds are of tuning, inversion and a share of sampling all edits at once: what one edit costs
+    by itself.
     """
     source, edits = scenes_of(clip, args.frames)
     frames, caption = draw(source, model.size), world.caption(source[0])
@@ -285,7 +297,8 @@ def rescore(model: StableDiffusion, args) -> None:
         keep(args, own, key, scores | {"seconds": record["seconds"]})
 
 
-# ------------------------------------------------------------------------------------------------------- the report
+# --------------------------------------------------------------------------------------------------
+# ----- the report
 
 
 def averages(done: dict[tuple, dict], method: str, metric: str, args) -> dict[int, float]:
@@ -303,7 +316,8 @@ def figure(values: Iterable[float], metric: str) -> str:
 
 
 def table(done: dict[tuple, dict], args, minus: str = "") -> list[list[str]]:
-    """Rows of words: the methods' scores, or by how much they differ from the method `minus`, clip by clip."""
+    """Rows of words: the methods' scores, or by how much they differ from the method `minus`, clip
+    by clip."""
     first = "difference to " + METHODS[minus][0] if minus else "method"
     rows = [[first, "clips", *(head for head, _, _ in METRICS.values())]]
     for method in [m for m in args.methods if m != minus]:
@@ -338,7 +352,8 @@ def picture(rows: list[list[str]]) -> Image.Image:
 
 
 def report(model: StableDiffusion, args) -> None:
-    """Print the table; write it as evaluation.md and .png, and the sheet of the first clip's first edit."""
+    """Print the table; write it as evaluation.md and .png, and the sheet of the first clip's first
+    edit."""
     own = settings(model, args)
     done, (clip, edit) = records(args, own), (args.clips[0], args.edits[0])
     rows, command = (
@@ -370,7 +385,8 @@ def report(model: StableDiffusion, args) -> None:
 
 
 def sweep(model: StableDiffusion, args) -> None:
-    """Print the scores on the clips asked for, by every setting and method that has been run on all of them."""
+    """Print the scores on the clips asked for, by every setting and method that has been run on all
+    of them."""
     heads, lines = list(settings(model, args)), args.results.read_text().splitlines()
     kinds = {json.dumps(r["settings"]): r["settings"] for r in map(json.loads, lines)}
     rows = [[*heads[:-1], "method", *(head for head, _, _ in METRICS.values())]]

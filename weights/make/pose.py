@@ -1,13 +1,15 @@
-"""Where the subject's limbs are: a small network that finds them in a picture, trained on drawings only.
+"""Where the subject's limbs are: a small network that finds them in a picture, trained on drawings
+only.
 
     python weights/make/pose.py [--minutes M] [--device D]     train it, and print its error on held-out drawings
 
-The drawn world knows where every joint of a drawing is (`world.joints`). A network that has learnt to read
-them from pixels, whatever the subject, the place and the style, measures motion in pictures that nobody
-drew: it needs no ideal picture to compare with. As the judge, it never sees a sample or a decoded picture,
-but drawings that are blurred and noisy at random.
+The drawn world knows where every joint of a drawing is (`world.joints`). A network that has learnt
+to read them from pixels, whatever the subject, the place and the style, measures motion in pictures
+that nobody drew: it needs no ideal picture to compare with. As the judge, it never sees a sample or
+a decoded picture, but drawings that are blurred and noisy at random.
 
-Shapes: b pictures, H W pixels (128), k points, h w = H/4 W/4 cells. Points are (x, y), shares of the frame.
+Shapes: b pictures, H W pixels (128), k points, h w = H/4 W/4 cells. Points are (x, y), shares of
+the frame.
 """
 
 import argparse
@@ -47,8 +49,8 @@ def layer(before: int, width: int, stride: int = 1) -> nn.Sequential:
 class Pose(nn.Module):
     """Pictures (b, 3, H, W) in [-1, 1] -> points (b, k, 2).
 
-    Down to 8 x 8, where one cell sees the whole figure, and up again to 32 x 32; there a map of each point is
-    made a distribution by softmax, whose mean is the answer.
+    Down to 8 x 8, where one cell sees the whole figure, and up again to 32 x 32; there a map of
+    each point is made a distribution by softmax, whose mean is the answer.
     """
 
     def __init__(self):
@@ -112,7 +114,8 @@ def scenes_of(data: "train.Pictures") -> list[world.Scene]:
 
 
 def train_pose(build: Path, minutes: float, device: str) -> None:
-    """Mean distance of each point from where it was drawn, on the training pictures of the miniature."""
+    """Mean distance of each point from where it was drawn, on the training pictures of the
+    miniature."""
     torch.manual_seed(train.SEED)
     data = train.Pictures(build)
     points, there = truth(scenes_of(data))

@@ -2,9 +2,9 @@
 
     python weights/make/train.py [--stage S] [--minutes M] [--device D] [--build DIR]
 
-Stages, in order: pictures, tokenizer, vae, clip, latents, unet, film, export. Without --stage all that are not
-done yet are run. A stage that is cut goes on where it last saved (every two minutes); `--minutes` sets
-how long the named training stage lasts in all, its earlier parts included.
+Stages, in order: pictures, tokenizer, vae, clip, latents, unet, film, export. Without --stage all
+that are not done yet are run. A stage that is cut goes on where it last saved (every two minutes);
+`--minutes` sets how long the named training stage lasts in all, its earlier parts included.
 
 Shapes: b batch, H W pixels (128), h w = H/8 W/8, l text tokens, d width of the text states.
 """
@@ -56,14 +56,16 @@ MINUTES = {"vae": 45, "clip": 8, "unet": 80}
 SEED = 0
 
 
-# ------------------------------------------------------------------------------------------- the loop
+# ------------------------------------------------------------------------------------------- the
+# loop
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum whose update is made orthogonal, for weights of two or more dimensions (Jordan et al. 2024).
+    """Momentum whose update is made orthogonal, for weights of two or more dimensions (Jordan et
+    al. 2024).
 
-    A convolution counts as the matrix (out, in * 3 * 3). Scaled so that updates have AdamW's usual size
-    (0.2 root mean square), and AdamW's learning rate serves both.
+    A convolution counts as the matrix (out, in * 3 * 3). Scaled so that updates have AdamW's usual
+    size (0.2 root mean square), and AdamW's learning rate serves both.
     """
 
     def __init__(self, parameters, lr: float):
@@ -91,10 +93,12 @@ def orthogonal(g: Tensor) -> Tensor:
 
 
 class Training:
-    """A training run measured in minutes of work, not steps: it saves itself, and goes on where it was cut.
+    """A training run measured in minutes of work, not steps: it saves itself, and goes on where it
+    was cut.
 
-    Muon for matrices and convolutions, AdamW for the rest, with a short warm-up and a cosine down to zero
-    over the run; an exponential moving average of the weights, which is what the stage delivers.
+    Muon for matrices and convolutions, AdamW for the rest, with a short warm-up and a cosine down
+    to zero over the run; an exponential moving average of the weights, which is what the stage
+    delivers.
     """
 
     def __init__(
@@ -211,7 +215,8 @@ def averaged(name: str, model: nn.Module, build: Path, device: str = "cpu") -> n
     return model.eval().requires_grad_(False).to(device)
 
 
-# ------------------------------------------------------------------------------------------- pictures
+# -------------------------------------------------------------------------------------------
+# pictures
 
 
 def draw_one(index: int) -> tuple[np.ndarray, dict]:
@@ -259,7 +264,8 @@ class Pictures:
 
     def frames(self, indices, crop: int | None = None, generator=None) -> Tensor:
         """Pictures (b, 3, H, W) in [-1, 1]; with `crop`, a random square of that side from each,
-        cut between latents (8 pixels) as in whole pictures: the drawings' textures repeat with them."""
+        cut between latents (8 pixels) as in whole pictures: the drawings' textures repeat with
+        them."""
         pictures = []
         for i in indices:
             pixels = self.pixels[int(i)]
@@ -281,11 +287,13 @@ def choose(count: int, generator: torch.Generator) -> Tensor:
     return torch.randint(0, PICTURES, (count,), generator=generator)
 
 
-# ------------------------------------------------------------------------------------------------- VAE
+# -------------------------------------------------------------------------------------------------
+# VAE
 
 
 def gradient_difference(a: Tensor, b: Tensor) -> Tensor:
-    """Mean absolute difference of the horizontal and vertical differences of two pictures (b, 3, H, W)."""
+    """Mean absolute difference of the horizontal and vertical differences of two pictures (b, 3, H,
+    W)."""
     return sum((a.diff(dim=k) - b.diff(dim=k)).abs().mean() for k in (2, 3))
 
 
@@ -332,11 +340,13 @@ def vae_psnr(model: AutoencoderKL, data: Pictures, count: int = 200) -> float:
     return float(torch.stack([psnr(model.decode(model.encode(p).mean), p) for p in x]).mean())
 
 
-# ------------------------------------------------------------------------------------------- tokenizer
+# -------------------------------------------------------------------------------------------
+# tokenizer
 
 
 def make_tokenizer(build: Path) -> None:
-    """Stage `tokenizer`: byte-pair encoding of the captions, in CLIP's format (vocab.json, merges.txt)."""
+    """Stage `tokenizer`: byte-pair encoding of the captions, in CLIP's format (vocab.json,
+    merges.txt)."""
     from tokenizers import Regex, models, pre_tokenizers, trainers
     from tokenizers import Tokenizer as BPE
 
@@ -377,7 +387,8 @@ def make_tokenizer(build: Path) -> None:
     )
 
 
-# ------------------------------------------------------------------------------------------------ CLIP
+# ------------------------------------------------------------------------------------------------
+# CLIP
 
 
 def text_config(build: Path) -> dict:
@@ -414,16 +425,18 @@ def train_clip(build: Path, minutes: float, device: str) -> None:
     training.run(loss_of)
 
 
-# ------------------------------------------------------------------------------------ latents and UNet
+# ------------------------------------------------------------------------------------ latents and
+# UNet
 
 
 @torch.no_grad()
 def make_latents(build: Path, device: str) -> None:
-    """Stage `latents`: encode every training picture once, and measure what makes latents of unit variance.
+    """Stage `latents`: encode every training picture once, and measure what makes latents of unit
+    variance.
 
-    latents.safetensors: mean and std of each posterior (n, 4, h, w) in fp16, and `scale`, 1 over the standard
-    deviation of all latents. Exported weights fold scale / 0.18215 into the VAE, whose scaling factor then is
-    0.18215 like the real one's.
+    latents.safetensors: mean and std of each posterior (n, 4, h, w) in fp16, and `scale`, 1 over
+    the standard deviation of all latents. Exported weights fold scale / 0.18215 into the VAE, whose
+    scaling factor then is 0.18215 like the real one's.
     """
     data, model = (
         Pictures(build),
@@ -446,8 +459,8 @@ def make_latents(build: Path, device: str) -> None:
 def train_unet(build: Path, minutes: float, device: str) -> None:
     """Stage `unet`: predict the noise in latents, given a caption one time in ten left out.
 
-    The loss of each picture is weighted by min(SNR, 5) / SNR (Hang et al. 2023), so that the easy, nearly
-    clean timesteps do not outvote the noisy ones where the picture is decided.
+    The loss of each picture is weighted by min(SNR, 5) / SNR (Hang et al. 2023), so that the easy,
+    nearly clean timesteps do not outvote the noisy ones where the picture is decided.
     """
     torch.manual_seed(SEED)
     with safe_open(build / "latents.safetensors", "pt") as file:
@@ -478,11 +491,13 @@ def train_unet(build: Path, minutes: float, device: str) -> None:
     training.run(loss_of)
 
 
-# ---------------------------------------------------------------------------------------------- export
+# ----------------------------------------------------------------------------------------------
+# export
 
 
 def write_clip(path: Path) -> None:
-    """Stage `film`: the README's clip, "a man is skiing", 16 frames of 256 x 256 pixels at 8 a second."""
+    """Stage `film`: the README's clip, "a man is skiing", 16 frames of 256 x 256 pixels at 8 a
+    second."""
     pixels = [np.asarray(world.draw(scene, 256)) for scene in world.clip(world.Scene(), 16)]
     write_mp4(path, torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1, 8)
 
@@ -514,7 +529,8 @@ def export(build: Path, out: Path) -> None:
 
 @torch.no_grad()
 def fold_scale(vae: AutoencoderKL, k: float) -> None:
-    """Multiply latents by k at the encoder's end and divide by it at the decoder's start, in the weights."""
+    """Multiply latents by k at the encoder's end and divide by it at the decoder's start, in the
+    weights."""
     z = vae.post_quant_conv.in_channels
     vae.quant_conv.weight[:z] *= k  # means
     vae.quant_conv.bias[:z] *= k
@@ -532,7 +548,8 @@ def write_part(folder: Path, config: dict, state: dict[str, Tensor], stem: str) 
     save_file({k: v.half().contiguous() for k, v in state.items()}, folder / f"{stem}.safetensors")
 
 
-# ------------------------------------------------------------------------------------------ entry point
+# ------------------------------------------------------------------------------------------ entry
+# point
 
 
 def main() -> None:

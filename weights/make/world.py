@@ -1,8 +1,9 @@
 """The drawn world: small pictures, and the captions that go with them, made by rule.
 
-Every picture is described by a `Scene` (who does what, where, in which style, in which pose, seen by
-which camera) and drawn by `draw`.  Pose and camera are plain numbers, so a short film is a list of
-scenes (`clip`), and the same film with another hero is the same list with one field replaced (`edit`).
+Every picture is described by a `Scene` (who does what, where, in which style, in which pose, seen
+by which camera) and drawn by `draw`. Pose and camera are plain numbers, so a short film is a list
+of scenes (`clip`), and the same film with another hero is the same list with one field replaced
+(`edit`).
 
 Coordinates are shares of the frame: (0, 0) is the top left corner, (1, 1) the bottom right one.
 Random generators may be `random.Random` or a numpy `Generator`: only their `.random()` is used.
@@ -46,7 +47,8 @@ TILT = 0.4  # a figure with lean 1 is turned by this many radians
 Color = tuple[int, int, int]
 Point = tuple[float, float]
 
-# ---------------------------------------------------------------------------------------------- scenes
+# ----------------------------------------------------------------------------------------------
+# scenes
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,8 @@ def random_scene(rng, allow_held_out: bool = False, **fixed) -> Scene:
     raise ValueError(f"there is no scene, or none that may be trained on, with {fixed}")
 
 
-# --------------------------------------------------------------------------------------------- motions
+# ---------------------------------------------------------------------------------------------
+# motions
 
 
 def stand(x: float, ground: float, scale: float, crouch: float, lean: float, **rest) -> Pose:
@@ -259,11 +262,13 @@ def clip(scene: Scene, frames: int, rng=None) -> list[Scene]:
 
 
 def edit(scenes: list[Scene], **changes) -> list[Scene]:
-    """The same motion with another subject, background, attribute, style ...; ValueError if invalid."""
+    """The same motion with another subject, background, attribute, style ...; ValueError if
+    invalid."""
     return [check(replace(scene, **changes)) for scene in scenes]
 
 
-# -------------------------------------------------------------------------------------------- captions
+# --------------------------------------------------------------------------------------------
+# captions
 
 PLACES = {"plain": "", "snow": " on the snow", "beach": " on the beach", "desert": " in the desert"}
 PLACES |= {
@@ -346,7 +351,8 @@ def parse(text: str) -> dict[str, str]:
     return parts
 
 
-# ------------------------------------------------------------------------------------------------- pen
+# -------------------------------------------------------------------------------------------------
+# pen
 
 
 @dataclass(frozen=True)
@@ -428,7 +434,8 @@ class Pen:
         return pen
 
     def both(self) -> tuple[Pen, Pen]:
-        """A pen for the left half of something symmetrical, whose x are mirrored, and for the right."""
+        """A pen for the left half of something symmetrical, whose x are mirrored, and for the
+        right."""
         return self.at((0, 0), flip=-1.0), self
 
     def place(self, points) -> list[Point]:
@@ -513,7 +520,8 @@ def scroll(pen: Pen, depth: float, spacing: float, layer: int, reach: float = 0.
         yield (i + 0.6 * (noise(seed, layer, i, 1) - 0.5)) * spacing - shift, noise(seed, layer, i)
 
 
-# ------------------------------------------------------------------------------------------- skeletons
+# -------------------------------------------------------------------------------------------
+# skeletons
 
 
 @dataclass(frozen=True)
@@ -587,7 +595,8 @@ def joints(scene: Scene) -> dict[str, Point]:
     }
 
 
-# ------------------------------------------------------------------------------------------- backdrops
+# -------------------------------------------------------------------------------------------
+# backdrops
 
 SKIES = {  # colour at the top, at the horizon
     "plain": ((172, 210, 242), (240, 246, 248)),
@@ -730,7 +739,8 @@ def _night(pen: Pen) -> None:
 BACKDROPS = {"plain": _plain, "snow": _snow, "beach": _beach, "desert": _desert}
 BACKDROPS |= {"grass": _grass, "city": _city, "sunset": _sunset, "night": _night}
 
-# ------------------------------------------------------------------------------------------ the ground
+# ------------------------------------------------------------------------------------------ the
+# ground
 
 
 def _marks(pen: Pen, rows, depth: float = 0.8, fall: float = 0.0) -> None:
@@ -796,7 +806,8 @@ def _water(pen: Pen) -> None:
         pen.dot(x, 0.33 + 0.5 * max(0.0, x + 0.36) ** 1.1, size, size, (244, 251, 255))
 
 
-# --------------------------------------------------------------------------------------------- figures
+# ---------------------------------------------------------------------------------------------
+# figures
 
 
 @dataclass(frozen=True)
@@ -991,8 +1002,10 @@ def _astronaut_front(chest: Pen, kit: Kit) -> None:
 FRONTS = {"spider man": _spider_front, "wonder woman": _wonder_front, "iron man": _iron_front}
 FRONTS |= {"mickey mouse": _mickey_front, "robot": _robot_front, "astronaut": _astronaut_front}
 
-# ------------------------------------------------------------------------------------------------ heads
-# A head is drawn about its centre, with its radius as unit; `face` is a pen moved to where it looks.
+# ------------------------------------------------------------------------------------------------
+# heads
+# A head is drawn about its centre, with its radius as unit; `face` is a pen moved to where it
+# looks.
 
 LOOK_ASIDE = 0.26  # how far the face of a subject with facing 1 is from the middle, in radii
 
@@ -1194,7 +1207,8 @@ def _worn(head: Pen, face: Pen, attribute: str) -> None:
             face.stroke([(x - 0.1, 0.14), (x + 0.12, -0.1)], 0.11, (160, 210, 250))
 
 
-# --------------------------------------------------------------------------------- vehicles and the table
+# --------------------------------------------------------------------------------- vehicles and the
+# table
 
 
 def _vehicle(pen: Pen) -> None:
@@ -1287,7 +1301,8 @@ def _food(pen: Pen) -> None:
             )
 
 
-# ---------------------------------------------------------------------------------------------- styles
+# ----------------------------------------------------------------------------------------------
+# styles
 
 Layer = tuple[
     np.ndarray, np.ndarray
@@ -1342,7 +1357,8 @@ def texture(kind: str, size: int) -> np.ndarray:
     """Fixed patterns of the paper, 0 .. 1: dots, rays, hatching, blotches, and white borders."""
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) * (128 / size)
     if kind == "dots":
-        # dots and hatching repeat every 8 pixels of 128, one latent of the VAE, which then learns them once
+        # dots and hatching repeat every 8 pixels of 128, one latent of the VAE, which then learns
+        # them once
         u, v = (x - 3.5) / 8, (y - 3.5) / 8
         out = np.clip(2.9 - np.hypot(u - np.round(u), v - np.round(v)) * 8, 0, 1)
     elif kind == "rays":

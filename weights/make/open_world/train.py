@@ -27,12 +27,12 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from tav.io.video import write_mp4
 from tav.metrics import CLIP, MEAN, STD
 from tav.schedule import Schedule
 from tav.text import END, START, WORD, Tokenizer
 from tav.unet import UNet2DConditionModel
 from tav.vae import AutoencoderKL
-from tav.io.video import write_mp4
 
 from .miniature import (
     DEFAULTS,
