@@ -95,7 +95,7 @@ def main() -> None:
         for i, prompt in list(enumerate(args["prompts"]))[RANK::RANKS]:
             text = model.embed([args["negative"], prompt])  # 2 l d
             latents = sample(model, noise, text, args["steps"], args["guidance"], bar(prompt))
-            videos[i] = decode(model.vae, bar("decoding", "frame")(latents))
+            videos[i] = decode(model.vae, latents, bar("decoding", "batch"))
             write(folder, f"{i + 1} {prompt}", videos[i], source["fps"].item())
         add_up([videos])  # each rank has made its share
         if RANK > 0:

@@ -9,7 +9,7 @@ from tav.io.video import read_clip
 from tav.io.weights import DTYPES, load, resolve
 from tav.model import Unsuitable
 from tav.ranks import RANK
-from tav.tuning import Tuning, encoded
+from tav.tuning import Tuning, encode_clip
 from tav.vae import Posterior
 
 MINI = str(Path(__file__).parent / "weights" / "mini")
@@ -34,7 +34,7 @@ def main() -> None:
     if source is None:
         frames, fps = read_clip(settings["clip"], **{key: settings[key] for key in READ})  # f 3 h w
         with advising(Unsuitable, "choose another --size"):
-            latents = encoded(model, frames, bar("encoding", "frame"))  # its mean: f 4 h/8 w/8
+            latents = encode_clip(model, frames, bar("encoding", "batch"))  # its mean: f 4 h/8 w/8
         pixels = ((frames + 1) * 127.5).round().byte()
         source = {
             "frames": pixels,

@@ -126,7 +126,7 @@ def tuned_miniature(frames: int = 8):
 
     import tav
     from tav.io.video import replacing
-    from tav.tuning import Tuning, encoded, load_tuned
+    from tav.tuning import Tuning, encode_clip, load_tuned
 
     model = tav.load(ROOT / "weights" / "mini")
     own = model.recipe("tune")
@@ -137,7 +137,7 @@ def tuned_miniature(frames: int = 8):
     file = ROOT / RUNS / "lessons" / name
     if not file.exists():
         tuning = Tuning(
-            model, encoded(model, clip), model.embed("a man is skiing"), own["lr"], seed=0
+            model, encode_clip(model, clip), model.embed("a man is skiing"), own["lr"], seed=0
         )
         for i in range(own["steps"]):
             if i % 10 == 0:

@@ -1,4 +1,4 @@
-"""Stable Diffusion and Tune-A-Video, written from scratch to be read, trusted and run (lesson 00)."""
+"""Stable Diffusion and Tune-A-Video from scratch, to be read, trusted and run (lesson 00)."""
 
 from .inflation import inflate, trainable
 from .io.video import read_clip, sheet, write_gif, write_mp4

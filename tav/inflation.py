@@ -1,9 +1,9 @@
-"""An image UNet that eats video: SC-Attn, Temp-Attn, and which parameters train (lessons 07, 08,
-09).
+"""Image UNet -> video UNet: SC-Attn, Temp-Attn, and which parameters train (lessons 07, 08, 09).
 
-Shapes: b prompts, f frames, n = h*w tokens of a frame, d token width. Source: Tune-A-Video (arXiv
-2212.11565). Convolutions work frame by frame, with frames folded into the batch; GroupNorms pool
-over them (`layers.group_norm`).
+Shapes: b prompts, f frames, n = h*w tokens of a frame, d token width. Frames are folded into the
+batch. Source: Tune-A-Video (arXiv 2212.11565), section 4.1, and its published code. Inflation
+changes the transformer blocks alone: convolutions work frame by frame as they are, and `unet.py`
+says which GroupNorms pool over the frames.
 """
 
 import torch
@@ -14,87 +14,117 @@ from .unet import BasicTransformerBlock, Transformer2DModel, UNet2DConditionMode
 
 
 class SparseCausalAttention(Attention):
-    """SC-Attn: frame i asks the first frame and the one before it, Q = W_q z_i, K, V = W_k, W_v
-    [z_0, z_{i-1}].
+    """SC-Attn: frame i attends to the first frame and to the frame before it.
 
-    x is (b*f, n, d). Frame 0 has itself twice, which is plain self-attention: doubling every key
-    changes no softmax. Later frames do not attend to themselves.
+        Q = W_q z_i,   K = W_k [z_0, z_{i-1}],   V = W_v [z_0, z_{i-1}]
+
+    x is (b*f, n, d). For frame 0 both are frame 0 itself. Its keys are then there twice, which
+    changes no softmax: it is plain self-attention. Later frames do not attend to themselves. Some
+    call it ST-Attn, for spatio-temporal.
     """
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
-        q, k, v = self.to_q(x), self.to_k(x), self.to_v(x)
-        return self.to_out[0](
-            attend(q, first_and_previous(k, frames), first_and_previous(v, frames), self.heads)
-        )
+        q = self.to_q(x)  # b*f n d
+        k = first_and_previous(self.to_k(x), frames)  # b*f 2n d
+        v = first_and_previous(self.to_v(x), frames)  # b*f 2n d
+        return self.to_out[0](attend(q, k, v, self.heads))
 
 
 def first_and_previous(x: Tensor, frames: int) -> Tensor:
     """(b*f, n, d) -> (b*f, 2n, d): for frame i, the tokens of frame 0 and of frame max(i-1, 0)."""
     x = x.unflatten(0, (-1, frames))  # b f n d
+    first = x[:, :1].expand_as(x)
     previous = torch.cat([x[:, :1], x[:, :-1]], dim=1)
-    return torch.cat([x[:, :1].expand_as(x), previous], dim=2).flatten(0, 1)
+    return torch.cat([first, previous], dim=2).flatten(0, 1)  # b*f 2n d
 
 
 class TemporalAttention(Attention):
-    """Temp-Attn of x (b*f, n, d): each place attends to the same place in all f frames, whatever
-    their order."""
+    """Temp-Attn: each place of a frame attends to the same place in all frames.
+
+        Q = W_q z^p,   K = W_k z^p,   V = W_v z^p,   z^p = [z_0^p, ..., z_{f-1}^p] for place p
+
+    x is (b*f, n, d). There is no mask, and nothing tells the order of the frames.
+    """
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
-        n = x.shape[1]
+        places = x.shape[1]
         x = x.unflatten(0, (-1, frames)).transpose(1, 2).flatten(0, 1)  # b*n f d
-        return super().forward(x).unflatten(0, (-1, n)).transpose(1, 2).flatten(0, 1)  # b*f n d
+        x = super().forward(x)
+        return x.unflatten(0, (-1, places)).transpose(1, 2).flatten(0, 1)  # b*f n d
 
 
 class VideoTransformerBlock(BasicTransformerBlock):
-    """SC-Attn, attention to the text, feed-forward, Temp-Attn.
+    """SC-Attn, attention to the text, feed-forward, Temp-Attn; x is (b*f, n, d).
 
-    Temp-Attn's output layer starts at zero, weight and bias, so that before tuning the video UNet
-    is the image UNet. (The published code leaves the bias at its random initial value.)
+    `spatial` and `temporal` are the classes of the two attentions over frames. Temp-Attn's output
+    layer starts at zero, weight and bias, so that before tuning the video UNet is the image UNet.
+    (The published code leaves the bias at its random initial value.) Without a temporal attention
+    (None) the block ends after the feed-forward.
     """
 
-    def __init__(self, dim: int, heads: int, context_dim: int):
-        with torch.device("meta"):  # what the image block has, `inflate` brings
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        context_dim: int,
+        spatial: type[Attention] = SparseCausalAttention,
+        temporal: type[Attention] | None = TemporalAttention,
+    ):
+        with torch.device("meta"):  # no memory: `inflate` brings the image block's weights
             super().__init__(dim, heads, context_dim)
-            self.attn1 = SparseCausalAttention(dim, heads)
-        self.norm_temp = nn.LayerNorm(dim)
-        self.attn_temp = TemporalAttention(dim, heads)
-        nn.init.zeros_(self.attn_temp.to_out[0].weight)
-        nn.init.zeros_(self.attn_temp.to_out[0].bias)
+            self.attn1 = spatial(dim, heads)
+        self.attn_temp = None
+        if temporal is not None:
+            self.norm_temp = nn.LayerNorm(dim)
+            self.attn_temp = temporal(dim, heads)
+            nn.init.zeros_(self.attn_temp.to_out[0].weight)
+            nn.init.zeros_(self.attn_temp.to_out[0].bias)
 
     def forward(self, x: Tensor, text: Tensor, frames: int = 1) -> Tensor:
         x = x + self.attn1(self.norm1(x), frames)
         x = x + self.cross_attention(self.norm2(x), text)
         x = x + self.ff(self.norm3(x))
-        return x + self.attn_temp(self.norm_temp(x), frames)
+        if self.attn_temp is not None:
+            x = x + self.attn_temp(self.norm_temp(x), frames)
+        return x
 
 
-def inflate(unet: UNet2DConditionModel) -> UNet2DConditionModel:
-    """Turn the image UNet into the video UNet, in place: every transformer block that is not one
-    gets its video form.
+def inflate(
+    unet: UNet2DConditionModel,
+    spatial: type[Attention] = SparseCausalAttention,
+    temporal: type[Attention] | None = TemporalAttention,
+) -> UNet2DConditionModel:
+    """Turn the image UNet into the video UNet, in place, and return it.
 
-    The image weights stay; Temp-Attn's queries, keys and values take PyTorch's initial values
-    (`torch.manual_seed`).
+    The image weights stay. Temp-Attn's queries, keys and values take PyTorch's initial values
+    (`torch.manual_seed`). A UNet that is inflated already stays as it is. Another `spatial` or
+    `temporal` attention is a variant of the method; their `forward` takes (x, frames).
     """
-    for transformer in [m for m in unet.modules() if isinstance(m, Transformer2DModel)]:
-        for i, block in enumerate(transformer.transformer_blocks):
-            if not isinstance(block, VideoTransformerBlock):
-                weight = block.attn2.to_k.weight
-                video = VideoTransformerBlock(weight.shape[0], block.attn2.heads, weight.shape[1])
-                video.load_state_dict(block.state_dict(), strict=False, assign=True)
-                transformer.transformer_blocks[i] = video.to(weight.device, weight.dtype)
-    return unet.to(
-        memory_format=torch.channels_last
-    )  # as its maps are, or convolutions convert weights at each call
+    transformers = [m for m in unet.modules() if isinstance(m, Transformer2DModel)]
+    for transformer in transformers:
+        block = transformer.transformer_blocks[0]
+        if isinstance(block, VideoTransformerBlock):
+            continue
+        dim, context_dim = block.attn2.to_k.weight.shape
+        video = VideoTransformerBlock(dim, block.attn2.heads, context_dim, spatial, temporal)
+        video.load_state_dict(block.state_dict(), strict=False, assign=True)
+        transformer.transformer_blocks[0] = video.to(block.attn2.to_k.weight)
+    # Feature maps are channels-last. Unless weights are too, each convolution converts its own.
+    return unet.to(memory_format=torch.channels_last)
 
 
-TRAINED = ("attn1.to_q", "attn2.to_q", "attn_temp")  # `norm_temp` stays frozen, as published
+# What Tune-A-Video trains, as parts of parameter names: the queries of both attentions of the image
+# model, and all of Temp-Attn. `norm_temp` stays frozen, as in the published code.
+TRAINED = ("attn1.to_q", "attn2.to_q", "attn_temp")
 
 
-def trainable(unet: UNet2DConditionModel) -> dict[str, nn.Parameter]:
-    """Freeze the video UNet but for the queries of both attentions and all of Temp-Attn; name ->
-    parameter."""
+def trainable(
+    unet: UNet2DConditionModel, parts: tuple[str, ...] = TRAINED
+) -> dict[str, nn.Parameter]:
+    """Freeze all of the UNet but the parameters with one of the `parts` in their name.
+
+    Returns those, by name.
+    """
     for name, parameter in unet.named_parameters():
-        parameter.requires_grad_(any(part in name for part in TRAINED))
-    return {
-        name: parameter for name, parameter in unet.named_parameters() if parameter.requires_grad
-    }
+        parameter.requires_grad_(any(part in name for part in parts))
+    return {name: p for name, p in unet.named_parameters() if p.requires_grad}

@@ -1,22 +1,25 @@
-"""What the VAE and the UNet are made of: attention, feed-forward, ResNet block, resampling (lesson
-04).
+"""What VAE and UNet share: attention, feed-forward, ResNet block, resampling (lesson 04).
 
-Shapes: b batch (frames folded in), f frames, c channels, h w height and width, n = h*w tokens, l
-context tokens, d token width, e width of a head. Attributes are named as in Stable Diffusion's
-files in the diffusers layout.
+Shapes: b batch (with the frames folded in), f frames, c channels, h w height and width, n = h*w
+tokens, l context tokens, d token width, e width of a head. Attributes are named as in Stable
+Diffusion's files in the diffusers layout.
 """
 
+import math
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, heads: int, causal: bool = False) -> Tensor:
-    """softmax(q k^T / sqrt(e)) v, head by head: q (b, n, d), k and v (b, l, d) with d = heads * e
-    -> (b, n, d)."""
+    """softmax(q k^T / sqrt(e)) v, head by head: q (b, n, d), k and v (b, l, d) -> (b, n, d).
+
+    The width d is split among the heads, d = heads * e. If `causal`, token i sees only 0 ... i.
+    """
     q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))  # b heads n e
-    return (
-        F.scaled_dot_product_attention(q, k, v, is_causal=causal).transpose(1, 2).flatten(-2)
-    )  # b n d
+    mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal)  # b heads n e
+    return mixed.transpose(1, 2).flatten(-2)  # b n d
 
 
 class Attention(nn.Module):
@@ -27,19 +30,18 @@ class Attention(nn.Module):
 
     def __init__(self, dim: int, heads: int, context_dim: int | None = None, bias: bool = False):
         super().__init__()
+        context_dim = context_dim or dim
         self.heads = heads
         self.to_q = nn.Linear(dim, dim, bias=bias)
-        self.to_k = nn.Linear(context_dim or dim, dim, bias=bias)
-        self.to_v = nn.Linear(context_dim or dim, dim, bias=bias)
-        self.to_out = nn.ModuleList(
-            [nn.Linear(dim, dim)]
-        )  # a list: checkpoints say `to_out.0` (1 was dropout)
+        self.to_k = nn.Linear(context_dim, dim, bias=bias)
+        self.to_v = nn.Linear(context_dim, dim, bias=bias)
+        # A list, because checkpoints say `to_out.0`; `to_out.1` was dropout.
+        self.to_out = nn.ModuleList([nn.Linear(dim, dim)])
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         context = x if context is None else context
-        return self.to_out[0](
-            attend(self.to_q(x), self.to_k(context), self.to_v(context), self.heads)
-        )
+        q, k, v = self.to_q(x), self.to_k(context), self.to_v(context)
+        return self.to_out[0](attend(q, k, v, self.heads))
 
 
 class GEGLU(nn.Module):
@@ -55,7 +57,10 @@ class GEGLU(nn.Module):
 
 
 class FeedForward(nn.Sequential):
-    """Two layers with a GEGLU of width 4d between; `net.1` was dropout, hence the Identity."""
+    """Two layers with a GEGLU of width 4d between, x (b, n, d) -> (b, n, d).
+
+    Checkpoints say `net.0` and `net.2`; `net.1` was dropout, hence the Identity.
+    """
 
     def __init__(self, dim: int):
         super().__init__()
@@ -63,20 +68,41 @@ class FeedForward(nn.Sequential):
 
 
 def group_norm(norm: nn.GroupNorm, x: Tensor, frames: int = 1) -> Tensor:
-    """GroupNorm of x (b*f, c, h, w) whose statistics are shared by the f = `frames` frames of a
-    video."""
+    """GroupNorm of x (b*f, c, h, w) whose statistics are shared by the f = `frames` frames.
+
+    To the norm, a video of f frames looks like one picture that is f times as tall. In memory x is
+    channels-last, (b*f, h, w, c), so that both reshapings below are views and copy nothing.
+    """
     if frames == 1:
         return norm(x)
     bf, c, h, w = x.shape
-    x = (
-        x.permute(0, 2, 3, 1).reshape(bf // frames, frames * h, w, c).permute(0, 3, 1, 2)
-    )  # b c f*h w: a view
-    return norm(x).permute(0, 2, 3, 1).reshape(bf, h, w, c).permute(0, 3, 1, 2)
+    rows = x.permute(0, 2, 3, 1).reshape(bf // frames, frames * h, w, c)  # b f*h w c
+    normed = norm(rows.permute(0, 3, 1, 2))  # b c f*h w
+    return normed.permute(0, 2, 3, 1).reshape(bf, h, w, c).permute(0, 3, 1, 2)  # b*f c h w
+
+
+def timestep_embedding(t: Tensor, dim: int) -> Tensor:
+    """Timesteps t (b,) as (b, dim) in fp32: [cos(t w_k), sin(t w_k)], w_k = 10000^(-k / (dim/2)).
+
+    In diffusers' words: `flip_sin_to_cos`, and `downscale_freq_shift` 0.
+    """
+    k = torch.arange(dim // 2, device=t.device, dtype=torch.float32)
+    angles = t[:, None].float() * torch.exp(-math.log(10000) * k / (dim // 2))  # b dim/2
+    return torch.cat([angles.cos(), angles.sin()], dim=-1)
+
+
+class TimestepEmbedding(nn.Sequential):
+    """From the sinusoids (b, dim) to the embedding (b, time_dim) that the ResNet blocks read."""
+
+    def __init__(self, dim: int, time_dim: int):
+        super().__init__()
+        self.linear_1 = nn.Linear(dim, time_dim)
+        self.act = nn.SiLU()
+        self.linear_2 = nn.Linear(time_dim, time_dim)
 
 
 class ResnetBlock2D(nn.Module):
-    """Two 3x3 convolutions and a shortcut; the time embedding (b, time_dim) shifts each channel
-    between.
+    """Two 3x3 convolutions and a shortcut; the time (b, time_dim) shifts each channel in between.
 
     The VAE has no time (`time_dim` None) and eps 1e-6; the UNet has eps 1e-5.
     """
@@ -102,14 +128,17 @@ class ResnetBlock2D(nn.Module):
     def forward(self, x: Tensor, time: Tensor | None = None, frames: int = 1) -> Tensor:
         h = self.conv1(F.silu(group_norm(self.norm1, x, frames)))
         if time is not None:
-            h = h + self.time_emb_proj(F.silu(time))[:, :, None, None]
+            h = h + self.time_emb_proj(F.silu(time))[:, :, None, None]  # b c 1 1
         h = self.conv2(F.silu(group_norm(self.norm2, h, frames)))
-        return h + (self.conv_shortcut(x) if hasattr(self, "conv_shortcut") else x)
+        shortcut = self.conv_shortcut(x) if hasattr(self, "conv_shortcut") else x
+        return h + shortcut
 
 
 class Downsample2D(nn.Sequential):
-    """Halves h and w. The UNet pads all four sides (`padding` 1), the VAE right and bottom only
-    (`padding` 0)."""
+    """Halves h and w with a convolution of stride 2.
+
+    The UNet pads all four sides (`padding` 1), the VAE the right and bottom only (`padding` 0).
+    """
 
     def __init__(self, channels: int, padding: int):
         super().__init__()

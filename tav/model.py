@@ -1,4 +1,4 @@
-"""One Stable Diffusion: its parts together, and how it wants to be tuned and sampled (lesson 06)."""
+"""One Stable Diffusion: its parts together, and its settings (lesson 06)."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ from .text import CLIPTextModel, Tokenizer
 from .unet import UNet2DConditionModel
 from .vae import AutoencoderKL
 
-# The settings of the published Tune-A-Video.
+# The settings of Tune-A-Video's published code.
 PUBLISHED = {
     "tune": {"frames": 24, "stride": 2, "steps": 500, "lr": 3e-5},
     "sample": {"steps": 50, "guidance": 12.5},
@@ -37,16 +37,20 @@ class StableDiffusion:
     path: str  # where it came from, as the user named it
     hash: str  # sha256 of the weights' bytes, and of what the configs say
     size: int  # pixels along a side, as the UNet was trained
-    defaults: dict = field(
-        default_factory=dict
-    )  # the weights' own settings: frames, steps, lr, examples ...
+    # The weights' own settings, by command: frames, steps, lr, example prompts ...
+    defaults: dict = field(default_factory=dict)
 
-    device = property(lambda self: self.unet.conv_in.weight.device)
-    dtype = property(lambda self: self.unet.conv_in.weight.dtype)
+    @property
+    def device(self) -> torch.device:
+        return self.unet.conv_in.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.unet.conv_in.weight.dtype
 
     def recipe(self, command: str) -> dict:
-        """How to "tune" these weights or "sample" from them: as published, unless they have
-        settings of their own."""
+        """How to "tune" these weights, or to "sample" from them: as published, unless the weights
+        have settings of their own."""
         return {"size": self.size} | PUBLISHED[command] | self.defaults.get(command, {})
 
     @torch.no_grad()

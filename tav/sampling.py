@@ -1,15 +1,15 @@
 """A clip's latents to noise by DDIM inversion, and noise to an edited video (lessons 05 and 11).
 
 Shapes: f frames, c h w latent channels, height and width, l d text tokens and width. Latents are
-kept in fp32; the UNet works in the dtype of its weights. Source: DDIM (Song et al. 2021);
-Tune-A-Video.
+kept in fp32; the UNet works in the dtype of its weights. Sources: DDIM (Song et al. 2021),
+classifier-free guidance (Ho & Salimans 2022), Tune-A-Video.
 """
 
 import torch
 from torch import Tensor
 
 from .model import StableDiffusion
-from .tuning import encoded
+from .tuning import encode_clip
 from .vae import decode
 
 
@@ -17,17 +17,18 @@ from .vae import decode
 def invert(
     model: StableDiffusion, latents: Tensor, steps: int, progress=iter, caption: str = ""
 ) -> Tensor:
-    """The noise (f, c, h, w) that DDIM sampling would turn into these latents.
+    """The noise (f, c, h, w) from which DDIM sampling comes back close to these latents.
 
-    As published: no caption, no guidance, and the UNet is asked at the timestep each step leads to.
+    As published: no caption, no guidance, and each step asks the UNet at the timestep it leads to,
+    about latents that are not there yet. That is an approximation; more steps make it better.
     """
     text = model.embed(caption)  # 1 l d
-    x, schedule = latents.float(), model.schedule
+    schedule = model.schedule
     stride = schedule.num_train_timesteps // steps
+    x = latents.float()
     for t in progress(schedule.timesteps(steps)[::-1]):
-        prediction = model.unet(
-            x.to(text.dtype), torch.tensor([t], device=x.device), text, len(x)
-        ).float()
+        time = torch.tensor([t], device=x.device)
+        prediction = model.unet(x.to(text.dtype), time, text, frames=len(x)).float()
         x = schedule.ddim_invert_step(prediction, x, t, t - stride)
     return x
 
@@ -36,47 +37,56 @@ def invert(
 def sample(
     model: StableDiffusion, noise: Tensor, text: Tensor, steps: int, guidance: float, progress=iter
 ) -> Tensor:
-    """Noise (b*f, c, h, w) -> the latents of b videos of f frames, by DDIM with classifier-free
-    guidance.
+    """Noise (b*f, c, h, w) -> the latents of b videos of f frames, by DDIM with guidance g:
 
-    `text` (2b, l, d) holds the b negative (or empty) prompts, then the b prompts, which alone count
-    at guidance 1.
+        prediction = negative + g (prompt - negative)
+
+    `text` (2b, l, d) holds the b negative (or empty) prompts, then the b prompts. At guidance 1 the
+    negative prompts cancel out, and are not computed.
     """
-    x, videos = noise.float(), len(text) // 2
-    text = text[videos:] if guidance == 1 else text
-    schedule, frames = model.schedule, len(x) // videos
+    videos = len(text) // 2
+    guided = guidance != 1
+    if not guided:
+        text = text[videos:]  # b l d
+    schedule, frames = model.schedule, len(noise) // videos
     stride = schedule.num_train_timesteps // steps
+    x = noise.float()
     for t in progress(schedule.timesteps(steps)):
-        inputs = torch.cat([x] * (len(text) // videos)).to(text.dtype)
-        predictions = model.unet(
-            inputs, torch.full((len(text),), t, device=x.device), text, frames
-        ).float()
-        negative, prompt = (
-            predictions[: len(x)],
-            predictions[-len(x) :],
-        )  # one and the same at guidance 1
-        x = schedule.ddim_step(negative + guidance * (prompt - negative), x, t, t - stride)
+        inputs = torch.cat([x, x]) if guided else x  # for the negative prompts, for the prompts
+        time = torch.full((len(text),), t, device=x.device)
+        prediction = model.unet(inputs.to(text.dtype), time, text, frames).float()
+        if guided:
+            negative, prompt = prediction.chunk(2)  # b*f c h w
+            prediction = negative + guidance * (prompt - negative)
+        x = schedule.ddim_step(prediction, x, t, t - stride)
     return x
 
 
 def edit(
-    model,
+    model: StableDiffusion,
     frames: Tensor,
     prompt: str,
-    negative="",
-    steps=None,
-    guidance=None,
+    negative: str = "",
+    steps: int | None = None,
+    guidance: float | None = None,
     progress=iter,
-    caption="",
-):
-    """The clip `frames` (f, 3, H, W) that `model` was tuned on, with another prompt: (f, 3, H, W)
-    in [-1, 1].
+    caption: str | None = None,
+) -> Tensor:
+    """The clip `frames` (f, 3, H, W) that `model` was tuned on, with another prompt, as frames.
 
-    Steps and guidance are those of `model.recipe` unless given; `caption` is for `invert`.
-    sample.py does the same.
+    Steps and guidance are those of `model.recipe` unless given. `caption` is what the clip is
+    inverted with: "" is the paper's way, and the default unless the weights' recipe says to
+    "invert_caption"; then the clip's own caption is needed (ValueError without it). sample.py does
+    the same: same clip, same settings, same result.
     """
-    own = model.recipe("sample")
-    steps, guidance = steps or own["steps"], own["guidance"] if guidance is None else guidance
-    noise = invert(model, encoded(model, frames).mean, steps, progress, caption)
+    recipe = model.recipe("sample")
+    steps = recipe["steps"] if steps is None else steps
+    guidance = recipe["guidance"] if guidance is None else guidance
+    if caption is None:
+        if recipe.get("invert_caption"):
+            raise ValueError("these weights invert a clip with its caption; pass that as `caption`")
+        caption = ""
+    noise = invert(model, encode_clip(model, frames).mean, steps, progress, caption)
     text = model.embed([negative, prompt])  # 2 l d
-    return decode(model.vae, sample(model, noise, text, steps, guidance, progress))
+    latents = sample(model, noise, text, steps, guidance, progress)
+    return decode(model.vae, latents)

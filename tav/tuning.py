@@ -1,28 +1,36 @@
 """One-shot tuning: a few attention projections learn one clip (lesson 10).
 
 Shapes: f frames, c h w latent channels, height and width, l d text tokens and width. Source:
-Tune-A-Video.
+Tune-A-Video, section 4.2, with the settings of its published code.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .inflation import inflate, trainable
+from .inflation import TRAINED, inflate, trainable
 from .model import StableDiffusion, Unsuitable
 from .ranks import RANK, RANKS, add_up
 from .unet import Level, UNet2DConditionModel
 from .vae import Posterior, encode
 
+FP16_SCALE = 2.0**14  # what the loss is multiplied by in fp16, so that small gradients survive
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW remembers of a parameter
+# What a step at full resolution keeps for its backward pass: that many feature maps as large as its
+# output. Counted for SD 1.4 and for the miniature (lesson 13).
+KEPT_MAPS = 78
+
 
 class Tuning:
-    """The tuning of one video UNet on one clip, step by step, as state that can be saved and
-    continued.
+    """The tuning of one video UNet on one clip, step by step, as state that can be saved.
 
-    `posterior` is of the clip's latents (f, c, h, w), sampled anew each step; `text` (1, l, d) is
-    its caption's. Each step draws from its own generator, so that a run cut and continued takes the
-    same steps. Trained weights are kept in fp32 (`masters`); a UNet in half precision gets a
-    rounded copy after each step, and in fp16 the loss is scaled.
+    `posterior` is that of the clip's latents (f, c, h, w), sampled anew each step; `text` (1, l, d)
+    is the caption. `parts` says what trains (`inflation.trainable`). The seed and the number of a
+    step determine its random draws, so that a run that was cut takes the same steps as another.
+
+    The trained weights are kept in fp32 (`masters`). A UNet in half precision gets a rounded copy
+    of them after each step; in fp16 the loss is scaled as well. `memory` "low" keeps little for the
+    backward pass and computes more, "fast" keeps everything, "auto" chooses.
     """
 
     def __init__(
@@ -32,42 +40,46 @@ class Tuning:
         text: Tensor,
         lr: float,
         seed: int,
-        memory="auto",
+        memory: str = "auto",
+        parts: tuple[str, ...] = TRAINED,
     ):
         self.posterior, self.text, self.schedule = posterior, text, model.schedule
-        self.seed, self.losses = seed, []
+        self.seed = seed
+        self.losses = []
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)  # Temp-Attn's first queries, keys and values
+            torch.manual_seed(seed)  # for Temp-Attn's first queries, keys and values
             self.unet = inflate(model.unet)
-        for level in (m for m in self.unet.modules() if isinstance(m, Level)):
-            level.checkpointing = memory == "low" or memory == "auto" and self.is_large()
-        self.parameters = trainable(self.unet)
-        self.masters = {
-            name: nn.Parameter(p.detach().float()) for name, p in self.parameters.items()
-        }
+        checkpointing = self.is_large() if memory == "auto" else memory == "low"
+        for module in self.unet.modules():
+            if isinstance(module, Level):
+                module.checkpointing = checkpointing
+        self.parameters = trainable(self.unet, parts)
+        self.masters = {n: nn.Parameter(p.detach().float()) for n, p in self.parameters.items()}
+        # The other settings of AdamW are PyTorch's defaults, and the published ones.
         self.optimizer = torch.optim.AdamW(self.masters.values(), lr, weight_decay=1e-2, fused=True)
-        self.scale = 2.0**14 if text.dtype == torch.float16 else 1.0
+        self.scale = FP16_SCALE if text.dtype == torch.float16 else 1.0
 
     def is_large(self) -> bool:
-        """Whether a step would keep over 8 GB for its backward pass, or half of a GPU's free memory
-        (lesson 13)."""
+        """Whether a step would keep over 8 GB, or over half of a GPU's free memory (lesson 13)."""
         steps = len(self.unet.down_blocks[0].resnets) + len(self.unet.up_blocks[-1].resnets)
-        maps = (
-            78 * steps * self.unet.conv_in.out_channels
-        )  # at full size; counted for SD 1.4 and the miniature
+        values = self.unet.conv_in.out_channels * self.posterior.mean[:, 0].numel()  # of one map
+        kept = KEPT_MAPS * steps * values * self.text.itemsize  # bytes
         free = torch.cuda.mem_get_info(self.text.device)[0] if self.text.is_cuda else 16e9
-        return maps * self.posterior.mean[:, 0].numel() * self.text.itemsize > min(8e9, free / 2)
+        return kept > min(8e9, free / 2)
 
     def loss(self) -> Tensor:
-        """The loss of the next step. Unsuitable, with nothing changed, if it is not finite."""
-        generator = torch.Generator().manual_seed(
-            1_000_003 * (self.seed * RANKS + RANK) + len(self.losses)
-        )
+        """The loss of the next step: the mean of (e - UNet(x_t, t, text))^2 over the clip.
+
+        x_0 is drawn from the posterior, e is unit noise, independent for each frame, and one t is
+        drawn for the whole clip. (With v-prediction, v takes e's place.) Unsuitable, with nothing
+        changed, if the loss is not finite.
+        """
+        step_seed = 1_000_003 * (self.seed * RANKS + RANK) + len(self.losses)
+        generator = torch.Generator().manual_seed(step_seed)
         x0 = self.posterior.sample(generator)  # f c h w
         noise = torch.randn(x0.shape, generator=generator).to(x0.device)
-        t = torch.randint(self.schedule.num_train_timesteps, (1,), generator=generator).to(
-            x0.device
-        )
+        t = torch.randint(self.schedule.num_train_timesteps, (1,), generator=generator)
+        t = t.to(x0.device)
         noisy = self.schedule.add_noise(x0, noise, t).to(self.text.dtype)
         prediction = self.unet(noisy, t, self.text, frames=len(x0)).float()
         loss = F.mse_loss(prediction, self.schedule.target(x0, noise, t))
@@ -75,24 +87,25 @@ class Tuning:
         return loss
 
     def update(self, loss: Tensor) -> None:
-        """Its gradients, the ranks' mean, to the masters, clipped to norm 1; AdamW; the masters'
-        values to the UNet."""
+        """One step of AdamW on the gradients of the loss, averaged over ranks and clipped to 1."""
         (loss * self.scale).backward()
-        for p, master in zip(self.parameters.values(), self.masters.values()):
-            master.grad, p.grad = p.grad.float().div_(self.scale * RANKS), None
-        add_up([mean := loss.detach() / RANKS, *(master.grad for master in self.masters.values())])
+        for name, parameter in self.parameters.items():
+            self.masters[name].grad = parameter.grad.float() / (self.scale * RANKS)
+            parameter.grad = None
+        mean_loss = loss.detach() / RANKS
+        add_up([mean_loss, *(master.grad for master in self.masters.values())])
         norm = nn.utils.clip_grad_norm_(self.masters.values(), 1.0)
         if self.scale == 1:
             self.check_finite("gradient", norm)
-        self.losses.append(mean.item())
-        if not norm.isfinite():  # fp16 overflowed: leave this step out and scale the next ones less
+        self.losses.append(mean_loss.item())
+        if not norm.isfinite():
+            # fp16 overflowed: this step is left out, and the next ones are scaled less.
             self.scale /= 2
             return
         self.optimizer.step()
-        # or these gradients would take memory in the next step, beside its own
-        self.optimizer.zero_grad()
-        for p, master in zip(self.parameters.values(), self.masters.values()):
-            p.data.copy_(master)
+        self.optimizer.zero_grad()  # now, so that the next step has their memory
+        for name, parameter in self.parameters.items():
+            parameter.data.copy_(self.masters[name])
 
     def check_finite(self, what: str, value: Tensor) -> None:
         if not value.isfinite():
@@ -109,57 +122,79 @@ class Tuning:
             "scale": torch.tensor(self.scale),
         }
         for name, master in self.masters.items():
-            for key, value in {"weight": master.detach(), **self.optimizer.state[master]}.items():
+            tensors[f"weight/{name}"] = master.detach()
+            for key, value in self.optimizer.state[master].items():
                 tensors[f"{key}/{name}"] = value
         return tensors
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Continue from a `state()`."""
-        self.losses, scale, moments = tensors["losses"].tolist(), tensors["scale"].item(), {}
-        self.scale = (
-            scale if 1 not in (scale, self.scale) else self.scale
-        )  # fp16's is not for other dtypes
+        self.losses = tensors["losses"].tolist()
+        scale = tensors["scale"].item()
+        if scale != 1 and self.scale != 1:  # a run in fp16 may go on in another dtype, and back
+            self.scale = scale
+        moments = {}
         for i, name in enumerate(self.masters):
             self.masters[name].data.copy_(tensors[f"weight/{name}"])
             self.parameters[name].data.copy_(tensors[f"weight/{name}"])
             if f"step/{name}" in tensors:
-                moments[i] = {
-                    key: tensors[f"{key}/{name}"] for key in ("step", "exp_avg", "exp_avg_sq")
-                }
-        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
+                moments[i] = {key: tensors[f"{key}/{name}"] for key in MOMENTS}
+        optimizer_state = self.optimizer.state_dict()
+        optimizer_state["state"] = moments
+        self.optimizer.load_state_dict(optimizer_state)
 
 
-def encoded(model: StableDiffusion, frames: Tensor, progress=iter) -> Posterior:
-    """The posterior of the latents of a clip (f, 3, H, W). Unsuitable if its size does not divide."""
+def encode_clip(model: StableDiffusion, frames: Tensor, progress=iter) -> Posterior:
+    """The posterior of the latents of a clip (f, 3, H, W) in [-1, 1].
+
+    Unsuitable if H or W is not a multiple of what VAE and UNet together divide it by. `progress`
+    may wrap the frames in a progress bar.
+    """
     multiple = model.vae.factor * 2 ** (len(model.unet.down_blocks) - 1)
-    h, w = frames.shape[2:]
-    if h % multiple or w % multiple:
+    height, width = frames.shape[2:]
+    if height % multiple or width % multiple:
         need = f"where these weights need multiples of {multiple}"
-        raise Unsuitable(f"frames of {w} x {h} pixels, {need}")
-    return encode(model.vae, progress(frames))
+        raise Unsuitable(f"frames of {width} x {height} pixels, {need}")
+    return encode(model.vae, frames, progress)
 
 
 def load_tuned(
-    unet: UNet2DConditionModel, tensors: dict[str, Tensor], origin: str
+    unet: UNet2DConditionModel,
+    tensors: dict[str, Tensor],
+    origin: str,
+    parts: tuple[str, ...] = TRAINED,
 ) -> UNet2DConditionModel:
-    """Inflate `unet` and put tuned weights into it. Unsuitable if they are not its trained set."""
-    parameters = trainable(inflate(unet))
-    if {n: p.shape for n, p in parameters.items()} != {n: t.shape for n, t in tensors.items()}:
+    """Inflate `unet` and put tuned weights into it; freeze it.
+
+    Unsuitable if the tensors are not exactly those that `parts` trains; `origin` names them then.
+    """
+    parameters = trainable(inflate(unet), parts)
+    wanted = {name: p.shape for name, p in parameters.items()}
+    found = {name: t.shape for name, t in tensors.items()}
+    if wanted != found:
         raise Unsuitable(f"{origin}: tuned for other weights than these")
     unet.load_state_dict(tensors, strict=False)
     return unet.requires_grad_(False)
 
 
 def tune(
-    model, frames: Tensor, prompt: str, steps=None, lr=None, seed=0, progress=iter
+    model: StableDiffusion,
+    frames: Tensor,
+    prompt: str,
+    steps: int | None = None,
+    lr: float | None = None,
+    seed: int = 0,
+    progress=iter,
 ) -> list[float]:
-    """Tune `model.unet`, in place, on the clip `frames` (f, 3, H, W) and its caption; returns the
-    losses.
+    """Tune `model.unet`, in place, on the clip `frames` (f, 3, H, W); returns the losses.
 
-    Steps and learning rate are those of `model.recipe` unless given. tune.py adds a run folder.
+    `prompt` is the clip's caption. Steps and learning rate are those of `model.recipe` unless
+    given. tune.py does the same, and adds a run folder.
     """
-    own, text = model.recipe("tune"), model.embed(prompt)
-    tuning = Tuning(model, encoded(model, frames), text, own["lr"] if lr is None else lr, seed)
-    for _ in progress(range(own["steps"] if steps is None else steps)):
+    recipe = model.recipe("tune")
+    steps = recipe["steps"] if steps is None else steps
+    lr = recipe["lr"] if lr is None else lr
+    tuning = Tuning(model, encode_clip(model, frames), model.embed(prompt), lr, seed)
+    for _ in progress(range(steps)):
         tuning.update(tuning.loss())
     return tuning.losses

@@ -2,55 +2,46 @@
 
 Shapes: b prompts, f frames, c channels, h w latent height and width, n = h*w tokens, l text tokens,
 d token width. Frames travel folded into the batch, (b*f, c, h, w); an image is a video of one
-frame. Beyond one frame look only the ResNet blocks' GroupNorms, and transformer blocks that
-`inflate` changed.
+frame. Everything works frame by frame, with two exceptions. The GroupNorms of ResNet blocks and of
+the output pool their statistics over the frames (the transformers' GroupNorm does not). And the
+transformer blocks look at other frames once `inflate` has changed them.
 """
 
-import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from .layers import Attention, Downsample2D, FeedForward, ResnetBlock2D, Upsample2D, group_norm
+from .layers import (
+    Attention,
+    Downsample2D,
+    FeedForward,
+    ResnetBlock2D,
+    TimestepEmbedding,
+    Upsample2D,
+    group_norm,
+    timestep_embedding,
+)
 
-EPS = 1e-5  # ResNet blocks and output norm; the transformer's GroupNorm has 1e-6
-
-
-def timestep_embedding(t: Tensor, dim: int) -> Tensor:
-    """Timesteps t (b,) as (b, dim) in fp32: [cos(t w_k), sin(t w_k)], w_k = 10000^(-k / (dim/2))."""
-    k = torch.arange(dim // 2, device=t.device, dtype=torch.float32)
-    angles = t[:, None].float() * torch.exp(-math.log(10000) * k / (dim // 2))
-    return torch.cat(
-        [angles.cos(), angles.sin()], dim=-1
-    )  # `flip_sin_to_cos`; above, `downscale_freq_shift` is 0
-
-
-class Shared(NamedTuple):
-    """The sizes that every block of one UNet has in common."""
-
-    groups: int
-    time_dim: int
-    context_dim: int
+EPS = 1e-5  # of ResNet blocks and the output norm; the transformer's GroupNorm has 1e-6
+LATENT = 4  # channels of a latent
 
 
-class TimestepEmbedding(nn.Sequential):
-    """A two-layer MLP from the sinusoids (b, dim) to the embedding (b, time_dim) that ResNet blocks
-    read."""
+@dataclass
+class Sizes:
+    """The sizes that all blocks of one UNet have in common."""
 
-    def __init__(self, dim: int, time_dim: int):
-        super().__init__()
-        self.linear_1 = nn.Linear(dim, time_dim)
-        self.act = nn.SiLU()
-        self.linear_2 = nn.Linear(time_dim, time_dim)
+    groups: int  # of every GroupNorm
+    time_dim: int  # width of the time embedding
+    context_dim: int  # width of a text state
 
 
 class BasicTransformerBlock(nn.Module):
     """Self-attention, attention to the text, feed-forward, each behind a LayerNorm and a residual.
 
-    x is (b*f, n, d), text is (b, l, context_dim). `inflate` turns it into `VideoTransformerBlock`.
+    x is (b*f, n, d), text is (b, l, context_dim). `inflate` makes it a `VideoTransformerBlock`.
     """
 
     def __init__(self, dim: int, heads: int, context_dim: int):
@@ -68,54 +59,57 @@ class BasicTransformerBlock(nn.Module):
         return x + self.ff(self.norm3(x))
 
     def cross_attention(self, x: Tensor, text: Tensor) -> Tensor:
-        """Every token of every frame asks the one prompt: keys and values are made once, not per
-        frame."""
-        return self.attn2(x.reshape(len(text), -1, x.shape[-1]), text).view_as(
-            x
-        )  # b f*n d, and back
+        """The tokens of all frames of a video attend to its one prompt.
+
+        The keys and values of a prompt are computed once, not once a frame.
+        """
+        tokens = x.reshape(len(text), -1, x.shape[-1])  # b f*n d
+        return self.attn2(tokens, text).view_as(x)  # b*f n d
 
 
 class Transformer2DModel(nn.Module):
-    """Feature map (b*f, c, h, w) -> tokens -> a transformer block -> feature map, with a residual."""
+    """Feature map (b*f, c, h, w) -> tokens -> a transformer block -> feature map, with a residual.
 
-    def __init__(self, channels: int, heads: int, net: Shared):
+    `proj_in` and `proj_out` are 1x1 convolutions in SD 1's files: the same arithmetic.
+    """
+
+    def __init__(self, channels: int, heads: int, sizes: Sizes):
         super().__init__()
-        self.norm = nn.GroupNorm(net.groups, channels, eps=1e-6)
-        self.proj_in = nn.Linear(
-            channels, channels
-        )  # in SD 1's files a 1x1 convolution: the same arithmetic
-        self.transformer_blocks = nn.ModuleList(
-            [BasicTransformerBlock(channels, heads, net.context_dim)]
-        )
+        self.norm = nn.GroupNorm(sizes.groups, channels, eps=1e-6)
+        self.proj_in = nn.Linear(channels, channels)
+        block = BasicTransformerBlock(channels, heads, sizes.context_dim)
+        self.transformer_blocks = nn.ModuleList([block])
         self.proj_out = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor, text: Tensor, frames: int = 1) -> Tensor:
-        tokens = self.proj_in(self.norm(x).permute(0, 2, 3, 1).flatten(1, 2))  # bf n c
-        tokens = self.transformer_blocks[0](tokens, text, frames)
-        return x + self.proj_out(tokens).unflatten(1, x.shape[2:]).permute(0, 3, 1, 2)
+        tokens = self.norm(x).permute(0, 2, 3, 1).flatten(1, 2)  # b*f n c
+        tokens = self.transformer_blocks[0](self.proj_in(tokens), text, frames)
+        residual = self.proj_out(tokens).unflatten(1, x.shape[2:]).permute(0, 3, 1, 2)  # b*f c h w
+        return x + residual
 
 
 class Level(nn.Module):
-    """ResNet blocks of one resolution, with `widths` input channels, and, unless `heads` is None,
-    transformers."""
+    """Steps at one resolution: each is a ResNet block and, as far as there are any, a transformer.
 
-    checkpointing = (
-        False  # whether a step keeps only its input, and is done once more for the backward pass
-    )
+    `widths` are the input channels of the ResNet blocks; `transformers` counts the transformers.
+    """
+
+    checkpointing = False  # if so, a step keeps only its input, and runs again when going backward
 
     def __init__(
-        self, widths: list[int], channels: int, heads: int | None, attentions: int, net: Shared
+        self, widths: list[int], channels: int, heads: int, transformers: int, sizes: Sizes
     ):
         super().__init__()
         self.resnets = nn.ModuleList(
-            [ResnetBlock2D(c, channels, net.groups, EPS, net.time_dim) for c in widths]
+            [ResnetBlock2D(c, channels, sizes.groups, EPS, sizes.time_dim) for c in widths]
         )
-        transformers = attentions if heads else 0
         self.attentions = nn.ModuleList(
-            [Transformer2DModel(channels, heads, net) for _ in range(transformers)]
+            [Transformer2DModel(channels, heads, sizes) for _ in range(transformers)]
         )
 
     def step(self, i: int, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
+        """Step i of the level, with or without checkpointing: the result is the same."""
+
         def run(x: Tensor) -> Tensor:
             x = self.resnets[i](x, time, frames)
             return self.attentions[i](x, text, frames) if i < len(self.attentions) else x
@@ -129,20 +123,19 @@ class Level(nn.Module):
 
 
 class DownBlock(Level):
-    """One resolution on the way down, then half of it. Every feature map on the way joins the list
-    of skips."""
+    """A resolution on the way down, then half of it. Every feature map is added to the skips."""
 
     def __init__(
         self,
-        in_channels: int,
+        widths: list[int],
         channels: int,
-        layers: int,
-        down: bool,
-        heads: int | None,
-        net: Shared,
+        heads: int,
+        transformers: int,
+        sizes: Sizes,
+        halve: bool,
     ):
-        super().__init__([in_channels] + [channels] * (layers - 1), channels, heads, layers, net)
-        self.downsamplers = nn.ModuleList([Downsample2D(channels, padding=1)] if down else [])
+        super().__init__(widths, channels, heads, transformers, sizes)
+        self.downsamplers = nn.ModuleList([Downsample2D(channels, padding=1)] if halve else [])
 
     def forward(
         self, x: Tensor, skips: list[Tensor], time: Tensor, text: Tensor, frames: int
@@ -157,21 +150,22 @@ class DownBlock(Level):
 
 
 class UpBlock(Level):
-    """One resolution on the way up, whose ResNet blocks each take the last skip; then twice the
-    resolution."""
+    """A resolution on the way up, whose steps each take the last skip; then twice the resolution.
+
+    A step reads what comes from below and the skip, side by side: `widths` counts both.
+    """
 
     def __init__(
         self,
-        in_channels: int,
+        widths: list[int],
         channels: int,
-        taken: list[int],
-        up: bool,
-        heads: int | None,
-        net: Shared,
+        heads: int,
+        transformers: int,
+        sizes: Sizes,
+        double: bool,
     ):
-        widths = [in_channels] + [channels] * (len(taken) - 1)
-        super().__init__([w + t for w, t in zip(widths, taken)], channels, heads, len(taken), net)
-        self.upsamplers = nn.ModuleList([Upsample2D(channels)] if up else [])
+        super().__init__(widths, channels, heads, transformers, sizes)
+        self.upsamplers = nn.ModuleList([Upsample2D(channels)] if double else [])
 
     def forward(
         self, x: Tensor, skips: list[Tensor], time: Tensor, text: Tensor, frames: int
@@ -186,9 +180,19 @@ class UpBlock(Level):
 class UNet2DConditionModel(nn.Module):
     """Predicts the noise (or v) in latents. Source: diffusers' class of that name, SD 1.x and 2.x.
 
-    For each resolution, high to low, `heads` is its number of attention heads and `attentive`
-    whether it has transformers at all (in Stable Diffusion all but the lowest). The middle block
-    always has one.
+    The whole of it, for SD 1.4 and a picture of 512 x 512 pixels:
+
+        level    channels   side   tokens   ResNet blocks    transformers
+        0           320      64     4096    2 down, 3 up     one after each
+        1           640      32     1024    2 down, 3 up     one after each
+        2          1280      16      256    2 down, 3 up     one after each
+        3          1280       8       64    2 down, 3 up     none
+        middle     1280       8       64    2                one between them
+
+    The way down keeps 12 feature maps, `conv_in`'s among them, and the way up reads each one once.
+
+    For each level, from the highest resolution to the lowest, `heads` is the number of attention
+    heads, and `attentive` whether it has transformers at all. The middle block always has one.
     """
 
     def __init__(
@@ -201,35 +205,44 @@ class UNet2DConditionModel(nn.Module):
         norm_num_groups: int = 32,
     ):
         super().__init__()
-        width, last = block_out_channels[0], len(block_out_channels) - 1
-        net = Shared(norm_num_groups, 4 * width, cross_attention_dim)
-        levels = list(
-            enumerate(zip(block_out_channels, [h if a else None for h, a in zip(heads, attentive)]))
-        )
-        self.time_embedding = TimestepEmbedding(width, net.time_dim)
-        self.conv_in = nn.Conv2d(4, width, 3, padding=1)
-        skips = [width]
+        first, lowest = block_out_channels[0], len(block_out_channels) - 1
+        sizes = Sizes(norm_num_groups, 4 * first, cross_attention_dim)
+        self.time_embedding = TimestepEmbedding(first, sizes.time_dim)
+        self.conv_in = nn.Conv2d(LATENT, first, 3, padding=1)
+        skips = [first]  # the channels of every feature map that the way down leaves
+        before = first  # the channels that come into a level
+
         self.down_blocks = nn.ModuleList()
-        for i, (c, h) in levels:
-            self.down_blocks.append(DownBlock(width, c, layers_per_block, i < last, h, net))
-            skips += [c] * (layers_per_block + (i < last))
-            width = c
-        self.mid_block = Level(
-            [width] * 2, width, heads[-1], 1, net
-        )  # ResNet block, transformer, ResNet block
+        for i, channels in enumerate(block_out_channels):
+            widths = [before] + [channels] * (layers_per_block - 1)
+            transformers = layers_per_block if attentive[i] else 0
+            halve = i < lowest
+            block = DownBlock(widths, channels, heads[i], transformers, sizes, halve)
+            self.down_blocks.append(block)
+            skips += [channels] * (layers_per_block + halve)
+            before = channels
+
+        # ResNet block, transformer, ResNet block.
+        self.mid_block = Level([before, before], before, heads[lowest], 1, sizes)
+
         self.up_blocks = nn.ModuleList()
-        for i, (c, h) in reversed(levels):
-            taken = [skips.pop() for _ in range(layers_per_block + 1)]
-            self.up_blocks.append(UpBlock(width, c, taken, i > 0, h, net))
-            width = c
-        self.conv_norm_out = nn.GroupNorm(norm_num_groups, width, EPS)
-        self.conv_out = nn.Conv2d(width, 4, 3, padding=1)
+        for i in reversed(range(len(block_out_channels))):
+            channels = block_out_channels[i]
+            widths = []
+            for _ in range(layers_per_block + 1):
+                widths.append(before + skips.pop())
+                before = channels
+            transformers = layers_per_block + 1 if attentive[i] else 0
+            block = UpBlock(widths, channels, heads[i], transformers, sizes, double=i > 0)
+            self.up_blocks.append(block)
+
+        self.conv_norm_out = nn.GroupNorm(norm_num_groups, first, EPS)
+        self.conv_out = nn.Conv2d(first, LATENT, 3, padding=1)
 
     def forward(self, x: Tensor, t: Tensor, text: Tensor, frames: int = 1) -> Tensor:
-        """Latents x (b*f, c, h, w), timesteps t (b,), text states (b, l, d), f = `frames` ->
-        prediction as x."""
+        """Latents x (b*f, c, h, w), timesteps t (b,), text (b, l, d) -> the prediction, as x."""
         time = timestep_embedding(t, self.conv_in.out_channels).to(x.dtype)
-        time = self.time_embedding(time).repeat_interleave(frames, dim=0)  # bf time_dim
+        time = self.time_embedding(time).repeat_interleave(frames, dim=0)  # b*f time_dim
         x = self.conv_in(x.contiguous(memory_format=torch.channels_last))
         skips = [x]
         for block in self.down_blocks:

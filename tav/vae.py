@@ -14,26 +14,25 @@ from .layers import Attention, Downsample2D, ResnetBlock2D, Upsample2D
 
 EPS = 1e-6  # latent diffusion's `Normalize`
 LATENT = 4  # channels
+PIXELS_AT_ONCE = 4 * 128 * 128  # more at once is no faster on a CPU, and takes more memory
 
 
 @dataclass
 class Posterior:
-    """The encoder's answer: an independent Gaussian for each latent value, already in scaled units."""
+    """The encoder's answer, in scaled units: an independent Gaussian for each latent value."""
 
     mean: Tensor  # b z h w
     std: Tensor  # b z h w
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         """mean + std * noise, (b, z, h, w); the noise is drawn on the generator's own device."""
-        noise = torch.randn(
-            self.mean.shape, generator=generator, device=(generator or self.mean).device
-        )
+        device = self.mean.device if generator is None else generator.device
+        noise = torch.randn(self.mean.shape, generator=generator, device=device)
         return self.mean + self.std * noise.to(self.mean)
 
 
 class SpatialAttention(Attention):
-    """Self-attention of one head over the h*w places of a feature map (b, c, h, w), with its
-    residual."""
+    """Self-attention of one head over the places of a feature map (b, c, h, w), with a residual."""
 
     def __init__(self, channels: int, groups: int):
         super().__init__(channels, heads=1, bias=True)
@@ -41,7 +40,8 @@ class SpatialAttention(Attention):
 
     def forward(self, x: Tensor) -> Tensor:
         tokens = self.group_norm(x).flatten(2).transpose(1, 2)  # b n c
-        return x + super().forward(tokens).transpose(1, 2).unflatten(2, x.shape[2:])
+        residual = super().forward(tokens).transpose(1, 2).unflatten(2, x.shape[2:])  # b c h w
+        return x + residual
 
 
 class MidBlock(nn.Module):
@@ -75,15 +75,19 @@ class Stage(nn.Sequential):
 
 def stages(channels: list[int], layers: int, groups: int, change: str) -> nn.Sequential:
     """A stage for each width; the last one keeps its resolution."""
-    changes = [change] * (len(channels) - 1) + [None]
-    pairs = zip([channels[0], *channels], channels, changes)
-    return nn.Sequential(
-        *(Stage(before, width, layers, groups, change) for before, width, change in pairs)
-    )
+    made, before = [], channels[0]
+    for i, width in enumerate(channels):
+        last = i == len(channels) - 1
+        made.append(Stage(before, width, layers, groups, None if last else change))
+        before = width
+    return nn.Sequential(*made)
 
 
-class Encoder(nn.Sequential):  # which calls its parts in the order in which they are set
-    """Pictures (b, 3, H, W) -> mean and log-variance stacked (b, 2z, h, w)."""
+class Encoder(nn.Sequential):
+    """Pictures (b, 3, H, W) -> mean and log-variance stacked (b, 2z, h, w).
+
+    An `nn.Sequential` calls its parts in the order in which they are set.
+    """
 
     def __init__(self, channels: list[int], layers: int, groups: int):
         super().__init__()
@@ -96,8 +100,10 @@ class Encoder(nn.Sequential):  # which calls its parts in the order in which the
 
 
 class Decoder(nn.Sequential):
-    """Latents (b, z, h, w) -> pictures (b, 3, H, W). One ResNet block more a stage than the
-    encoder."""
+    """Latents (b, z, h, w) -> pictures (b, 3, H, W).
+
+    Each stage has one ResNet block more than the encoder's.
+    """
 
     def __init__(self, channels: list[int], layers: int, groups: int):
         super().__init__()
@@ -143,23 +149,34 @@ class AutoencoderKL(nn.Module):
         return self.decoder(self.post_quant_conv(latents / self.scaling_factor))
 
 
-@torch.no_grad()
-def encode(vae: AutoencoderKL, frames: Tensor) -> Posterior:
-    """Frames (f, 3, H, W) in [-1, 1] -> the posterior of their latents (f, z, h, w) in fp32, frame
-    by frame."""
-    parts = [vae.encode(frame[None].to(vae.quant_conv.weight)) for frame in frames]
-    return Posterior(
-        torch.cat([p.mean for p in parts]).float(), torch.cat([p.std for p in parts]).float()
-    )
+def at_once(height: int, width: int) -> int:
+    """How many frames of that many pixels VAE and memory should take at once."""
+    return max(1, PIXELS_AT_ONCE // (height * width))
 
 
 @torch.no_grad()
-def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
-    """Latents (f, z, h, w) -> frames (f, 3, H, W) in [-1, 1], fp32 on the CPU, frame by frame."""
-    frames = [
-        vae.decode(latent[None].to(vae.quant_conv.weight)).float().cpu() for latent in latents
-    ]
-    return torch.cat(frames).clamp(-1, 1)
+def encode(vae: AutoencoderKL, frames: Tensor, progress=iter) -> Posterior:
+    """Frames (f, 3, H, W) in [-1, 1] -> the posterior of their latents (f, z, h, w), in fp32.
+
+    A few frames at a time; `progress` may wrap the loop over those in a progress bar.
+    """
+    batches = frames.split(at_once(*frames.shape[2:]))
+    parts = [vae.encode(batch.to(vae.quant_conv.weight)) for batch in progress(batches)]
+    mean = torch.cat([part.mean for part in parts])
+    std = torch.cat([part.std for part in parts])
+    return Posterior(mean.float(), std.float())
+
+
+@torch.no_grad()
+def decode(vae: AutoencoderKL, latents: Tensor, progress=iter) -> Tensor:
+    """Latents (f, z, h, w) -> frames (f, 3, H, W) in [-1, 1], in fp32 on the CPU.
+
+    A few frames at a time; `progress` may wrap the loop over those in a progress bar.
+    """
+    height, width = (vae.factor * side for side in latents.shape[2:])
+    batches = latents.split(at_once(height, width))
+    parts = [vae.decode(batch.to(vae.quant_conv.weight)) for batch in progress(batches)]
+    return torch.cat([part.float().cpu() for part in parts]).clamp(-1, 1)
 
 
 def to_uint8(frames: Tensor) -> np.ndarray:

@@ -21,7 +21,7 @@ import tav
 import tune
 from tav.inflation import inflate, trainable
 from tav.io.weights import file_digest
-from tav.tuning import Tuning
+from tav.tuning import Tuning, load_tuned
 
 ROOT = Path(__file__).parent.parent
 QUICK = ["--run", "run", "--steps", "2", "--guidance", "3"]
@@ -409,6 +409,25 @@ def test_prompt_negative_prompt_and_guidance_change_the_video(tuned):
         succeed(sample, *more[:1], *QUICK, *more[1:], folder=tuned)
         found.add(videos(tuned / "run", "mp4")[f"1-{more[0].replace(' ', '-')}.mp4"])
     assert len(found) == 4
+
+
+@pytest.mark.parametrize("inverted", ["with the caption", "without words"])
+def test_python_and_the_command_line_edit_alike(tuned, weights, inverted, monkeypatch):
+    """`tav.edit` with the same clip and settings gives the bytes that sample.py writes."""
+    recipe = {"steps": 2, "guidance": 3, "invert_caption": inverted == "with the caption"}
+    (tuned / "weights").unlink()
+    copy(weights, tuned / "weights")
+    (tuned / "weights" / "tav.json").write_text(json.dumps({"sample": recipe}))
+    succeed(sample, "a panda", "--run", "run", folder=tuned)
+    model = tav.load(tuned / "weights")
+    load_tuned(model.unet, load_file(tuned / "run" / "tuned.safetensors"), "run")
+    source = load_file(tuned / "run" / "source.safetensors")
+    caption = json.loads((tuned / "run" / "run.json").read_text())["prompt"]
+    frames = source["frames"].float() / 127.5 - 1
+    caption = caption if recipe["invert_caption"] else None
+    video = tav.edit(model, frames, "a panda", caption=caption)
+    tav.write_gif(tuned / "python.gif", video, source["fps"].item())
+    assert (tuned / "python.gif").read_bytes() == videos(tuned / "run")["1-a-panda.gif"]
 
 
 def test_weights_may_move(tuned, weights):

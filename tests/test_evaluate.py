@@ -68,7 +68,7 @@ def test_the_truth_scores_best_and_the_source_shows_nothing_of_what_was_asked():
 
 @pytest.mark.parametrize("kind", ["untuned", "no-cross", "no-temp", "causal", "full"])
 def test_what_a_method_trains(kind, model, args):
-    posterior = tuning.encoded(model, evaluate.draw(evaluate.scenes_of(6, 2)[0], 128))
+    posterior = tuning.encode_clip(model, evaluate.draw(evaluate.scenes_of(6, 2)[0], 128))
     made = ablations.network(
         model, kind, posterior, "wonder woman is skiing", args
     ).unet.state_dict()
@@ -83,7 +83,7 @@ def test_what_a_method_trains(kind, model, args):
 
 
 def test_the_causal_variant_sees_no_later_frame(model, args):
-    posterior = tuning.encoded(model, evaluate.draw(evaluate.scenes_of(6, 2)[0], 128))
+    posterior = tuning.encode_clip(model, evaluate.draw(evaluate.scenes_of(6, 2)[0], 128))
     block = (
         ablations.network(model, "causal", posterior, "", args)
         .unet.mid_block.attentions[0]

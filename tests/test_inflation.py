@@ -17,8 +17,8 @@ from tav.inflation import (
     trainable,
 )
 from tav.io.weights import fill
-from tav.layers import ResnetBlock2D, group_norm
-from tav.unet import Transformer2DModel, UNet2DConditionModel
+from tav.layers import Attention, ResnetBlock2D, group_norm
+from tav.unet import BasicTransformerBlock, Transformer2DModel, UNet2DConditionModel
 
 VARIANTS = ["unet_sd1", "unet_sd2"]
 SD14 = {"block_out_channels": [320, 640, 1280, 1280], "layers_per_block": 2, "heads": [8] * 4}
@@ -380,3 +380,37 @@ def test_inflate_keeps_the_dtype_and_the_weights_and_lays_out_convolutions_once(
             assert state[name].data_ptr() == pointer, name
     x, t, text = inputs(frames=2)
     assert unet(x.bfloat16(), t, text.bfloat16(), frames=2).dtype == torch.bfloat16
+
+
+# ---- variants of the method
+
+
+class OwnFrame(Attention):
+    """Plain spatial attention, with the signature of an attention over frames."""
+
+    def forward(self, x: Tensor, frames: int) -> Tensor:
+        return super().forward(x)
+
+
+def test_an_attention_is_a_class_handed_to_inflate():
+    """With plain spatial attention and no Temp-Attn, each frame is treated as a picture alone."""
+    x, t, text = inputs(3)
+    pictures, video = image_unet(), inflate(image_unet(), spatial=OwnFrame, temporal=None)
+    blocks = [m for m in video.modules() if isinstance(m, VideoTransformerBlock)]
+    assert blocks and all(type(block.attn1) is OwnFrame for block in blocks)
+    assert not any("temp" in name for name in video.state_dict())
+    for module in [*pictures.modules(), *video.modules()]:
+        module.training = False
+    block, plain = (
+        blocks[0],
+        next(m for m in pictures.modules() if isinstance(m, BasicTransformerBlock)),
+    )
+    tokens = torch.randn(6, 5, block.norm1.weight.shape[0])
+    assert torch.equal(block(tokens, text, 3), plain(tokens, text, 3))
+
+
+def test_inflating_again_changes_nothing():
+    video = inflate(image_unet(), temporal=None)
+    kept = [m for m in video.modules() if isinstance(m, VideoTransformerBlock)]
+    inflate(video)
+    assert [m for m in video.modules() if isinstance(m, VideoTransformerBlock)] == kept

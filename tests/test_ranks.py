@@ -50,7 +50,7 @@ def test_gradients_are_averaged(place, monkeypatch):
     """By hand: at each step the mean of the gradients of both ranks' draws."""
     model = tav.load(place / "weights")
     frames, _ = read_clip(place / "clip.gif", frames=2, stride=2, size=16)
-    posterior = tuning.encoded(model, frames)
+    posterior = tuning.encode_clip(model, frames)
     run = tuning.Tuning(
         model, posterior, model.embed("a man is skiing"), model.recipe("tune")["lr"], 0
     )

@@ -169,7 +169,7 @@ def test_the_published_sizes(sd2):
         ]
         assert heads[0] == heads[1] and (heads[0] or part == "vae")
     act = torch.nn.functional.gelu if sd2 else quick_gelu
-    assert ours["text_encoder"].text_model["encoder"].layers[0].act is act
+    assert ours["text_encoder"].text_model.encoder.layers[0].mlp.act is act
 
 
 @pytest.mark.parametrize("sd2", [False, True])

@@ -11,7 +11,7 @@ import torch
 import tav
 from tav.inflation import inflate
 from tav.model import PUBLISHED, Unsuitable
-from tav.tuning import Tuning, encoded, load_tuned, tune
+from tav.tuning import Tuning, encode_clip, load_tuned, tune
 from tav.vae import Posterior
 
 
@@ -38,7 +38,7 @@ def clip(f: int = 2, h: int = 16, w: int = 16) -> torch.Tensor:
 
 
 def tuning(model, lr: float = 1e-3, seed: int = 0, memory: str = "auto") -> Tuning:
-    posterior = encoded(model, clip())
+    posterior = encode_clip(model, clip())
     return Tuning(model, posterior, model.embed("a man is skiing"), lr, seed, memory)
 
 
@@ -244,6 +244,20 @@ def test_low_memory_keeps_less_and_changes_nothing(fresh):
     assert same(steps(low, 3).tuned(), steps(fast, 3).tuned())
 
 
+def test_checkpointing_starves_no_trained_tensor_of_its_gradient(fresh):
+    """The published code's checkpoints do: those of the down blocks, whose inputs need no gradient.
+
+    Every trained tensor must get what it gets without checkpointing.
+    """
+    gradients = {}
+    for memory in ("low", "fast"):
+        of = steps(tuning(fresh(), memory=memory), 1)  # Temp-Attn's output layer is zero no more
+        of.loss().backward()
+        gradients[memory] = {name: p.grad for name, p in of.parameters.items()}
+    assert all(grad is not None and grad.any() for grad in gradients["low"].values())
+    assert same(gradients["low"], gradients["fast"])
+
+
 def test_memory_is_saved_when_a_step_is_large(fresh):
     """What is large: 24 frames of 512 x 512 for SD 1.4, which keep 24 GB in bf16 (lesson 13)."""
 
@@ -256,6 +270,25 @@ def test_memory_is_saved_when_a_step_is_large(fresh):
         torch.zeros(1).expand(24, 4, side, side) for side in (64, 512)
     )  # of the tiny UNet's 64 channels
     assert saves(Posterior(large, large)) and not saves(Posterior(small, small))
+
+
+# ---- other parts
+
+
+def test_the_parts_that_train_are_a_parameter(fresh):
+    parts = ("attn2.to_k", "attn2.to_v")
+    model = fresh()
+    before = {name: value.clone() for name, value in model.unet.state_dict().items()}
+    posterior = encode_clip(model, clip())
+    of = Tuning(model, posterior, model.embed("a man is skiing"), 1e-3, 0, parts=parts)
+    steps(of, 2)
+    after = model.unet.state_dict()
+    changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert changed == {name for name in before if any(part in name for part in parts)}
+    again = load_tuned(fresh().unet, of.tuned(), "here", parts)
+    assert same({n: again.state_dict()[n] for n in of.tuned()}, of.tuned())
+    with pytest.raises(Unsuitable):
+        load_tuned(fresh().unet, of.tuned(), "here")
 
 
 # ---- settings
@@ -271,6 +304,6 @@ def test_the_recipe_is_the_published_one_unless_the_weights_have_their_own(model
 
 @pytest.mark.parametrize("h, w", [(16, 18), (18, 16), (2, 2)])
 def test_sizes_that_do_not_suit_the_model_are_refused(model, h, w):
-    assert encoded(model, clip(2, 4, 8)).mean.shape == (2, 4, 2, 4)
+    assert encode_clip(model, clip(2, 4, 8)).mean.shape == (2, 4, 2, 4)
     with pytest.raises(Unsuitable, match=f"frames of {w} x {h} pixels, .* multiples of 4$"):
-        encoded(model, clip(2, h, w))
+        encode_clip(model, clip(2, h, w))

@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import nn
 
+from tav import vae as vae_module
 from tav.layers import Downsample2D
-from tav.vae import AutoencoderKL, Posterior
+from tav.vae import AutoencoderKL, Posterior, decode, encode
 
 WEIGHTS, INPUTS, EXPECTED = golden.read("vae")
 
@@ -92,3 +93,24 @@ def test_sizes(vae):
     assert vae.factor == 4
     assert vae.encode(torch.zeros(1, 3, 16, 24)).mean.shape == (1, 4, 4, 6)
     assert vae.decode(torch.zeros(1, 4, 4, 6)).shape == (1, 3, 16, 24)
+
+
+def test_frames_are_taken_a_few_at_a_time_and_none_is_lost(vae, monkeypatch):
+    torch.manual_seed(0)
+    frames = torch.rand(5, 3, 16, 16) * 2 - 1
+    whole = encode(vae, frames)
+    seen = []
+
+    def count(batches):
+        seen.extend(len(batch) for batch in batches)
+        return batches
+
+    monkeypatch.setattr(vae_module, "PIXELS_AT_ONCE", 2 * 16 * 16)
+    parts = encode(vae, frames, count)
+    assert seen == [2, 2, 1]
+    assert torch.allclose(parts.mean, whole.mean, atol=1e-5)
+    assert torch.allclose(decode(vae, parts.mean), decode(vae, whole.mean), atol=1e-4)
+    monkeypatch.setattr(vae_module, "PIXELS_AT_ONCE", 1)  # a frame larger than that is taken alone
+    seen.clear()
+    encode(vae, frames, count)
+    assert seen == [1] * 5

@@ -5,11 +5,12 @@ import ctypes
 import hashlib
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from ..metrics import CLIP, MEAN, STD
 from ..model import StableDiffusion
@@ -50,100 +51,133 @@ VISION = {
     "image_size": 224,
     "patch_size": 32,
 }
-# Names in files of another age, VAEs of 2022 and text encoders of transformers 5, -> ours.
-OLD = {r"\.query\.": ".to_q.", r"\.key\.": ".to_k.", r"\.value\.": ".to_v.", r"\.proj_attn\.": ".to_out.0.",
-       r"^text_encoder\.(embeddings|encoder|final_layer_norm)\.": r"text_encoder.text_model.\1."}  # fmt: skip
+# Names in files of another age (VAEs of 2022, text encoders of transformers 5) -> ours.
+OLD_NAMES = {
+    r"\.query\.": ".to_q.",
+    r"\.key\.": ".to_k.",
+    r"\.value\.": ".to_v.",
+    r"\.proj_attn\.": ".to_out.0.",
+    r"^text_encoder\.(embeddings|encoder|final_layer_norm)\.": r"text_encoder.text_model.\1.",
+}
+PICKLES = (".ckpt", ".bin", ".pt", ".pth")
 
 
 def resolve(device: str | None, dtype: str | None) -> tuple[str, torch.dtype]:
-    """The device and dtype to work in. None chooses: cuda, then mps, then cpu; half precision on
-    cuda only."""
-    device = device or (
-        "cuda"
-        if torch.cuda.is_available()
-        else "mps"
-        if torch.backends.mps.is_available()
-        else "cpu"
-    )
+    """The device and dtype to work in, where None chooses.
+
+    The device is cuda if there is one, else mps, else cpu. The dtype is a half precision on cuda,
+    bf16 if the GPU has it (Ampere or later), and else fp32.
+    """
+    if device is None and torch.cuda.is_available():
+        device = "cuda"
+    elif device is None:
+        device = "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         torch.empty(1, device=device)
-    except (
-        RuntimeError,
-        AssertionError,
-    ):  # a word that is no device, or a device that is not there
+    except (RuntimeError, AssertionError):  # a word that is no device, or one that is not there
         raise UserError(f"device {device} is not there; cpu always is") from None
     if dtype is None and device.startswith("cuda"):
-        dtype = (
-            "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
-        )  # bf16 came with Ampere
-    if device == "cpu" and hasattr(
-        ctypes.pythonapi, "mallopt"
-    ):  # glibc: keep freed memory for the next step;
-        ctypes.pythonapi.mallopt(
-            -1, 2**31 - 1
-        )  # M_TRIM_THRESHOLD; to give it back to the system, and fault
-        ctypes.pythonapi.mallopt(
-            -3, 2**31 - 1
-        )  # M_MMAP_THRESHOLD; it in again, takes a fifth of a large step
+        dtype = "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
+    if device == "cpu":
+        keep_freed_memory()
     return join(device), DTYPES[dtype or "fp32"]
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc to keep the memory that one step frees for the next one.
+
+    To give it back to the system, and to fault it in again, takes a fifth of a large step. Does
+    nothing where the C library is another one.
+    """
+    trim_threshold, mmap_threshold, most = -1, -3, 2**31 - 1  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+    if hasattr(ctypes.pythonapi, "mallopt"):
+        ctypes.pythonapi.mallopt(trim_threshold, most)
+        ctypes.pythonapi.mallopt(mmap_threshold, most)
+
+
+@dataclass
+class Found:
+    """The files of one Stable Diffusion, before anything is built."""
+
+    configs: dict[str, dict]  # by part: unet, vae, text_encoder, scheduler
+    tokenizer: Path  # its folder
+    files: list[tuple[str, Path]]  # part ("" where a file holds all) and safetensors file
+    tensors: Iterable[tuple[str, Tensor]]  # name, with the part in front, and tensor; read lazily
 
 
 def load(
     path: str | Path, device: str = "cpu", dtype: torch.dtype = torch.float32
 ) -> StableDiffusion:
-    """Stable Diffusion from a folder, a single `.safetensors` file or a hub id. UserError names
-    what is wrong."""
-    place, half = Path(path), dtype != torch.float32
-    if place.suffix.lower() in (".ckpt", ".bin", ".pt", ".pth"):
-        raise UserError(
-            f"{path}: a {place.suffix} file is a pickle, which can run code; use its .safetensors"
-        )
+    """Stable Diffusion from a folder, a single `.safetensors` file or a hub id.
+
+    UserError names what is wrong with it.
+    """
+    place = Path(path)
+    if place.suffix.lower() in PICKLES:
+        what = f"a {place.suffix} file is a pickle, which can run code"
+        raise UserError(f"{path}: {what}; use its .safetensors")
     if not place.exists():
-        place = fetched(str(path), half)
+        place = fetched(str(path), half=dtype != torch.float32)
+    found = find(place, half=dtype != torch.float32)
+    sizes, modules, schedule = build(found.configs, path)
+    tokenizer = load_tokenizer(found.tokenizer, sizes["text_encoder"])
+    if place.is_file() and sizes["text_encoder"]["hidden_act"] == "gelu":
+        tokenizer.pad = 0  # OpenCLIP's padding; a folder of SD 2 says so itself
+    fill(modules, found.tensors, device, dtype, path)
+    modules["vae"].to(memory_format=torch.channels_last)  # a tenth faster
+    own_settings = place / "tav.json"
+    side = found.configs["unet"].get("sample_size") or 64  # of latents
+    return StableDiffusion(
+        tokenizer=tokenizer,
+        text_encoder=modules["text_encoder"],
+        vae=modules["vae"],
+        unet=modules["unet"],
+        schedule=schedule,
+        path=str(path),
+        hash=digest_of(sizes, found.files),
+        size=side * modules["vae"].factor,
+        defaults=read_json(own_settings) if own_settings.is_file() else {},
+    )
+
+
+def find(place: Path, half: bool) -> Found:
+    """What a folder or a single file holds; UserError if something is missing."""
     if place.is_file():
-        raw, named = single_file.configs(place), single_file.renamed(tensors(place))
-        words, files = CLIP_TOKENIZER, [("", place)]
-    else:
-        raw = {part: read_json(need(place, name)) for part, name in CONFIGS.items()}
-        words, files = (
-            place / "tokenizer",
-            [(part, file) for part in PARTS for file in weight_files(place, part, half)],
-        )
-        named = (
-            (f"{part}.{name}", tensor) for part, file in files for name, tensor in tensors(file)
-        )
+        named = single_file.renamed(tensors(place))
+        return Found(single_file.configs(place), CLIP_TOKENIZER, [("", place)], named)
+    configs = {part: read_json(need(place, name)) for part, name in CONFIGS.items()}
+    files = [(part, file) for part in PARTS for file in weight_files(place, part, half)]
+    named = ((f"{part}.{name}", tensor) for part, file in files for name, tensor in tensors(file))
+    return Found(configs, place / "tokenizer", files, named)
+
+
+def build(
+    configs: dict[str, dict], origin: str | Path
+) -> tuple[dict[str, dict], nn.ModuleDict, Schedule]:
+    """The constructor arguments of each part, the modules without memory yet, and the schedule."""
     try:
-        sizes = {part: arguments(part, config) for part, config in raw.items()}
+        sizes = {part: arguments(part, config) for part, config in configs.items()}
         if sizes["unet"]["cross_attention_dim"] != sizes["text_encoder"]["hidden_size"]:
             raise ValueError("the UNet's cross_attention_dim is not the text encoder's hidden_size")
         schedule = Schedule(**sizes["scheduler"])
-        with torch.device("meta"), Undrawn():  # no memory is taken and nothing is drawn at random
-            modules = nn.ModuleDict({part: build(**sizes[part]) for part, build in PARTS.items()})
-    except (
-        ValueError,
-        TypeError,
-        ArithmeticError,
-        LookupError,
-        RuntimeError,
-    ) as error:  # such as 0 groups
-        raise UserError(
-            f"{path}: its config files make no model ({error}); get them again"
-        ) from None
-    tokenizer = load_tokenizer(words, sizes["text_encoder"])
-    if place.is_file() and sizes["text_encoder"]["hidden_act"] == "gelu":
-        tokenizer.pad = 0  # OpenCLIP's padding; of SD 2, a folder says so itself
-    defaults = read_json(own) if (own := place / "tav.json").is_file() else {}
-    fill(modules, named, device, dtype, path)
-    hash = hashlib.sha256(
-        repr([sizes, [file_digest(file) for _, file in files]]).encode()
-    ).hexdigest()
-    size = (raw["unet"].get("sample_size") or 64) * modules["vae"].factor
-    return StableDiffusion(tokenizer, *modules.values(), schedule, str(path), hash, size, defaults)
+        with torch.device("meta"), Undrawn():
+            modules = {part: kind(**sizes[part]) for part, kind in PARTS.items()}
+    # Such as no layers, no groups, or a width that heads do not divide.
+    except (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError) as error:
+        what = f"its config files make no model ({error})"
+        raise UserError(f"{origin}: {what}; get them again") from None
+    return sizes, nn.ModuleDict(modules), schedule
+
+
+def digest_of(sizes: dict[str, dict], files: list[tuple[str, Path]]) -> str:
+    """sha256 of what the configs say and of the weights' bytes, in hex."""
+    digests = [file_digest(file) for _, file in files]
+    return hashlib.sha256(repr([sizes, digests]).encode()).hexdigest()
 
 
 class Undrawn(torch.overrides.TorchFunctionMode):
-    """Leaves out the drawing of initial values, which on the meta device costs a second of imports,
-    for nothing."""
+    """Leaves out the drawing of initial values: on the meta device that would be for nothing, and
+    the first of it imports a second's worth of modules."""
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         drawing = getattr(function, "__module__", "") == "torch.nn.init"
@@ -154,16 +188,13 @@ def load_tokenizer(folder: Path, text: dict) -> Tokenizer:
     """The folder's tokenizer, no longer than the text encoder reads (some name a length of 1e30)."""
     try:
         tokenizer = Tokenizer.load(folder)
-        if (pieces := tokenizer.bpe.get_vocab_size()) > text["vocab_size"]:
-            raise ValueError(
-                f"{pieces:,} pieces, but the text encoder knows {text['vocab_size']:,}"
-            )
-    except (
-        Exception
-    ) as error:  # the tokenizers library has no narrower kind for merges that do not fit
-        raise UserError(
-            f"{folder}: not CLIP's vocab.json and merges.txt ({error}); get them again"
-        ) from None
+        pieces, known = tokenizer.bpe.get_vocab_size(), text["vocab_size"]
+        if pieces > known:
+            raise ValueError(f"{pieces:,} pieces, but the text encoder knows {known:,}")
+    # The tokenizers library has no narrower kind of error for merges that do not fit.
+    except Exception as error:
+        what = f"not CLIP's vocab.json and merges.txt ({error})"
+        raise UserError(f"{folder}: {what}; get them again") from None
     tokenizer.length = min(tokenizer.length, text["max_position_embeddings"])
     return tokenizer
 
@@ -175,34 +206,33 @@ def fill(
     freeze it."""
     expected, found = module.state_dict(), {}  # mapped, not read yet
     for name, tensor in named:
-        for old, new in OLD.items():
+        for old, new in OLD_NAMES.items():
             name = re.sub(old, new, name)
         if re.search(r"\.(proj_in|proj_out|to_\w+(\.0)?)\.", name) and tensor.ndim == 4:
             tensor = tensor.flatten(1)  # 1x1 convolutions in SD 1's transformers and old VAEs
         if not name.endswith("position_ids"):
             found[name] = tensor
-    shapes = [
-        (n, tuple(t.shape), tuple(expected[n].shape)) for n, t in found.items() if n in expected
-    ]
+    both = found.keys() & expected.keys()
+    shapes = {name: (tuple(found[name].shape), tuple(expected[name].shape)) for name in both}
     faults = {
-        "missing": [n for n in expected if n not in found],
-        "unexpected": [n for n in found if n not in expected],
+        "missing": [name for name in expected if name not in found],
+        "unexpected": [name for name in found if name not in expected],
+        "of the wrong shape": [
+            f"{name} {shapes[name][0]} instead of {shapes[name][1]}"
+            for name in found
+            if name in both and shapes[name][0] != shapes[name][1]
+        ],
     }
-    faults["of the wrong shape"] = [
-        f"{n} {got} instead of {right}" for n, got, right in shapes if got != right
-    ]
-    told = [
-        f"{len(n):,} {what} ({', '.join(n[:3])}{', ...' * (len(n) > 3)})"
-        for what, n in faults.items()
-        if n
-    ]
+    told = []
+    for what, names in faults.items():
+        if names:
+            more = ", ..." if len(names) > 3 else ""
+            told.append(f"{len(names):,} {what} ({', '.join(names[:3])}{more})")
     if told:
-        raise UserError(
-            f"{origin}: tensors: {', '.join(told)}; is it a whole Stable Diffusion 1.x or 2.x?"
-        )
-    module.load_state_dict(
-        {name: tensor.to(device, dtype) for name, tensor in found.items()}, assign=True
-    )
+        what = f"tensors: {', '.join(told)}"
+        raise UserError(f"{origin}: {what}; is it a whole Stable Diffusion 1.x or 2.x?")
+    converted = {name: tensor.to(device, dtype) for name, tensor in found.items()}
+    module.load_state_dict(converted, assign=True)
     module.eval().requires_grad_(False)
 
 

@@ -12,10 +12,10 @@ import copy
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tav import sampling, tuning
-from tav.inflation import SparseCausalAttention, TemporalAttention, VideoTransformerBlock, inflate
+from tav.inflation import TRAINED, SparseCausalAttention, TemporalAttention, inflate
 from tav.layers import Attention, attend
 from tav.model import StableDiffusion
 from tav.vae import Posterior, decode
@@ -33,8 +33,7 @@ METHODS = {  # name: (label, network, noise); a network is tuned unless it is "i
     "prompted": ("Tune-A-Video, inverted with the caption", "full", "prompted"),
     "ideal": ("the ideal edit, through the VAE", None, None),
     # Run when they are asked for: a baseline that is no still, as "same" is by its nature; what the
-    # caption does
-    # without tuning; candidates for an improvement that were not taken.
+    # caption does without tuning; candidates for an improvement that were not taken.
     "fresh": ("frame by frame, a noise each", "image", "random"),
     "untuned-prompted": ("untuned, inverted with the caption", "untuned", "prompted"),
     "mixed": ("Tune-A-Video, a tenth of the noise fresh", "full", "mixed"),
@@ -63,19 +62,12 @@ class CausalTemporalAttention(TemporalAttention):
         return x.unflatten(0, (-1, n)).transpose(1, 2).flatten(0, 1)  # b*f n d
 
 
-class NoAttention(nn.Module):
-    """Adds nothing."""
-
-    def forward(self, x: Tensor, frames: int) -> Tensor:
-        return torch.zeros_like(x)
-
-
-def remade(attention: Attention, kind: type[Attention]) -> Attention:
-    """The same weights in another class."""
-    with torch.device("meta"):
-        made = kind(attention.to_q.in_features, attention.heads)
-    made.load_state_dict(attention.state_dict(), assign=True)
-    return made
+# The networks that differ from the published one: how `inflate` makes them, and what trains.
+VARIANTS = {
+    "causal": {"spatial": PlainAttention, "temporal": CausalTemporalAttention},
+    "no-temp": {"temporal": None},
+}
+PARTS = {"no-cross": ("attn1.to_q", "attn_temp")}
 
 
 def network(
@@ -87,20 +79,10 @@ def network(
         return model
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(args.seed)
-        inflate(model.unet)
-    for block in [m for m in model.unet.modules() if isinstance(m, VideoTransformerBlock)]:
-        if kind == "causal":
-            block.attn1 = remade(block.attn1, PlainAttention)
-            block.attn_temp = remade(block.attn_temp, CausalTemporalAttention)
-        if kind == "no-temp":
-            block.attn_temp = NoAttention()
+        inflate(model.unet, **VARIANTS.get(kind, {}))
     if kind != "untuned":
-        run = tuning.Tuning(model, posterior, model.embed(caption), args.lr, args.seed)
-        if kind == "no-cross":
-            for name in [n for n in run.masters if "attn2.to_q" in n]:
-                run.parameters.pop(name).requires_grad_(False)
-                run.masters.pop(name)
-            run.optimizer.param_groups[0]["params"] = list(run.masters.values())
+        text, parts = model.embed(caption), PARTS.get(kind, TRAINED)
+        run = tuning.Tuning(model, posterior, text, args.lr, args.seed, parts=parts)
         for _ in range(args.tune_steps):
             run.update(run.loss())
     return model

@@ -240,7 +240,7 @@ def videos_of(
     """
     source, edits = scenes_of(clip, args.frames)
     frames, caption = draw(source, model.size), world.caption(source[0])
-    posterior = tuning.encoded(model, frames.to(model.device))
+    posterior = tuning.encode_clip(model, frames.to(model.device))
     for kind in dict.fromkeys(METHODS[method][1] for method in wanted):
         net, tuned = (
             kept_network(clip, kind, model, posterior, caption, args) if kind else (model, 0.0)
@@ -262,7 +262,9 @@ def videos_of(
                 seconds = tuned + inverted + (time.monotonic() - began) / len(kinds)
             else:
                 ideals = [draw(edits[edit], model.size).to(model.device) for edit in kinds]
-                through = [decode(model.vae, tuning.encoded(model, ideal).mean) for ideal in ideals]
+                through = [
+                    decode(model.vae, tuning.encode_clip(model, ideal).mean) for ideal in ideals
+                ]
                 videos, seconds = through if method == "ideal" else [frames] * len(kinds), 0.0
             yield from ((method, edit, video, seconds) for edit, video in zip(kinds, videos))
 
