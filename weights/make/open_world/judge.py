@@ -1,6 +1,6 @@
 """The judge: a small network that says what a drawing shows, trained on drawings only.
 
-    python -m weights.make.open_world.judge [--minutes M]    train it, and say how often it is right
+    python -m weights.make.open_world.judge [--train-steps N]  train it, and say how often it is right
     python -m weights.make.open_world.judge --prompts 300    judge what the miniature draws
 
 It is kept apart from what it judges: it never sees a sample, a latent or a decoded picture.
@@ -87,7 +87,7 @@ def soften(x: Tensor, generator: torch.Generator) -> Tensor:
     return x + 0.1 * noise * torch.randn(x.shape, generator=generator)
 
 
-def train_judge(build: Path, minutes: float) -> None:
+def train_judge(build: Path, steps: int) -> None:
     """Cross-entropy on all questions, on the training pictures of the miniature."""
     torch.manual_seed(SEED)
     data, judge = train.Pictures(build), Judge()
@@ -95,7 +95,7 @@ def train_judge(build: Path, minutes: float) -> None:
         name: torch.tensor([answers.index(label[name]) for label in data.labels])
         for name, answers in QUESTIONS.items()
     }
-    training = Training("judge", judge, minutes, 2e-3, build, ema=0.99)
+    training = Training("judge", judge, steps, 2e-3, build, ema=0.99)
 
     def loss_of(generator):
         indices = data.choose(96, generator)
@@ -172,7 +172,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--train-steps", type=int, default=3000)
     parser.add_argument("--prompts", type=int, default=0)
     parser.add_argument("--weights", default=str(train.ROOT / "weights" / "mini"))
     parser.add_argument("--steps", type=int, default=25)
@@ -183,7 +183,7 @@ def main() -> None:
     if args.prompts:
         judge_prompts(args.weights, args.prompts, args.steps, args.guidance, args.seed)
     else:
-        train_judge(args.build, args.minutes)
+        train_judge(args.build, args.train_steps)
 
 
 if __name__ == "__main__":

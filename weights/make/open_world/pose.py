@@ -1,6 +1,6 @@
 """Where the subject's limbs are: a small network that finds them in a picture.
 
-    python -m weights.make.open_world.pose [--minutes M]     train it on drawings; print its error
+    python -m weights.make.open_world.pose [--steps N]     train it on drawings; print its error
 
 The drawn world knows where every joint of a drawing is (`skeletons.joints`). A network that has
 learnt to read them from pixels, whatever the subject, the place and the style, measures motion in
@@ -118,13 +118,13 @@ def frames_of(scenes: list[Scene]) -> Tensor:
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def train_pose(build: Path, minutes: float) -> None:
+def train_pose(build: Path, steps: int) -> None:
     """Mean distance of each point from where it was drawn."""
     torch.manual_seed(SEED)
     scenes = [random_moment(i) for i in range(DRAWINGS + KEPT)]
     points, there = truth(scenes)
     pixels = torch.from_numpy(np.stack([np.asarray(draw(scene)) for scene in scenes]))
-    training = Training("pose", Pose(), minutes, 2e-3, build, ema=0.99)
+    training = Training("pose", Pose(), steps, 2e-3, build, ema=0.99)
 
     def frames(indices) -> Tensor:
         return pixels[indices].permute(0, 3, 1, 2).float() / 127.5 - 1
@@ -153,7 +153,7 @@ def train_pose(build: Path, minutes: float) -> None:
 if __name__ == "__main__":
     raw = argparse.RawTextHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
-    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--build", type=Path, default=train.BUILD)
     args = parser.parse_args()
-    train_pose(args.build, args.minutes)
+    train_pose(args.build, args.steps)

@@ -1,11 +1,10 @@
 """Train the miniature: a complete Stable Diffusion, from drawings to `weights/mini`.
 
-    python -m weights.make.open_world.train [--stage S] [--minutes M] [--device D] [--build DIR]
+    python -m weights.make.open_world.train [--stage S] [--steps N] [--device D] [--build DIR]
 
 Stages, in order: pictures, tokenizer, vae, clip, latents, unet, decoder, film, export. Without
 --stage all that are not done yet are run. A stage that is cut goes on where it last saved.
---minutes sets how long the named training stage lasts in all, its earlier parts included, in
-minutes of two cores (training.py). The build folder is TAV_BUILD, where that is set.
+--steps sets how long the named training stage lasts in all, its earlier parts included. The build folder is TAV_BUILD, where that is set.
 
 Shapes: b batch, n pictures, H W pixels (128), h w = H/8 W/8, l text tokens, d width of the text
 states.
@@ -61,7 +60,7 @@ from .world.styles import draw, figure_mask
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = Path(os.environ.get("TAV_BUILD") or Path(__file__).parent / "build")
 PICTURES, HELD_OUT = 60_000, 1_000  # drawings to train on; drawings never trained on
-MINUTES = {"vae": 55, "clip": 8, "unet": 480, "decoder": 40}
+STEPS = {"vae": 14_000, "clip": 1_500, "unet": 26_000, "decoder": 6_000}
 CHUNK = 500  # drawings
 CROP = 64  # pixels, a side of what the VAE is trained on
 
@@ -244,14 +243,14 @@ def vae_psnr(model: AutoencoderKL, data: Pictures, count: int) -> float:
     return float(torch.stack(found).mean())
 
 
-def train_vae(build: Path, minutes: float, device: str) -> None:
+def train_vae(build: Path, steps: int, device: str) -> None:
     """Stage `vae`: reconstruct random crops from a latent that a small KL term keeps near N(0, 1).
 
     In plain layout: on CPUs the backward pass of GroupNorm is slow in channels-last.
     """
     torch.manual_seed(SEED)
     data, model = Pictures(build), new_vae().to(device)
-    training = Training("vae", model, minutes, 2e-3, build)
+    training = Training("vae", model, steps, 2e-3, build)
 
     def loss_of(generator: torch.Generator) -> tuple[Tensor, Numbers]:
         x, cover = (a.to(device) for a in data.crops(data.choose(16, generator), generator))
@@ -271,14 +270,14 @@ def train_vae(build: Path, minutes: float, device: str) -> None:
     print(f"vae: {vae_psnr(training.deliver(), data, 1000):.2f} dB on held-out drawings")
 
 
-def train_decoder(build: Path, minutes: float, device: str) -> None:
+def train_decoder(build: Path, steps: int, device: str) -> None:
     """Stage `decoder`: train the decoder alone, on whole pictures and their mean latents."""
     torch.manual_seed(SEED)
     data, means = Pictures(build), latents(build)["mean"]
     model = averaged("vae", new_vae(), build, device)
     model.decoder.requires_grad_(True)
     model.post_quant_conv.requires_grad_(True)
-    training = Training("decoder", model, minutes, 5e-4, build)
+    training = Training("decoder", model, steps, 5e-4, build)
 
     def loss_of(generator: torch.Generator) -> tuple[Tensor, Numbers]:
         indices = data.choose(5, generator)
@@ -301,14 +300,14 @@ def new_clip(build: Path) -> CLIP:
     return CLIP(TEXT | {"vocab_size": len(vocabulary(build))}, VISION, JOINT)
 
 
-def train_clip(build: Path, minutes: float, device: str) -> None:
+def train_clip(build: Path, steps: int, device: str) -> None:
     """Stage `clip`: pictures and captions of a batch find each other (symmetric cross-entropy)."""
     torch.manual_seed(SEED)
     data, tokenizer, model = Pictures(build), Tokenizer.load(build / "tokenizer"), new_clip(build)
     for module in model.modules():  # CLIP's initial scale, small; PyTorch's own for Embedding is 1
         if isinstance(module, nn.Embedding):
             nn.init.normal_(module.weight, std=0.02)
-    training = Training("clip", model.to(device), minutes, 1e-3, build)
+    training = Training("clip", model.to(device), steps, 1e-3, build)
     centre, spread = (torch.tensor(v, device=device).view(3, 1, 1) for v in (MEAN, STD))
     words = data.ids(tokenizer)
 
@@ -376,7 +375,7 @@ def spread_timesteps(count: int, generator: torch.Generator) -> Tensor:
     return ((torch.arange(count) + torch.rand(count, generator=generator)) / count * 1000).long()
 
 
-def train_unet(build: Path, minutes: float, device: str) -> None:
+def train_unet(build: Path, steps: int, device: str) -> None:
     """Stage `unet`: predict the noise in latents, given a caption one time in ten left out.
 
     The loss of each picture is weighted by min(SNR, 5) / SNR (Hang et al. 2023), so that the easy,
@@ -390,7 +389,7 @@ def train_unet(build: Path, minutes: float, device: str) -> None:
     snr = schedule.alphas_cumprod / (1 - schedule.alphas_cumprod)
     weight = snr.clamp(max=5) / snr
     model = UNet2DConditionModel(**UNET).to(device, memory_format=torch.channels_last)
-    training = Training("unet", model, minutes, 2e-3, build, ema=0.9995)
+    training = Training("unet", model, steps, 2e-3, build, ema=0.9995)
 
     def errors(indices: Tensor, ids: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Weighted and plain errors (b,) of predicting the noise, at random noise and timesteps."""
@@ -496,7 +495,7 @@ def arguments() -> argparse.Namespace:
     raw = argparse.RawTextHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--stage")
-    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--steps", type=int)
     parser.add_argument("--pictures", type=int, default=PICTURES)
     parser.add_argument("--held-out", type=int, default=HELD_OUT)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -514,7 +513,7 @@ def main() -> None:
     trainings = {"vae": train_vae, "clip": train_clip, "unet": train_unet, "decoder": train_decoder}
 
     def train(name: str) -> None:
-        trainings[name](args.build, args.minutes or MINUTES[name], args.device)
+        trainings[name](args.build, args.steps or STEPS[name], args.device)
 
     stages = {
         "pictures": lambda: make_pictures(args.build, args.pictures, args.held_out),

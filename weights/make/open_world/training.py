@@ -1,7 +1,7 @@
 """The loop that trains every part of the miniature: it saves itself, and goes on where it was cut.
 
-A run lasts so many minutes of two cores, counted as the process's own CPU time: a run beside other
-work takes longer by the clock, and still gets what it is due. On a GPU the clock counts.
+A run lasts so many steps: beside other work it takes longer by the clock, and still gets what it is
+due. It also tells its own CPU time (on a GPU the clock's), in minutes of two cores.
 """
 
 import json
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 SEED = 0
 CORES = 2  # whose minutes are counted
 WARM_UP = 100  # steps
-COOL_DOWN = 0.2  # of a run's minutes
+COOL_DOWN = 0.2  # of a run's steps
 SAVE_EVERY = 240  # seconds
 PRINT_EVERY = 20
 
@@ -63,9 +63,9 @@ def orthogonal(g: Tensor) -> Tensor:
 
 
 class Training:
-    """A run of `minutes`: short warm-up, constant learning rate, linear cool-down at the end.
+    """A run of `steps`: short warm-up, constant learning rate, linear cool-down at the end.
 
-    A run that has not begun to cool down can be made longer: start it again with more minutes.
+    A run that has not begun to cool down can be made longer: start it again with more steps.
     Muon trains matrices and convolutions, AdamW the rest. The run delivers an exponential moving
     average of the weights. Parameters that need no gradient are left alone.
     """
@@ -74,12 +74,12 @@ class Training:
         self,
         name: str,
         model: nn.Module,
-        minutes: float,
+        steps: int,
         lr: float,
         build: Path,
         ema: float = 0.999,
     ):
-        self.name, self.model, self.minutes, self.lr, self.ema = name, model, minutes, lr, ema
+        self.name, self.model, self.steps, self.lr, self.ema = name, model, steps, lr, ema
         self.path = build / f"{name}.state.safetensors"
         self.log = build / f"{name}.log.jsonl"
         self.parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
@@ -109,7 +109,7 @@ class Training:
         loss_of: Callable[[torch.Generator], tuple[Tensor, Numbers]],
         measure: Callable[[int], Numbers] | None = None,
     ) -> None:
-        """Minimise `loss_of(generator)` until the minutes are spent; SIGTERM saves and exits.
+        """Minimise `loss_of(generator)` until the steps are done; SIGTERM saves and exits.
 
         `measure(saves)` is called at every save, with the averaged weights in the model; its
         numbers are printed and kept in NAME.log.jsonl. Its time does not count.
@@ -118,7 +118,7 @@ class Training:
         shown: Numbers = {}
         printed = saved = time.perf_counter()
         last = self.clock()
-        while self.seconds < 60 * self.minutes and not self.stopped:
+        while self.step < self.steps and not self.stopped:
             loss, numbers = loss_of(torch.Generator().manual_seed(SEED + self.step))
             self.update(loss)
             now = self.clock()
@@ -141,7 +141,7 @@ class Training:
 
     def update(self, loss: Tensor) -> None:
         """One step of both optimizers and of the average."""
-        left = 1 - self.seconds / (60 * self.minutes)
+        left = 1 - self.step / self.steps
         rate = self.lr * min(1.0, (self.step + 1) / WARM_UP, left / COOL_DOWN)
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters.values(), 1.0)
