@@ -14,6 +14,12 @@ import torch
 from torch import Tensor
 
 
+def check_known(what: str, value: str, known: tuple[str, ...]) -> None:
+    """ValueError unless the value is one of those known."""
+    if value not in known:
+        raise ValueError(f"unknown {what} {value!r}; known: {', '.join(known)}")
+
+
 class Schedule:
     """Stable Diffusion's noise schedule; the arguments are the keys of `scheduler_config.json`.
 
@@ -32,33 +38,25 @@ class Schedule:
         steps_offset: int = 1,
         set_alpha_to_one: bool = False,
     ):
-        if beta_schedule not in ("scaled_linear", "linear"):
-            raise ValueError(
-                f"unknown beta_schedule {beta_schedule!r}; known: scaled_linear, linear"
-            )
-        if prediction_type not in ("epsilon", "v_prediction"):
-            raise ValueError(
-                f"unknown prediction_type {prediction_type!r}; known: epsilon, v_prediction"
-            )
+        check_known("beta_schedule", beta_schedule, ("scaled_linear", "linear"))
+        check_known("prediction_type", prediction_type, ("epsilon", "v_prediction"))
         power = 0.5 if beta_schedule == "scaled_linear" else 1.0  # scaled: linear in sqrt(beta)
-        roots = torch.linspace(
-            beta_start**power, beta_end**power, num_train_timesteps, dtype=torch.float32
-        )
+        first, last = beta_start**power, beta_end**power
+        roots = torch.linspace(first, last, num_train_timesteps, dtype=torch.float32)
         self.betas = roots ** (1 / power)
-        self.alphas_cumprod = torch.cumprod(
-            1 - self.betas, dim=0
-        )  # Abar_t = prod_{s <= t} (1 - beta_s)
+        self.alphas_cumprod = torch.cumprod(1 - self.betas, dim=0)  # prod_{s <= t} (1 - beta_s)
         self.final_alpha_cumprod = torch.tensor(1.0) if set_alpha_to_one else self.alphas_cumprod[0]
         self.num_train_timesteps, self.steps_offset = num_train_timesteps, steps_offset
         self.prediction_type = prediction_type
 
     def timesteps(self, steps: int) -> list[int]:
-        """The DDIM grid, descending ("leading" in diffusers): 50 steps visit 981, 961, ..., 1.
-        Below 0 is the end."""
+        """The DDIM grid, descending: 50 steps visit 981, 961, ..., 1; below 0 is the end.
+
+        diffusers calls this spacing "leading".
+        """
         if not 1 <= steps <= self.num_train_timesteps - self.steps_offset:
-            raise ValueError(
-                f"{steps} steps do not fit into a schedule of {self.num_train_timesteps}"
-            )
+            most = self.num_train_timesteps
+            raise ValueError(f"{steps} steps do not fit into a schedule of {most}")
         stride = self.num_train_timesteps // steps
         return [i * stride + self.steps_offset for i in range(steps)][::-1]
 
@@ -77,12 +75,14 @@ class Schedule:
     def to_x0_and_noise(
         self, prediction: Tensor, x: Tensor, t: int | Tensor, level=None
     ) -> tuple[Tensor, Tensor]:
-        """x_0 and e, from the UNet's answer for t about latents x, which are at `level` (by default
-        t).
+        """x_0 and e, from the UNet's answer for t about latents x at `level` (by default t).
 
-        Two equations in two unknowns: x = sqrt(a_x) x_0 + sqrt(1 - a_x) e, and prediction = e or v
-        = sqrt(a) e - sqrt(1 - a) x_0. On the way down a_x = a and c = 1; on the way up a_x is the
-        level before.
+        Two equations in two unknowns, which the lines below solve:
+
+            x = sqrt(a_x) x_0 + sqrt(1 - a_x) e
+            prediction = e, or v = sqrt(a) e - sqrt(1 - a) x_0
+
+        In sampling a_x = a, and so c = 1; in inversion a_x belongs to the level before.
         """
         a, a_x = self._alpha(t, x), self._alpha(t if level is None else level, x)
         if self.prediction_type == "epsilon":
@@ -94,8 +94,7 @@ class Schedule:
     def ddim_step(
         self, prediction: Tensor, x: Tensor, t: int | Tensor, previous: int | Tensor
     ) -> Tensor:
-        """From x_t down to level `previous` (t minus the stride; below 0 is the end): DDIM,
-        equation 12, sigma 0."""
+        """From x_t down to level `previous`, t minus the stride: DDIM, equation 12, sigma 0."""
         x0, noise = self.to_x0_and_noise(prediction, x, t)
         a_prev = self._alpha(previous, x)
         return a_prev.sqrt() * x0 + (1 - a_prev).sqrt() * noise
@@ -116,18 +115,16 @@ class Schedule:
     def ddpm_step(
         self, prediction: Tensor, x: Tensor, t: int, previous: int, noise: Tensor
     ) -> Tensor:
-        """From x_t down to `previous` with fresh unit noise: DDPM, equations 6 and 7, for any
-        stride.
+        """From x_t down to `previous` with fresh unit noise: DDPM, equations 6 and 7.
 
-        The variance is the posterior's, the smaller of the paper's two. Below 0 Abar is 1: the last
+        Any stride is possible. The variance is the posterior's, the smaller of the paper's two. Below 0 Abar is 1: the last
         step adds no noise.
         """
         x0, _ = self.to_x0_and_noise(prediction, x, t)
         a, a_prev = self._alpha(t, x), self._alpha(previous, x, final=torch.tensor(1.0))
         beta = 1 - a / a_prev  # the betas between the two, as one
-        mean = (a_prev.sqrt() * beta * x0 + (1 - beta).sqrt() * (1 - a_prev) * x) / (
-            1 - a
-        )  # equation 7
+        weighted = a_prev.sqrt() * beta * x0 + (1 - beta).sqrt() * (1 - a_prev) * x
+        mean = weighted / (1 - a)  # equation 7
         variance = (1 - a_prev) / (1 - a) * beta
         return mean + variance.sqrt() * noise
 
@@ -135,6 +132,5 @@ class Schedule:
         """Abar_t as (b or 1, 1, 1, 1) on the device of x; for t below 0, `final`."""
         final = self.final_alpha_cumprod if final is None else final
         t = torch.as_tensor(t, device=x.device).reshape(-1, 1, 1, 1)
-        return torch.where(
-            t < 0, final.to(x.device), self.alphas_cumprod.to(x.device)[t.clamp(min=0)]
-        )
+        levels = self.alphas_cumprod.to(x.device)[t.clamp(min=0)]
+        return torch.where(t < 0, final.to(x.device), levels)
