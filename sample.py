@@ -54,7 +54,7 @@ def arguments() -> dict:
     )
     add(
         "--clip",
-        help="a folder with CLIP ViT-L/14 to score with (default: the one that came with the weights)",
+        help="a folder with CLIP ViT-L/14 to score with (default: the one beside the weights)",
     )
     add("--seed", type=number(int, 0, 2**32 - 1), help="seed of the random noise (default 0)")
     add("--device", help="cuda, mps or cpu (default: the first of these that is there)")
@@ -118,7 +118,8 @@ def first_noise(folder: Run, model, latents: torch.Tensor, args: dict) -> torch.
         return torch.randn(latents.shape, generator=generator).to(latents.device)
     caption = folder.settings["prompt"] if args.get("invert_caption") else ""
     digest = file_digest(folder.path / "tuned.safetensors")[:16]
-    name = f"inversion-{args['steps']}-{model.device.type}-{model.dtype}-{digest}{'-caption' * bool(caption)}"
+    words = "-caption" if caption else ""
+    name = f"inversion-{args['steps']}-{model.device.type}-{model.dtype}-{digest}{words}"
     if (kept := folder.load(name)) is None:
         kept = {"noise": invert(model, latents, args["steps"], bar("inverting the clip"), caption)}
         if RANK == 0:

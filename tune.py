@@ -120,7 +120,8 @@ def command_line() -> tuple[Run, dict]:
         }:  # these may change
             if settings.get(key) != given[key]:
                 raise UserError(
-                    f"the run has {key} {settings.get(key)}, not {given[key]}; leave {key} out to resume"
+                    f"the run has {key} {settings.get(key)}, not {given[key]}; "
+                    f"leave {key} out to resume"
                 )
         return folder, settings | given
     if "clip" not in given or not given.get("prompt", "").strip():
@@ -132,7 +133,8 @@ def command_line() -> tuple[Run, dict]:
     )
     if any(file.is_file() for file in [folder.path, *folder.path.rglob("[!.]*")]):
         raise UserError(
-            f"{folder.path}: not an empty folder; choose another --out, or continue a run with --resume"
+            f"{folder.path}: not an empty folder; "
+            "choose another --out, or continue a run with --resume"
         )
     read_clip(given["clip"], frames=1)  # is it one? Before gigabytes of weights are read
     return folder, {

@@ -301,7 +301,7 @@ def reconstruction(ns):
 
 
 def lost(picture, frame):
-    """The difference of two pictures (3, h, w), twice as large, on white: dark where much was lost."""
+    """The difference of two pictures (3, h, w), twice as large: dark where much was lost."""
     return (1 - 2 * (picture - frame).abs()).clamp(-1, 1)
 
 

@@ -117,8 +117,8 @@ class Schedule:
     ) -> Tensor:
         """From x_t down to `previous` with fresh unit noise: DDPM, equations 6 and 7.
 
-        Any stride is possible. The variance is the posterior's, the smaller of the paper's two. Below 0 Abar is 1: the last
-        step adds no noise.
+        Any stride is possible. The variance is the posterior's, the smaller of the paper's two.
+        Below 0 Abar is 1: the last step adds no noise.
         """
         x0, _ = self.to_x0_and_noise(prediction, x, t)
         a, a_prev = self._alpha(t, x), self._alpha(previous, x, final=torch.tensor(1.0))

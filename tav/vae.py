@@ -162,9 +162,10 @@ def encode(vae: AutoencoderKL, frames: Tensor, progress=iter) -> Posterior:
     """
     batches = frames.split(at_once(*frames.shape[2:]))
     parts = [vae.encode(batch.to(vae.quant_conv.weight)) for batch in progress(batches)]
-    mean = torch.cat([part.mean for part in parts])
-    std = torch.cat([part.std for part in parts])
-    return Posterior(mean.float(), std.float())
+    # Contiguous, whatever the layout of the weights was.
+    mean = torch.cat([part.mean for part in parts]).float().contiguous()
+    std = torch.cat([part.std for part in parts]).float().contiguous()
+    return Posterior(mean, std)
 
 
 @torch.no_grad()
@@ -176,7 +177,7 @@ def decode(vae: AutoencoderKL, latents: Tensor, progress=iter) -> Tensor:
     height, width = (vae.factor * side for side in latents.shape[2:])
     batches = latents.split(at_once(height, width))
     parts = [vae.decode(batch.to(vae.quant_conv.weight)) for batch in progress(batches)]
-    return torch.cat([part.float().cpu() for part in parts]).clamp(-1, 1)
+    return torch.cat([part.float().cpu() for part in parts]).clamp(-1, 1).contiguous()
 
 
 def to_uint8(frames: Tensor) -> np.ndarray:

@@ -1,6 +1,7 @@
 """How fast, and against what floor? Not collected by pytest.
 
-    python tests/bench.py [--size mini|sd14] [--frames F] [--pixels P] [--repeat N] [--device D] [--dtype T]
+    python tests/bench.py [--size mini|sd14] [--frames F] [--pixels P] [--repeat N]
+                          [--device D] [--dtype T]
                           [--memory] [--profile] [--estimate] [--only tune ...]
 
 The floor is diffusers' image UNet (extra `reference`) on the same number of frames: it has none of
@@ -187,14 +188,12 @@ def seconds(work: Callable[[], None], device: str) -> float:
 
 
 def flops(work: Callable[[], None]) -> int:
-    """The operations of `work`, attention on the CPU included, which PyTorch's counter leaves out."""
+    """The operations of `work`, with attention on the CPU, which PyTorch's counter leaves out."""
+    forward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+    backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
     own = {
-        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: lambda q, k, v, *_, **__: (
-            sdpa_flop_count(q, k, v)
-        ),
-        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: lambda grad, q, k, v, *_, **__: (
-            sdpa_backward_flop_count(grad, q, k, v)
-        ),
+        forward: lambda q, k, v, *_, **__: sdpa_flop_count(q, k, v),
+        backward: lambda grad, q, k, v, *_, **__: sdpa_backward_flop_count(grad, q, k, v),
     }
     with FlopCounterMode(display=False, custom_mapping=own) as counter:
         work()
@@ -212,8 +211,11 @@ def estimate() -> None:
     forward = flops(lambda: answer.append(unet(x, t, text, 24))) / 1e12
     backward = flops(lambda: answer[0].sum().backward()) / 1e12
     print(f"one step, forward {forward:.1f} TFLOP, backward {backward:.1f}")
-    print(f"tuning {500 * (2 * forward + backward) / 1e3:.1f} PFLOP, without checkpointing "
-          f"{500 * (forward + backward) / 1e3:.1f}; inversion and an edit {50 * 3 * forward / 1e3:.1f}")  # fmt: skip
+    print(
+        f"tuning {500 * (2 * forward + backward) / 1e3:.1f} PFLOP, without checkpointing "
+        f"{500 * (forward + backward) / 1e3:.1f}; "
+        f"inversion and an edit {50 * 3 * forward / 1e3:.1f}"
+    )
 
 
 def compare(contenders: dict, args) -> None:
@@ -266,9 +268,8 @@ def profile(ours: Ours) -> None:
         getattr(ours, what)()
         with torch.profiler.profile() as profiler:
             getattr(ours, what)()
-        print(
-            f"\n{what}\n{profiler.key_averages().table(sort_by='self_cpu_time_total', row_limit=10)}"
-        )
+        averages = profiler.key_averages()
+        print(f"\n{what}\n{averages.table(sort_by='self_cpu_time_total', row_limit=10)}")
 
 
 def main() -> None:
@@ -296,8 +297,10 @@ def main() -> None:
         return estimate()
     if args.peak_of:
         return peak_of(args.peak_of, args)
-    print(f"{args.size}: {args.frames} frames of {args.pixels} pixels, {args.dtype} on {args.device}, torch "
-          f"{torch.__version__}, {torch.get_num_threads()} threads")  # fmt: skip
+    print(
+        f"{args.size}: {args.frames} frames of {args.pixels} pixels, {args.dtype} "
+        f"on {args.device}, torch {torch.__version__}, {torch.get_num_threads()} threads"
+    )
     kinds = {"ours": Ours}
     try:
         import diffusers

@@ -188,7 +188,8 @@ def test_without_examples_the_caption_itself_is_sampled(tuned):
 
 
 def test_a_warning_is_one_line():
-    code = "import warnings; from cli import run; run(lambda: warnings.warn('too long; cut: \"skiing\"'))"
+    code = "import warnings; from cli import run; "
+    code += "run(lambda: warnings.warn('too long; cut: \"skiing\"'))"
     env = os.environ | {"PYTHONPATH": str(ROOT / "tav" / "io")}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, 'warning: too long; cut: "skiing"\n')
@@ -323,9 +324,9 @@ from tav.io.cli import run
 tune.SAVE_EVERY = 0.0
 model = tune.load("weights")
 tune.load = lambda *arguments: model  # each child process has a copy of it
-torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))]).step()  # imports much, once for all children
+torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))]).step()  # imports much, once for all
 
-def start(out, resume=False, last=0):  # a child process, spared the import; killed at its last-th file operation
+def start(out, resume=False, last=0):  # a child process; killed at its last-th file operation
     if child := os.fork():
         return child
     seen = []

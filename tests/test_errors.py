@@ -47,7 +47,8 @@ def test_a_user_error_raised_from_another_error_shows_only_itself():
 
 
 def test_what_is_wrong_gets_the_advice_of_the_command_unless_it_is_of_another_kind():
-    body = "def main():\n    with advising(LookupError, 'look elsewhere'):\n        raise {}('it is gone')\n"
+    body = "def main():\n    with advising(LookupError, 'look elsewhere'):\n"
+    body += "        raise {}('it is gone')\n"
     body += "run(main)"
     done = script(body.format("LookupError"))
     assert (done.returncode, done.stderr) == (2, "error: it is gone; look elsewhere\n")

@@ -41,8 +41,19 @@ def test_clips_and_edits_are_what_they_should_be():
         source, edits = evaluate.scenes_of(clip, 3)
         assert list(edits) == list(evaluate.EDITS)
         for kind, scenes in edits.items():
-            changed = {name for name in ("subject", "background", "attribute", "style", "action", "food", "pose")
-                       if any(getattr(a, name) != getattr(b, name) for a, b in zip(source, scenes))}  # fmt: skip
+            changed = {
+                name
+                for name in (
+                    "subject",
+                    "background",
+                    "attribute",
+                    "style",
+                    "action",
+                    "food",
+                    "pose",
+                )
+                if any(getattr(a, name) != getattr(b, name) for a, b in zip(source, scenes))
+            }
             assert changed == {kind}
             assert not world.held_out(scenes[0])
 

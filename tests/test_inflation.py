@@ -341,7 +341,8 @@ def test_names_are_the_published_ones():
         + [f"attn_temp.to_{x}.weight" for x in ("q", "k", "v")]
     )
     added += "|attn_temp.to_out.0.weight|attn_temp.to_out.0.bias"
-    block = r"(down_blocks\.[01]\.attentions\.[01]|mid_block\.attentions\.0|up_blocks\.[12]\.attentions\.[012])"
+    block = r"(down_blocks\.[01]\.attentions\.[01]|mid_block\.attentions\.0"
+    block += r"|up_blocks\.[12]\.attentions\.[012])"
     new = video.keys() - image.keys()
     assert len(new) == 11 * 7
     assert all(re.fullmatch(rf"{block}\.transformer_blocks\.0\.({added})", name) for name in new)

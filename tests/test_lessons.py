@@ -77,7 +77,7 @@ def prose(text: str) -> str:
 
 
 def source(file: str, symbol: str) -> str:
-    """A symbol's source as lessons quote it: dedented, with decorators, without its own docstring."""
+    """A symbol's source as lessons quote it: dedented, with decorators, without docstring."""
     text = read(ROOT / file)
     node = ast.parse(text)
     for name in symbol.split("."):

@@ -1,4 +1,4 @@
-"""Sampling: inversion and sampling undo each other, guidance, and what a kept inversion depends on."""
+"""Sampling: inversion and sampling undo each other, guidance, and what an inversion depends on."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Schedule: steps equal diffusers', and sampling, inversion and the two kinds of prediction agree."""
+"""Schedule: steps equal diffusers', sampling and inversion and both kinds of prediction agree."""
 
 import golden
 import pytest

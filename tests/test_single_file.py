@@ -15,7 +15,8 @@ from torch import nn
 
 from tav.io import single_file
 from tav.io.cli import UserError
-from tav.io.files import CONFIGS, STEMS, arguments
+from tav.io.configs import arguments
+from tav.io.files import CONFIGS, STEMS
 from tav.io.weights import CLIP_TOKENIZER, PARTS, Undrawn, fill, load
 from tav.text import CLIPTextModel, quick_gelu
 from tav.unet import UNet2DConditionModel
@@ -216,7 +217,12 @@ def narrow(sd2: bool) -> dict[str, dict]:
     return raw | {
         "text_encoder": raw["text_encoder"] | text,
         "vae": raw["vae"] | {"block_out_channels": [32, 64, 96, 96]},
-        "unet": raw["unet"] | {"block_out_channels": [32, 64, 96, 96], "cross_attention_dim": 64},
+        "unet": raw["unet"]
+        | {
+            "block_out_channels": [40, 80, 120, 120],  # which 5, 8, 10 and 20 heads divide
+            "norm_num_groups": 8,
+            "cross_attention_dim": 64,
+        },
     }
 
 
@@ -331,7 +337,7 @@ def test_a_missing_a_strange_and_a_misshapen_tensor_are_named(made, tmp_path):
     assert f"1 unexpected ({stranger});" in refused(changed(sd1, at, **{stranger: torch.zeros(1)}))
     message = refused(changed(sd1, at, **{name: torch.zeros(3)}))
     assert (
-        "1 of the wrong shape (unet.down_blocks.0.resnets.0.norm1.weight (3,) instead of (32,));"
+        "1 of the wrong shape (unet.down_blocks.0.resnets.0.norm1.weight (3,) instead of (40,));"
         in message
     )
 
@@ -359,9 +365,9 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
 
 
 def test_an_inpainting_file_is_refused(made, tmp_path):
-    wide = {"model.diffusion_model.input_blocks.0.0.weight": torch.zeros(32, 9, 3, 3)}
+    wide = {"model.diffusion_model.input_blocks.0.0.weight": torch.zeros(40, 9, 3, 3)}
     message = refused(changed(made[False][2], tmp_path / "inpaint.safetensors", **wide))
-    assert "(unet.conv_in.weight (32, 9, 3, 3) instead of (32, 4, 3, 3))" in message
+    assert "(unet.conv_in.weight (40, 9, 3, 3) instead of (40, 4, 3, 3))" in message
 
 
 def small(path: Path, sd2: bool, metadata: dict) -> Path:

@@ -35,7 +35,7 @@ def test_prediction_equals_diffusers(name):
 
 
 def test_attention_head_dim_is_a_number_of_heads():
-    """It is 4 and [2, 4, 4] in the goldens; read as widths of a head, all loads and all is wrong."""
+    """It is 4 and [2, 4, 4] in the goldens; read as widths of a head, all is wrong."""
     assert error(unet("unet_sd1", heads=[8 // 4, 16 // 4, 16 // 4]), "unet_sd1") > 1e-3
     assert error(unet("unet_sd2", heads=[8 // 2, 16 // 4, 16 // 4]), "unet_sd2") > 1e-3
 

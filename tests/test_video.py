@@ -497,7 +497,8 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(monkeypatch, tmp_path, 
         command[-1].write_bytes(b"half a film")
         if isinstance(failure, BaseException):
             raise failure
-        said = b"[mp4 @ 0x55] Task finished\n[mp4 @ 0x55] Error closing file: No space left on device\n"
+        said = b"[mp4 @ 0x55] Task finished\n"
+        said += b"[mp4 @ 0x55] Error closing file: No space left on device\n"
         return subprocess.CompletedProcess(command, failure, b"", said if failure == 1 else b"")
 
     monkeypatch.setattr(video.subprocess, "run", half)
@@ -509,7 +510,8 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(monkeypatch, tmp_path, 
             1: "ffmpeg: No space left on device (exit status 1)",
             -9: "ffmpeg:  (exit status -9)",
         }
-        words = f"cannot be written, {why.get(failure, 'No space left on device')}; make room or choose another folder"
+        reason = why.get(failure, "No space left on device")
+        words = f"cannot be written, {reason}; make room or choose another folder"
         assert str(raised.value) == f"{tmp_path / name}: {words}"
     assert [p.name for p in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "old"

@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tav.io.cli import UserError
-from tav.io.files import arguments
+from tav.io.configs import arguments
 from tav.io.weights import PARTS, Undrawn, load, resolve
 from tav.schedule import Schedule
 from tav.unet import UNet2DConditionModel
@@ -38,7 +38,7 @@ def whole(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def folder(whole, tmp_path) -> Path:
-    """A copy to spoil; the files are links, so `write` must replace them and not write into them."""
+    """A copy to spoil; the files are links: `write` must replace them, not write into them."""
     return shutil.copytree(whole, tmp_path / "sd", copy_function=os.link, symlinks=True)
 
 
@@ -276,8 +276,8 @@ UNFIT = [  # part, keys to change, words of the answer
     ("unet", {"dual_cross_attention": True}, "dual_cross_attention = True"),
     ("unet", {"layers_per_block": [1, 1]}, "layers_per_block = [1, 1]"),
     ("unet", {"a_key_of_2030": "new"}, "a_key_of_2030 = 'new'"),
-    ("unet", {"block_out_channels": [64, "64"]}, "its config files make no model"),
-    ("unet", {"block_out_channels": 64}, "its config files make no model"),
+    ("unet", {"block_out_channels": [64, "64"]}, "block_out_channels = [64, '64']"),
+    ("unet", {"block_out_channels": 64}, "block_out_channels = 64 is not"),
     ("unet", {"layers_per_block": "1"}, "layers_per_block = '1'"),
     ("unet", {"sample_size": [8, 8]}, "sample_size = [8, 8]"),
     ("unet", {"attention_head_dim": "8"}, "attention_head_dim = '8'"),
@@ -288,8 +288,8 @@ UNFIT = [  # part, keys to change, words of the answer
         "down_block_types and attention_head_dim disagree",
     ),
     ("unet", {"block_out_channels": [40, 64]}, "its config files make no model"),
-    ("unet", {"norm_num_groups": 0}, "its config files make no model"),
-    ("vae", {"block_out_channels": []}, "its config files make no model"),
+    ("unet", {"norm_num_groups": 0}, "norm_num_groups = 0 is not"),
+    ("vae", {"block_out_channels": []}, "block_out_channels = [] is not"),
     (
         "unet",
         {"in_channels": 9},
@@ -327,9 +327,27 @@ UNFIT = [  # part, keys to change, words of the answer
     ),
     ("scheduler", {"set_alpha_to_one": "no"}, "set_alpha_to_one = 'no'"),
     ("scheduler", {"steps_offset": "1"}, "steps_offset = '1'"),
-    ("scheduler", {"num_train_timesteps": 0}, "its config files make no model"),
+    ("scheduler", {"num_train_timesteps": 0}, "num_train_timesteps = 0 is not"),
     ("scheduler", {"trained_betas": [0.1]}, "trained_betas = [0.1]"),
     ("scheduler", {"rescale_betas_zero_snr": True}, "rescale_betas_zero_snr = True"),
+    ("unet", {"attention_head_dim": True}, "attention_head_dim = True"),
+    ("unet", {"attention_head_dim": -8}, "attention_head_dim = -8"),
+    ("unet", {"attention_head_dim": 8.0}, "attention_head_dim = 8.0"),
+    ("unet", {"attention_head_dim": 7}, "does not divide"),
+    ("unet", {"norm_num_groups": 31}, "does not divide"),
+    ("unet", {"layers_per_block": 10_000_000}, "layers_per_block = 10000000"),
+    ("unet", {"layers_per_block": False}, "layers_per_block = False"),
+    ("unet", {"block_out_channels": [64] * 100}, "block_out_channels"),
+    ("unet", {"mid_block_scale_factor": True}, "mid_block_scale_factor = True"),
+    ("unet", {"sample_size": 1.5}, "sample_size = 1.5"),
+    ("vae", {"scaling_factor": float("nan")}, "scaling_factor = nan"),
+    ("vae", {"scaling_factor": "0.18215"}, "scaling_factor = '0.18215'"),
+    ("vae", {"scaling_factor": [0.18215]}, "scaling_factor = [0.18215]"),
+    ("text_encoder", {"num_hidden_layers": 10**9}, "num_hidden_layers = 1000000000"),
+    ("text_encoder", {"num_attention_heads": 3}, "does not divide"),
+    ("text_encoder", {"hidden_size": True}, "hidden_size = True"),
+    ("scheduler", {"beta_start": -1}, "beta_start = -1"),
+    ("scheduler", {"beta_end": float("inf")}, "beta_end = inf"),
 ]
 
 
@@ -417,14 +435,16 @@ FAULTS = [
                 for x in ("norm1.weight", "norm1.bias", "conv1.weight", "norm2.bias")
             )
         ),
-        f"4 missing ({RESNET}.norm1.weight, {RESNET}.norm1.bias, {RESNET}.conv1.weight, ...); is it",
+        f"4 missing ({RESNET}.norm1.weight, {RESNET}.norm1.bias, "
+        f"{RESNET}.conv1.weight, ...); is it",
     ),
     (
         lambda tensors: (
             without("conv_in.bias")(tensors)
             | {"a": torch.zeros(1), "conv_out.bias": torch.zeros(1)}
         ),
-        "1 missing (unet.conv_in.bias), 1 unexpected (unet.a), 1 of the wrong shape (unet.conv_out.bias (1,) instead",
+        "1 missing (unet.conv_in.bias), 1 unexpected (unet.a), "
+        "1 of the wrong shape (unet.conv_out.bias (1,) instead",
     ),
 ]
 
@@ -688,7 +708,7 @@ Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
 before = memory("VmRSS")
 file_digest(file)
 fill(unet, tensors(file), "cpu", torch.float16, "unet")
-total = sum(float(p.view(torch.int16)[..., :1].sum()) for p in unet.parameters())  # every page is wanted
+total = sum(float(p.view(torch.int16)[..., :1].sum()) for p in unet.parameters())
 print((memory("VmHWM") - before) / file.stat().st_size, "sympy" in sys.modules)
 """
 BIG = {

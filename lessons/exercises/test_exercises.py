@@ -313,7 +313,7 @@ def check_causal_over_time(causal):
 
 @exercise("e09_zero_init", "Added")
 def check_added(added):
-    """Nothing at first; after one step of training the output layer has moved, after two all has."""
+    """Nothing at first; after a step of training the output layer has moved, after two all has."""
     torch.manual_seed(0)
     x, target, layer = torch.randn(4, 6, 8), torch.randn(4, 6, 8), Attention(8, heads=2)
     before = [p.detach().clone() for p in layer.parameters()]

@@ -86,7 +86,8 @@ class Run:
         settings = read_json(file) if (file := self.path / "run.json").is_file() else {}
         if not NEEDED <= settings.keys():
             raise UserError(
-                f"{self.path}: not a run folder (its run.json is missing or incomplete); tune.py makes one"
+                f"{self.path}: not a run folder (its run.json is missing or incomplete); "
+                "tune.py makes one"
             )
         return settings
 
@@ -135,7 +136,7 @@ class Run:
             picture.save(part, format="png")
 
     def write_scores(self, rows: list[tuple[str, float, float, float]]) -> str:
-        """samples/scores.csv, from the rows of `metrics.scores`; returns a table of them to print."""
+        """samples/scores.csv, from the rows of `metrics.scores`; returns a table to print."""
         lines = [("video", "consistency", "adjacent", "alignment")]
         lines += [(name, *(f"{score:.2f}" for score in of_video)) for name, *of_video in rows]
         with replacing(self.path / "samples" / "scores.csv") as part:

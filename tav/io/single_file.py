@@ -17,9 +17,12 @@ from .files import tensors
 
 # What the config of each part would say in a folder, where it is not the default: the published
 # sizes.
-SD1 = {"text_encoder": {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12},
-       "vae": {"block_out_channels": [128, 256, 512, 512], "layers_per_block": 2},
-       "unet": {"cross_attention_dim": 768}, "scheduler": {}}  # fmt: skip
+SD1 = {
+    "text_encoder": {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12},
+    "vae": {"block_out_channels": [128, 256, 512, 512], "layers_per_block": 2},
+    "unet": {"cross_attention_dim": 768},
+    "scheduler": {},
+}
 TEXT2 = {
     "hidden_size": 1024,
     "intermediate_size": 4096,
@@ -56,25 +59,56 @@ def unet_block(match: re.Match) -> str:
 
 
 # In each part, their names, as regular expressions, and ours; one is replaced after the other.
-IN_UNET = {"^time_embed.0": "time_embedding.linear_1", "^time_embed.2": "time_embedding.linear_2",
-           "^input_blocks.0.0": "conv_in", "^out.0": "conv_norm_out", "^out.2": "conv_out",
-           "^middle_block.0": "mid_block.resnets.0", "^middle_block.1": "mid_block.attentions.0",
-           "^middle_block.2": "mid_block.resnets.1", r"^(in|out)put_blocks.(\d+).(\d)(.op|.conv)?": unet_block,
-           "in_layers.0": "norm1", "in_layers.2": "conv1", "emb_layers.1": "time_emb_proj",
-           "out_layers.0": "norm2", "out_layers.3": "conv2", "skip_connection": "conv_shortcut"}  # fmt: skip
-IN_VAE = {"attn_1.norm": "attn_1.group_norm", r"attn_1.([qkv])\.": r"attn_1.to_\1.", "proj_out": "to_out.0",
-          "mid.attn_1": "mid_block.attentions.0", "mid.block_1": "mid_block.resnets.0", "norm_out": "conv_norm_out",
-          "mid.block_2": "mid_block.resnets.1", r"\.block\.": ".resnets.", "encoder.down": "encoder.down_blocks",
-          # counted from the top
-          r"decoder.up.(\d)": lambda match: f"decoder.up_blocks.{3 - int(match[1])}",
-          "nin_shortcut": "conv_shortcut", "downsample": "downsamplers.0", "upsample": "upsamplers.0"}  # fmt: skip
-IN_OPENCLIP = {"token_embedding": "embeddings.token_embedding", "transformer.resblocks": "encoder.layers",
-               "positional_embedding": "embeddings.position_embedding.weight", "mlp.c_fc": "mlp.fc1",
-               "ln_final": "final_layer_norm", r"ln_([12])": r"layer_norm\1", "mlp.c_proj": "mlp.fc2",
-               r"attn\.": "self_attn."}  # fmt: skip
-PARTS = {"model.diffusion_model.": ("unet.", IN_UNET), "cond_stage_model.transformer.": ("text_encoder.", {}),
-         "first_stage_model.": ("vae.", IN_VAE), "cond_stage_model.model.": ("text_encoder.text_model.", IN_OPENCLIP),
-         "": ("", {})}  # fmt: skip
+IN_UNET = {
+    "^time_embed.0": "time_embedding.linear_1",
+    "^time_embed.2": "time_embedding.linear_2",
+    "^input_blocks.0.0": "conv_in",
+    "^out.0": "conv_norm_out",
+    "^out.2": "conv_out",
+    "^middle_block.0": "mid_block.resnets.0",
+    "^middle_block.1": "mid_block.attentions.0",
+    "^middle_block.2": "mid_block.resnets.1",
+    r"^(in|out)put_blocks.(\d+).(\d)(.op|.conv)?": unet_block,
+    "in_layers.0": "norm1",
+    "in_layers.2": "conv1",
+    "emb_layers.1": "time_emb_proj",
+    "out_layers.0": "norm2",
+    "out_layers.3": "conv2",
+    "skip_connection": "conv_shortcut",
+}
+IN_VAE = {
+    "attn_1.norm": "attn_1.group_norm",
+    r"attn_1.([qkv])\.": r"attn_1.to_\1.",
+    "proj_out": "to_out.0",
+    "mid.attn_1": "mid_block.attentions.0",
+    "mid.block_1": "mid_block.resnets.0",
+    "norm_out": "conv_norm_out",
+    "mid.block_2": "mid_block.resnets.1",
+    r"\.block\.": ".resnets.",
+    "encoder.down": "encoder.down_blocks",
+    # counted from the top
+    r"decoder.up.(\d)": lambda match: f"decoder.up_blocks.{3 - int(match[1])}",
+    "nin_shortcut": "conv_shortcut",
+    "downsample": "downsamplers.0",
+    "upsample": "upsamplers.0",
+}
+IN_OPENCLIP = {
+    "token_embedding": "embeddings.token_embedding",
+    "transformer.resblocks": "encoder.layers",
+    "positional_embedding": "embeddings.position_embedding.weight",
+    "mlp.c_fc": "mlp.fc1",
+    "ln_final": "final_layer_norm",
+    r"ln_([12])": r"layer_norm\1",
+    "mlp.c_proj": "mlp.fc2",
+    r"attn\.": "self_attn.",
+}
+PARTS = {
+    "model.diffusion_model.": ("unet.", IN_UNET),
+    "cond_stage_model.transformer.": ("text_encoder.", {}),
+    "first_stage_model.": ("vae.", IN_VAE),
+    "cond_stage_model.model.": ("text_encoder.text_model.", IN_OPENCLIP),
+    "": ("", {}),
+}
 
 
 def configs(path: Path) -> dict[str, dict]:
@@ -85,7 +119,8 @@ def configs(path: Path) -> dict[str, dict]:
     told = (safe_open(path, "pt").metadata() or {}).get("modelspec.prediction_type", path.stem)
     if not (word := re.search("^v$|768|epsilon|512|base", told)):
         raise UserError(
-            f"{path}: which SD 2 is it? Put 768 (predicts v) or base (predicts epsilon) into its name"
+            f"{path}: which SD 2 is it? "
+            "Put 768 (predicts v) or base (predicts epsilon) into its name"
         )
     prediction, side = ("v_prediction", 96) if word[0] in ("v", "768") else ("epsilon", 64)
     return SD2 | {

@@ -54,7 +54,8 @@ def read_clip(
             picture = resize(picture, (size, size), Image.Resampling.LANCZOS)
         kept.append(np.asarray(picture))  # h w 3
     if len(kept) < (frames or 1):
-        found = f"found only {len(kept)} of {frames or 1} frames from --start {start} at --stride {stride}"
+        found = f"found only {len(kept)} of {frames or 1} frames"
+        found += f" from --start {start} at --stride {stride}"
         raise UserError(
             f"{path}: {found}; ask for fewer --frames or a smaller --stride, or use a longer clip"
         )
@@ -63,7 +64,7 @@ def read_clip(
 
 
 def open_clip(path: Path) -> tuple[float, Iterator[Image.Image]]:
-    """A clip's frames per second, and its pictures in turn, each decoded only when it is its turn."""
+    """A clip's frames per second, and its pictures, each decoded only in its turn."""
     if not path.exists():
         raise UserError(f"{path}: no such file or folder; check the spelling")
     if path.is_dir():  # where macOS may hide ._1.jpg
@@ -94,7 +95,7 @@ def open_clip(path: Path) -> tuple[float, Iterator[Image.Image]]:
 
 
 def read_pictures(files: list[Path]) -> Iterator[Image.Image]:
-    """Every picture of every file (a gif has many): upright, and on white where it is transparent."""
+    """Every picture of every file (a gif has many): upright, transparency on white."""
     for file in files:
         with reading(file), Image.open(file) as image:
             for picture in ImageSequence.Iterator(image):
@@ -127,7 +128,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
     except OSError as error:  # such as a full disk
         raise UserError(
-            f"{path}: cannot be written, {error.strerror or error}; make room or choose another folder"
+            f"{path}: cannot be written, {error.strerror or error}; "
+            "make room or choose another folder"
         )
     finally:
         with suppress(OSError):  # a read-only disk refuses even to remove nothing

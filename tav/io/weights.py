@@ -21,17 +21,8 @@ from ..unet import UNet2DConditionModel
 from ..vae import AutoencoderKL
 from . import single_file
 from .cli import UserError
-from .files import (
-    CONFIGS,
-    OWN,
-    arguments,
-    fetched,
-    file_digest,
-    need,
-    read_json,
-    tensors,
-    weight_files,
-)
+from .configs import DEFAULTS, arguments, check_sizes
+from .files import CONFIGS, fetched, file_digest, read_json, required, tensors, weight_files
 
 CLIP_TOKENIZER = Path(__file__).parents[2] / "weights" / "clip-tokenizer"
 PARTS = {"text_encoder": CLIPTextModel, "vae": AutoencoderKL, "unet": UNet2DConditionModel}
@@ -145,7 +136,7 @@ def find(place: Path, half: bool) -> Found:
     if place.is_file():
         named = single_file.renamed(tensors(place))
         return Found(single_file.configs(place), CLIP_TOKENIZER, [("", place)], named)
-    configs = {part: read_json(need(place, name)) for part, name in CONFIGS.items()}
+    configs = {part: read_json(required(place, name)) for part, name in CONFIGS.items()}
     files = [(part, file) for part in PARTS for file in weight_files(place, part, half)]
     named = ((f"{part}.{name}", tensor) for part, file in files for name, tensor in tensors(file))
     return Found(configs, place / "tokenizer", files, named)
@@ -157,8 +148,7 @@ def build(
     """The constructor arguments of each part, the modules without memory yet, and the schedule."""
     try:
         sizes = {part: arguments(part, config) for part, config in configs.items()}
-        if sizes["unet"]["cross_attention_dim"] != sizes["text_encoder"]["hidden_size"]:
-            raise ValueError("the UNet's cross_attention_dim is not the text encoder's hidden_size")
+        check_sizes(sizes)
         schedule = Schedule(**sizes["scheduler"])
         with torch.device("meta"), Undrawn():
             modules = {part: kind(**sizes[part]) for part, kind in PARTS.items()}
@@ -185,7 +175,7 @@ class Undrawn(torch.overrides.TorchFunctionMode):
 
 
 def load_tokenizer(folder: Path, text: dict) -> Tokenizer:
-    """The folder's tokenizer, no longer than the text encoder reads (some name a length of 1e30)."""
+    """The folder's tokenizer, no longer than the text encoder reads; some say 1e30."""
     try:
         tokenizer = Tokenizer.load(folder)
         pieces, known = tokenizer.bpe.get_vocab_size(), text["vocab_size"]
@@ -241,9 +231,9 @@ def load_clip(folder: str | Path, device: str = "cpu") -> tuple[CLIP, Tokenizer]
 
     UserError if it is not whole, or not of the kind known here.
     """
-    folder, own = Path(folder), OWN["text_encoder"]  # transformers' defaults
-    config = read_json(need(folder, "config.json"))
-    looks = read_json(need(folder, "preprocessor_config.json"))
+    folder, own = Path(folder), DEFAULTS["text_encoder"]  # transformers' defaults
+    config = read_json(required(folder, "config.json"))
+    looks = read_json(required(folder, "preprocessor_config.json"))
     try:
         text, vision = own | config["text_config"], own | VISION | config["vision_config"]
         settings = [*looks.items(), *text.items(), *vision.items()]
@@ -254,5 +244,5 @@ def load_clip(folder: str | Path, device: str = "cpu") -> tuple[CLIP, Tokenizer]
     except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         what = f"not a CLIP of the kind known here ({error!r})"
         raise UserError(f"{folder}: {what}; use another") from None
-    fill(model, tensors(need(folder, "model.safetensors")), device, torch.float32, folder)
+    fill(model, tensors(required(folder, "model.safetensors")), device, torch.float32, folder)
     return model, load_tokenizer(folder, text)

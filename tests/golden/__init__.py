@@ -1,4 +1,4 @@
-"""Golden tensors: the reference libraries' outputs, written by make.py and read here by the tests."""
+"""Golden tensors: the reference libraries' outputs, written by make.py, read by the tests."""
 
 import json
 from pathlib import Path

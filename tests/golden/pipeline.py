@@ -1,7 +1,8 @@
 """Does diffusers draw the same picture? Its StableDiffusionPipeline and this code, from one folder
 and one noise.
 
-    pip install -e ".[reference]" && python tests/golden/pipeline.py [WEIGHTS] [--steps 50] [--guidance 3.5]
+    pip install -e ".[reference]"
+    python tests/golden/pipeline.py [WEIGHTS] [--steps 50] [--guidance 3.5]
 
 Prints the largest difference of the latents, relative to the largest latent, and of the pictures'
 bytes. Not run by pytest: it needs diffusers and transformers.
@@ -61,7 +62,8 @@ def main() -> None:
         f"latents: {((ours - theirs).abs().max() / theirs.abs().max()).item():.2g} of the largest"
     )
     print(
-        f"pictures: bytes differ by at most {bytes_apart.max()}, and {100 * (bytes_apart > 0).mean():.3f} % differ"
+        f"pictures: bytes differ by at most {bytes_apart.max()}, "
+        f"and {100 * (bytes_apart > 0).mean():.3f} % differ"
     )
 
 

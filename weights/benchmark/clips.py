@@ -37,7 +37,7 @@ class Plan:
 
 
 def plan(kind, who, subject, background, attribute, style, color, two, food="", move="") -> Plan:
-    """A plan; `who` is "subject, action, background", and the edits without changes are left out."""
+    """A plan; `who` is "subject, action, background", and edits without a change are left out."""
     one_each = {
         "subject": subject,
         "background": background,
@@ -260,7 +260,7 @@ class Clip:
 
 
 def make_clip(number: int, frames: int) -> Clip:
-    """Clip `number` with that many frames. ValueError if its plan does not hold what it promises."""
+    """Clip `number` with that many frames. ValueError if its plan breaks its promise."""
     if number not in PLANS:
         raise ValueError(f"there is no clip {number}; there are {sorted(PLANS)}")
     planned, rng = PLANS[number], random.Random(f"benchmark/{number}")

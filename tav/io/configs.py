@@ -1,0 +1,168 @@
+"""What the configs of a model say: the arguments of its modules, each one checked (lesson 06)."""
+
+from .cli import UserError
+from .files import CONFIGS
+
+# What builds a part: each key that counts, with its library's default. The scheduler's are Stable
+# Diffusion's.
+DEFAULTS = {
+    "unet": {
+        "block_out_channels": [320, 640, 1280, 1280],
+        "layers_per_block": 2,
+        "cross_attention_dim": 1280,
+        "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"],
+        "norm_num_groups": 32,
+    },
+    "vae": {
+        "block_out_channels": [64],
+        "layers_per_block": 1,
+        "norm_num_groups": 32,
+        "scaling_factor": 0.18215,
+    },
+    "text_encoder": {
+        "vocab_size": 49408,
+        "hidden_size": 512,
+        "intermediate_size": 2048,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 8,
+        "max_position_embeddings": 77,
+        "hidden_act": "quick_gelu",
+    },
+    "scheduler": {
+        "num_train_timesteps": 1000,
+        "beta_start": 0.00085,
+        "beta_end": 0.012,
+        "steps_offset": 1,
+        "beta_schedule": "scaled_linear",
+        "prediction_type": "epsilon",
+        "set_alpha_to_one": False,
+    },
+}
+
+# What a key, or each item of its list, may say: any other model would draw nonsense. Newer keys are
+# fine while off.
+ACCEPTED = {
+    "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D", "DownEncoderBlock2D"],
+    "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D", "UpDecoderBlock2D"],
+    "mid_block_type": ["UNetMidBlock2DCrossAttn"],
+    "mid_block_add_attention": [True],
+    "mid_block_scale_factor": [1],
+    "in_channels": [4, 3],  # of latents, of pictures
+    "out_channels": [4, 3],
+    "latent_channels": [4],
+    "transformer_layers_per_block": [1],
+    "attention_type": ["default"],
+    "hidden_act": ["quick_gelu", "gelu"],
+    "act_fn": ["silu"],
+    "norm_eps": [1e-5],
+    "layer_norm_eps": [1e-5],
+    "resnet_time_scale_shift": ["default"],
+    "resnet_out_scale_factor": [1],
+    "time_embedding_type": ["positional"],
+    "flip_sin_to_cos": [True],
+    "downsample_padding": [1],
+    "conv_in_kernel": [3],
+    "conv_out_kernel": [3],
+    "use_quant_conv": [True],
+    "use_post_quant_conv": [True],
+    "use_linear_projection": [True, False],  # the tensors show it
+    # Either is fine: torch's attention has its scores in fp32 anyway.
+    "force_upcast": [True, False],
+    "upcast_attention": [True, False],
+    "trained_betas": [None],
+    "rescale_betas_zero_snr": [False],
+    "addition_embed_type_num_heads": [64],
+}
+
+# Between which ends a number, or each item of a list, must lie. Beyond them no model is known, and
+# some would take all memory.
+COUNTS = {
+    "block_out_channels": (1, 16384),
+    "layers_per_block": (1, 16),
+    "cross_attention_dim": (1, 65536),
+    "norm_num_groups": (1, 1024),
+    "attention_head_dim": (1, 64),
+    "sample_size": (1, 4096),
+    "vocab_size": (1, 10_000_000),
+    "hidden_size": (1, 65536),
+    "intermediate_size": (1, 262144),
+    "num_hidden_layers": (1, 200),
+    "num_attention_heads": (1, 1024),
+    "max_position_embeddings": (3, 65536),
+    "num_train_timesteps": (2, 100_000),
+    "steps_offset": (0, 1000),
+}
+REALS = {"scaling_factor": (1e-6, 1e6), "beta_start": (1e-9, 0.999), "beta_end": (1e-9, 0.999)}
+MOST_LEVELS = 8  # resolutions of a UNet or a VAE
+LISTS = ("block_out_channels", "attention_head_dim", "down_block_types", "up_block_types")
+
+
+def arguments(part: str, config: dict) -> dict:
+    """The constructor arguments of "unet", "vae", "text_encoder" or "scheduler".
+
+    UserError names the key whose value is refused; ValueError says what does not go together.
+    """
+    for key, value in config.items():
+        if not acceptable(part, key, value):
+            said = f"{key} = {repr(value)[:80]}"
+            what = f"{CONFIGS[part]}: {said} is not Stable Diffusion 1 or 2"
+            raise UserError(f"{what}; nothing was loaded")
+    found = {key: config.get(key, default) for key, default in DEFAULTS[part].items()}
+    if part == "unet":
+        types = found.pop("down_block_types")
+        heads = config.get("attention_head_dim", 8)  # their number, in spite of the name
+        found["heads"] = heads if isinstance(heads, list) else [heads] * len(types)
+        found["attentive"] = ["CrossAttn" in name for name in types]
+        if not len(found["block_out_channels"]) == len(types) == len(found["heads"]):
+            names = "block_out_channels, down_block_types and attention_head_dim"
+            raise ValueError(f"the UNet's {names} disagree")
+    return found
+
+
+def check_sizes(sizes: dict[str, dict]) -> None:
+    """ValueError if the arguments of the parts, by name, do not go together."""
+    unet, vae, text = sizes["unet"], sizes["vae"], sizes["text_encoder"]
+    if unet["cross_attention_dim"] != text["hidden_size"]:
+        raise ValueError("the UNet's cross_attention_dim is not the text encoder's hidden_size")
+    pairs = list(zip(unet["heads"], unet["block_out_channels"]))
+    pairs += [
+        (part["norm_num_groups"], c) for part in (unet, vae) for c in part["block_out_channels"]
+    ]
+    pairs.append((text["num_attention_heads"], text["hidden_size"]))
+    for count, width in pairs:
+        if width % count:
+            raise ValueError(
+                f"heads or groups are {count}, which does not divide a width of {width}"
+            )
+
+
+def acceptable(part: str, key: str, value) -> bool:
+    """Whether a key of a config may have this value; keys that do nothing here may have any."""
+    if value is None and key not in DEFAULTS[part] and key not in ACCEPTED:
+        return True  # it is off
+    if key in ACCEPTED or key in COUNTS or key in REALS or key in DEFAULTS[part]:
+        default = DEFAULTS[part].get(key)
+        if isinstance(value, list):
+            short = 1 <= len(value) <= MOST_LEVELS
+            fine = all(acceptable_item(key, item, "") for item in value)
+            return key in LISTS and short and fine
+        single = key not in LISTS or key == "attention_head_dim"
+        return single and acceptable_item(key, value, default)
+    # UNets and VAEs come in more kinds than Stable Diffusion's: what is unknown has to be off.
+    return part not in ("unet", "vae") or value in (None, False) or key[:1] == "_"
+
+
+def acceptable_item(key: str, value, default) -> bool:
+    """Whether a value, or an item of a list, is of the right type and in its range."""
+    if key in COUNTS:
+        least, most = COUNTS[key]
+        return type(value) is int and least <= value <= most
+    if key in REALS:
+        least, most = REALS[key]
+        return type(value) in (int, float) and least <= value <= most  # and so not nan
+    if key in ACCEPTED:
+        kind = bool if isinstance(value, bool) else object  # so that True does not pass for 1
+        return value in [
+            known for known in ACCEPTED[key] if isinstance(known, bool) == (kind is bool)
+        ]
+    return type(value) is type(default)  # a word that the schedule checks, or a switch
