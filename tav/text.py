@@ -45,20 +45,13 @@ class Tokenizer:
         if missing:
             raise ValueError(f"the vocabulary lacks {', '.join(sorted(missing))}")
         bpe = BPETokenizer(models.BPE(vocab, merges, unk_token=END, end_of_word_suffix="</w>"))
-        bpe.normalizer = normalizers.Sequence(
-            [
-                normalizers.NFC(),
-                normalizers.Replace(Regex(r"\s+"), " "),
-                normalizers.Lowercase(),
-            ]
-        )
-        bpe.pre_tokenizer = pre_tokenizers.Sequence(
-            [
-                # Inverted: what lies between two words is removed.
-                pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True),
-                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-            ]
-        )
+        one_blank = normalizers.Replace(Regex(r"\s+"), " ")
+        steps = [normalizers.NFC(), one_blank, normalizers.Lowercase()]
+        bpe.normalizer = normalizers.Sequence(steps)
+        # Inverted: what lies between two words is removed.
+        words = pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True)
+        in_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        bpe.pre_tokenizer = pre_tokenizers.Sequence([words, in_bytes])
         bpe.add_special_tokens([START, END, pad])
         self.bpe, self.length = bpe, length
         self.start, self.end, self.pad = vocab[START], vocab[END], vocab[pad]
@@ -157,7 +150,7 @@ class CLIPLayer(nn.Module):
         return x + self.mlp(self.layer_norm2(x))
 
 
-class CLIPEncoder(nn.Module):
+class CLIPEncoder(nn.Sequential):
     """A stack of layers, (b, l, d) -> (b, l, d).
 
     The text tower's is causal, the image tower's (`metrics.py`) is not.
@@ -167,9 +160,6 @@ class CLIPEncoder(nn.Module):
         super().__init__()
         stack = [CLIPLayer(dim, hidden, heads, act, causal) for _ in range(layers)]
         self.layers = nn.Sequential(*stack)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
 
 
 class CLIPTextEmbeddings(nn.Module):

@@ -125,16 +125,9 @@ class Level(nn.Module):
 class DownBlock(Level):
     """A resolution on the way down, then half of it. Every feature map is added to the skips."""
 
-    def __init__(
-        self,
-        widths: list[int],
-        channels: int,
-        heads: int,
-        transformers: int,
-        sizes: Sizes,
-        halve: bool,
-    ):
-        super().__init__(widths, channels, heads, transformers, sizes)
+    def __init__(self, *level, halve: bool):  # after what a Level takes
+        super().__init__(*level)
+        channels = level[1]
         self.downsamplers = nn.ModuleList([Downsample2D(channels, padding=1)] if halve else [])
 
     def forward(
@@ -155,16 +148,9 @@ class UpBlock(Level):
     A step reads what comes from below and the skip, side by side: `widths` counts both.
     """
 
-    def __init__(
-        self,
-        widths: list[int],
-        channels: int,
-        heads: int,
-        transformers: int,
-        sizes: Sizes,
-        double: bool,
-    ):
-        super().__init__(widths, channels, heads, transformers, sizes)
+    def __init__(self, *level, double: bool):  # after what a Level takes
+        super().__init__(*level)
+        channels = level[1]
         self.upsamplers = nn.ModuleList([Upsample2D(channels)] if double else [])
 
     def forward(
@@ -217,7 +203,7 @@ class UNet2DConditionModel(nn.Module):
             widths = [before] + [channels] * (layers_per_block - 1)
             transformers = layers_per_block if attentive[i] else 0
             halve = i < lowest
-            block = DownBlock(widths, channels, heads[i], transformers, sizes, halve)
+            block = DownBlock(widths, channels, heads[i], transformers, sizes, halve=halve)
             self.down_blocks.append(block)
             skips += [channels] * (layers_per_block + halve)
             before = channels
