@@ -32,13 +32,13 @@ def main() -> None:
     folder, settings = command_line()
     device, dtype = resolve(settings.get("device"), settings.get("dtype"))
     model = load(settings["weights"], device, dtype)
-    if (note := model.defaults.get("note")) and RANK == 0:
-        print(" ".join(note.split()))
+    if RANK == 0 and model.defaults.get("note"):
+        print(" ".join(model.defaults["note"].split()))
     require_same_weights(model, settings.setdefault("weights_hash", model.hash))
     word = next(key for key in DTYPES if DTYPES[key] == dtype)  # fp32, bf16 or fp16
     settings = model.recipe("tune") | settings | {"device": device, "dtype": word}
 
-    source = folder.load("source")
+    source = folder.source(model)
     if source is None:
         frames, fps = read_clip(settings["clip"], **{key: settings[key] for key in READ})  # f 3 h w
         with advising(Unsuitable, "choose another --size"):
@@ -54,7 +54,8 @@ def main() -> None:
 
     advice = "try a smaller --lr" if word == "fp32" else "try --dtype fp32 or a smaller --lr"
     with folder.working(), advising(Unsuitable, advice):
-        if state := folder.load("state"):
+        state = folder.state(tuning.tuned())
+        if state is not None:
             tuning.restore(state)
         done, total = len(tuning.losses), settings["steps"]
         if done > total:
@@ -94,7 +95,7 @@ def command_line() -> tuple[Run, dict]:
             if settings.get(key) != given[key]:
                 what = f"the run has {key} {settings.get(key)}, not {given[key]}"
                 raise UserError(f"{what}; leave {key} out to resume")
-        return folder, settings | given
+        return folder, NEW_RUN | settings | given
 
     if "clip" not in given or not given.get("prompt", "").strip():
         example = 'python tune.py clip.mp4 "a man is skiing"'

@@ -17,7 +17,7 @@ from tav.io import single_file
 from tav.io.cli import UserError
 from tav.io.configs import arguments
 from tav.io.files import CONFIGS, STEMS
-from tav.io.weights import CLIP_TOKENIZER, PARTS, Undrawn, fill, load
+from tav.io.weights import CLIP_TOKENIZER, PARTS, SkipInit, fill, load
 from tav.text import CLIPTextModel, quick_gelu
 from tav.unet import UNet2DConditionModel
 from tav.vae import AutoencoderKL
@@ -119,7 +119,7 @@ def full_size(sd2: bool) -> dict[str, nn.Module]:
         text |= {"hidden_act": "gelu"}
     unet = {"block_out_channels": [320, 640, 1280, 1280], "layers_per_block": 2}
     unet |= {"heads": [5, 10, 20, 20] if sd2 else [8] * 4, "attentive": [True, True, True, False]}
-    with torch.device("meta"), Undrawn():
+    with torch.device("meta"), SkipInit():
         return {
             "text_encoder": CLIPTextModel(**text),
             "vae": AutoencoderKL(
@@ -159,7 +159,7 @@ def built(raw: dict[str, dict]) -> dict[str, nn.Module]:
 
 @pytest.mark.parametrize("sd2", [False, True])
 def test_the_published_sizes(sd2):
-    with torch.device("meta"), Undrawn():
+    with torch.device("meta"), SkipInit():
         ours, modules = built(PUBLISHED[sd2]), full_size(sd2)
     for part in PARTS:
         state, expected = ours[part].state_dict(), modules[part].state_dict()

@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 
 from tav.io.cli import UserError
 from tav.io.configs import arguments
-from tav.io.weights import PARTS, Undrawn, load, resolve
+from tav.io.weights import PARTS, SkipInit, load, resolve
 from tav.schedule import Schedule
 from tav.unet import UNet2DConditionModel
 
@@ -232,7 +232,7 @@ def sizes(age: str) -> dict[str, dict]:
 
 
 def count(part: str, arguments: dict) -> int:
-    with torch.device("meta"), Undrawn():
+    with torch.device("meta"), SkipInit():
         return sum(p.numel() for p in PARTS[part](**arguments).parameters())
 
 
@@ -695,12 +695,12 @@ import re, sys, torch
 from pathlib import Path
 from tav.io.files import file_digest, tensors
 from tav.unet import UNet2DConditionModel
-from tav.io.weights import Undrawn, fill
+from tav.io.weights import SkipInit, fill
 
 def memory(what):
     return int(re.search(rf"{what}:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
 
-with torch.device("meta"), Undrawn():
+with torch.device("meta"), SkipInit():
     unet = UNet2DConditionModel(**eval(sys.argv[2]))
 file = Path(sys.argv[1])
 (unet.conv_in.weight.new_empty(1, device="cpu").half() + 1).sum()  # what torch loads on first use

@@ -1,5 +1,8 @@
 """What the configs of a model say: the arguments of its modules, each one checked (lesson 06)."""
 
+from PIL import Image
+
+from ..metrics import MEAN, STD
 from .cli import UserError
 from .files import CONFIGS
 
@@ -89,8 +92,11 @@ COUNTS = {
     "num_hidden_layers": (1, 200),
     "num_attention_heads": (1, 1024),
     "max_position_embeddings": (3, 65536),
-    "num_train_timesteps": (2, 100_000),
-    "steps_offset": (0, 1000),
+    "num_train_timesteps": (1000, 1000),  # --steps counts on it
+    "steps_offset": (0, 1),
+    "projection_dim": (1, 65536),  # these three of CLIP
+    "image_size": (1, 8192),
+    "patch_size": (1, 8192),
 }
 REALS = {"scaling_factor": (1e-6, 1e6), "beta_start": (1e-9, 0.999), "beta_end": (1e-9, 0.999)}
 MOST_LEVELS = 8  # resolutions of a UNet or a VAE
@@ -166,3 +172,38 @@ def acceptable_item(key: str, value, default) -> bool:
             known for known in ACCEPTED[key] if isinstance(known, bool) == (kind is bool)
         ]
     return type(value) is type(default)  # a word that the schedule checks, or a switch
+
+
+# In the configs of a CLIP with both towers: what may not differ from OpenAI's CLIP.
+FIXED = {
+    "image_mean": MEAN,
+    "image_std": STD,
+    "resample": Image.Resampling.BICUBIC,
+    "layer_norm_eps": 1e-5,
+}
+# The image tower's sizes where a config names none and the text tower's default is another.
+VISION = {
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_attention_heads": 12,
+    "image_size": 224,
+    "patch_size": 32,
+}
+
+
+def check_clip(pictures: dict, text: dict, vision: dict, width: object) -> None:
+    """ValueError for what is not as in OpenAI's CLIP, or has a size that no CLIP has.
+
+    `pictures` is how it wants its pictures, `text` and `vision` are the towers' configs, `width` is
+    that of the space they share.
+    """
+    settings = [*pictures.items(), *text.items(), *vision.items(), ("projection_dim", width)]
+    for key, value in settings:
+        fixed = FIXED.get(key, value) == value
+        if not fixed or key in COUNTS and not acceptable("text_encoder", key, value):
+            raise ValueError({key: value})
+    for tower in (text, vision):
+        if tower["hidden_size"] % tower["num_attention_heads"]:
+            raise ValueError(f"num_attention_heads {tower['num_attention_heads']} do not divide")
+    if vision["patch_size"] > vision["image_size"]:
+        raise ValueError("a patch_size larger than the image_size")

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 import huggingface_hub
@@ -51,16 +51,19 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-STEMS = {part: f"{part}/diffusion_pytorch_model" for part in ("vae", "unet")} | {
-    "text_encoder": "text_encoder/model"
+STEMS = {
+    "vae": "vae/diffusion_pytorch_model",
+    "unet": "unet/diffusion_pytorch_model",
+    "text_encoder": "text_encoder/model",
 }
 ENDS = (".safetensors", "-*-of-*.safetensors")  # a part's whole file, or its shards
-VARIANTS = {
-    False: ("", ".fp16"),
-    True: (".fp16", ""),
-}  # by whether half precision is wanted: what comes first
-CONFIGS = {part: f"{part}/config.json" for part in STEMS} | {
-    "scheduler": "scheduler/scheduler_config.json"
+# Before these ends, by whether half precision is wanted: what is looked for first, and second.
+VARIANTS = {False: ("", ".fp16"), True: (".fp16", "")}
+CONFIGS = {
+    "vae": "vae/config.json",
+    "unet": "unet/config.json",
+    "text_encoder": "text_encoder/config.json",
+    "scheduler": "scheduler/scheduler_config.json",
 }
 SMALL = [*CONFIGS.values(), "tokenizer/*.json", "tokenizer/merges.txt", "tav.json"]
 
@@ -68,40 +71,35 @@ SMALL = [*CONFIGS.values(), "tokenizer/*.json", "tokenizer/merges.txt", "tav.jso
 def weight_files(folder: Path, part: str, half: bool) -> list[Path]:
     """The safetensors of a part: the whole file or, if there is none, its shards."""
     for variant, end in product(VARIANTS[half], ENDS):
-        if files := sorted(folder.glob(STEMS[part] + variant + end)):
+        files = sorted(folder.glob(STEMS[part] + variant + end))
+        if files:
             return files
-    raise UserError(
-        f"{folder}: no {STEMS[part]}.safetensors in it "
-        "(pickled weights are never loaded); get that file"
-    )
+    what = f"{folder}: no {STEMS[part]}.safetensors in it (pickled weights are never loaded)"
+    raise UserError(f"{what}; get that file")
 
 
 def fetched(name: str, half: bool) -> Path:
-    """The local copy of a hub repository: only files that are needed, in one precision, fetched
-    only once."""
+    """The local copy of a hub repository: only the files that are needed, and only once.
+
+    They are fetched in one precision, the other one if the repository lacks the wanted one.
+    """
     if name.startswith("weights/"):  # the repository's own, seen from another folder; no hub id
         what = "no such weights folder or file"
         advice = "work where it lies (weights/mini: tav's repository) or give its whole path"
         raise UserError(f"{name}: {what}; {advice}")
-    if (
-        not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*(?<!\.safetensors)", name)
-        or Path(name).parent.exists()
-    ):
-        raise UserError(
-            f"{name}: no such weights folder or file; see weights/README.md for where to get one"
-        )
+    is_hub_id = re.fullmatch(r"\w[\w.-]*/\w[\w.-]*(?<!\.safetensors)", name)
+    if not is_hub_id or Path(name).parent.exists():
+        what = f"{name}: no such weights folder or file"
+        raise UserError(f"{what}; see weights/README.md for where to get one")
     for variant in VARIANTS[half]:
-        wanted = [[stem + variant + end for end in ENDS] for stem in STEMS.values()]
+        patterns = [[stem + variant + end for end in ENDS] for stem in STEMS.values()]
+        wanted = [*SMALL, *chain(*patterns)]
         try:
-            folder = Path(
-                huggingface_hub.snapshot_download(name, allow_patterns=SMALL + sum(wanted, []))
-            )
-        except (
-            Exception
-        ) as error:  # of many kinds: offline, no such repository, one behind a licence, a full disk
-            raise UserError(
-                f"{name}: no such folder here, and the hub does not give it: {error}"
-            ) from None
-        if all(any(file for pattern in ends for file in folder.glob(pattern)) for ends in wanted):
+            folder = Path(huggingface_hub.snapshot_download(name, allow_patterns=wanted))
+        # Of many kinds: offline, no such repository, one behind a licence, a full disk.
+        except Exception as error:
+            what = f"{name}: no such folder here, and the hub does not give it"
+            raise UserError(f"{what}: {error}") from None
+        if all(any(file for end in ends for file in folder.glob(end)) for ends in patterns):
             break
     return folder

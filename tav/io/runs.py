@@ -1,9 +1,9 @@
-"""The run folder. Each file is written beside its place and moved there: it is whole or absent
-(lesson 00).
+"""The run folder. Each file in it is whole or absent (lesson 00).
 
 run.json: settings. source.safetensors: frames (f, 3, H, W) as bytes, mean and std of their latents
 (f, c, h, w), fps. state.safetensors: for --resume. tuned.safetensors: what was trained.
-inversion-*: the clip's noise. samples/: edits.
+inversion-*: the clip's noise. samples/: edits. Each file is written beside its place and then moved
+there.
 """
 
 import csv
@@ -14,32 +14,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, ImageDraw
 from safetensors.torch import save
 from torch import Tensor
 
 from .. import __version__
 from ..model import StableDiffusion
 from ..ranks import RANK
+from . import contents
+from .charts import loss_chart
 from .cli import UserError
 from .files import read_json, tensors
+from .settings import run_settings
 from .video import replacing
 
 RUNS = Path("runs")
-NEEDED = {
-    "clip",
-    "prompt",
-    "weights",
-    "weights_hash",
-    "dtype",
-    "size",
-    "steps",
-    "lr",
-    "seed",
-    "seconds",
-}  # in run.json
+
+
+def newest() -> Path:
+    """The folder in `runs/` that was begun or worked in last."""
+    begun = sorted(RUNS.glob("*/run.json"), key=lambda file: file.stat().st_mtime)
+    if not begun:
+        raise UserError(f"no run in {RUNS}/ yet; make one with tune.py, or name its folder")
+    return begun[-1].parent
 
 
 def require_same_weights(model: StableDiffusion, digest: str) -> None:
@@ -53,18 +50,17 @@ class Run:
     """One run folder; by default the newest in `runs/`. It need not exist before `working`."""
 
     def __init__(self, path: str | Path | None = None):
-        if path is None and not (
-            begun := sorted(RUNS.glob("*/run.json"), key=lambda file: file.stat().st_mtime)
-        ):
-            raise UserError(f"no run in {RUNS}/ yet; make one with tune.py, or name its folder")
-        self.path = begun[-1].parent if path is None else Path(path)
+        self.path = newest() if path is None else Path(path)
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Make the folder if need be, and keep other processes out. A new one goes if nothing was
-        tuned in it."""
-        if RANK:  # rank 0 works for all
-            return (yield)
+        """Make the folder if need be, and keep other processes out.
+
+        A new folder goes again if nothing was tuned in it.
+        """
+        if RANK > 0:  # rank 0 works for all
+            yield
+            return
         new = not self.path.exists()
         try:
             (self.path / "samples").mkdir(parents=True, exist_ok=True)
@@ -74,13 +70,11 @@ class Run:
 
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError(
-                f"{self.path}: another process is working in this run folder; wait for it"
-            ) from None
+            what = f"{self.path}: another process is working in this run folder"
+            raise UserError(f"{what}; wait for it") from None
         except OSError as error:
-            raise UserError(
-                f"{self.path}: cannot be written, {error.strerror}; choose another folder"
-            ) from error
+            what = f"{self.path}: cannot be written, {error.strerror}"
+            raise UserError(f"{what}; choose another folder") from error
         with lock:
             try:
                 yield
@@ -90,14 +84,9 @@ class Run:
 
     @property
     def settings(self) -> dict:
-        """What run.json says; UserError unless it is all there."""
-        settings = read_json(file) if (file := self.path / "run.json").is_file() else {}
-        if not NEEDED <= settings.keys():
-            raise UserError(
-                f"{self.path}: not a run folder (its run.json is missing or incomplete); "
-                "tune.py makes one"
-            )
-        return settings
+        """What run.json says; UserError unless it is all there and of the right types."""
+        file = self.path / "run.json"
+        return run_settings(file, read_json(file) if file.is_file() else {})
 
     def write_settings(self, settings: dict) -> None:
         """run.json: the settings, and the versions they worked with."""
@@ -109,39 +98,61 @@ class Run:
         with replacing(self.path / "run.json") as part:
             part.write_text(json.dumps(settings | versions, indent=2) + "\n", encoding="utf-8")
 
+    def file(self, name: str) -> Path:
+        """Where the tensors of that name are."""
+        return self.path / f"{name}.safetensors"
+
     def load(self, name: str) -> dict[str, Tensor] | None:
-        """The tensors of `name`.safetensors, or None if there is no such file; UserError if it is
-        damaged."""
-        file = self.path / f"{name}.safetensors"
-        return {key: value.clone() for key, value in tensors(file)} if file.exists() else None
+        """The tensors of `name`.safetensors, or None if there is no such file.
+
+        UserError if it is damaged. What is in it is not looked at, as the methods below do.
+        """
+        file = self.file(name)
+        if not file.exists():
+            return None
+        return {key: tensor.clone() for key, tensor in tensors(file)}
+
+    def source(self, model: StableDiffusion) -> dict[str, Tensor] | None:
+        """The clip as it was read and encoded; None if there is none yet."""
+        found = self.load("source")
+        if found is not None:
+            contents.check_source(self.file("source"), found, model)
+        return found
+
+    def state(self, weights: dict[str, Tensor]) -> dict[str, Tensor] | None:
+        """What `Tuning.restore` needs to go on with these weights; None if nothing is done yet."""
+        found = self.load("state")
+        if found is not None:
+            contents.check_state(self.file("state"), found, weights)
+        return found
+
+    def tuned(self) -> dict[str, Tensor] | None:
+        """The trained weights; None if there are none yet."""
+        found = self.load("tuned")
+        if found is not None:
+            contents.check_tuned(self.file("tuned"), found)
+        return found
+
+    def inversion(self, name: str, latents: Tensor) -> Tensor | None:
+        """The noise of a clip with these latents, kept under that name; None if it is not."""
+        found = self.load(name)
+        if found is None:
+            return None
+        contents.check_inversion(self.file(name), found, latents)
+        return found["noise"]
 
     def save(self, name: str, values: dict[str, Tensor]) -> None:
-        with replacing(self.path / f"{name}.safetensors") as part:
+        """The tensors, as `name`.safetensors."""
+        with replacing(self.file(name)) as part:
             part.write_bytes(save({key: value.contiguous().cpu() for key, value in values.items()}))
 
     def write_losses(self, losses: list[float]) -> None:
-        """loss.csv, and loss.png: from 0 up, each loss as a dot, and the mean of the tenth of the
-        run before it."""
+        """loss.csv, and loss.png, the same as a picture."""
+        lines = [f"{i},{loss:.6g}\n" for i, loss in enumerate(losses)]
         with replacing(self.path / "loss.csv") as part:
-            part.write_text(
-                "step,loss\n" + "".join(f"{i},{loss:.6g}\n" for i, loss in enumerate(losses))
-            )
-        picture, n, top = (
-            Image.new("RGB", (640, 320), "white"),
-            len(losses),
-            max(losses, default=0) or 1,
-        )
-        draw = ImageDraw.Draw(picture)
-        draw.text((8, 4), f"loss of {n} steps, 0 to {top:.3g}", "black")
-        for i, loss in enumerate(losses):
-            for value, colour in [
-                (loss, "silver"),
-                (np.mean(losses[max(0, i - n // 10) : i + 1]), "royalblue"),
-            ]:
-                x, y = 640 * i / n, 318 - 290 * value / top
-                draw.rectangle([x - 1, y - 1, x + 1, y + 1], colour)
+            part.write_text("step,loss\n" + "".join(lines))
         with replacing(self.path / "loss.png") as part:
-            picture.save(part, format="png")
+            loss_chart(losses).save(part, format="png")
 
     def write_scores(self, rows: list[tuple[str, float, float, float]]) -> str:
         """samples/scores.csv, from the rows of `metrics.scores`; returns a table to print."""
@@ -150,4 +161,7 @@ class Run:
         with replacing(self.path / "samples" / "scores.csv") as part:
             with open(part, "w", newline="", encoding="utf-8") as file:
                 csv.writer(file).writerows(lines)
-        return "\n".join(f"{c:>11}{a:>10}{t:>11}  {name}" for name, c, a, t in lines)
+        table = []
+        for name, consistency, adjacent, alignment in lines:
+            table.append(f"{consistency:>11}{adjacent:>10}{alignment:>11}  {name}")
+        return "\n".join(table)

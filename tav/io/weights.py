@@ -1,5 +1,4 @@
-"""Stable Diffusion's safetensors -> modules. Every tensor is accounted for; nothing is unpickled
-(lesson 06)."""
+"""Stable Diffusion's safetensors -> modules, every tensor accounted for (lesson 06)."""
 
 import ctypes
 import hashlib
@@ -9,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
-from ..metrics import CLIP, MEAN, STD
+from ..metrics import CLIP
 from ..model import StableDiffusion
 from ..ranks import join
 from ..schedule import Schedule
@@ -21,27 +19,13 @@ from ..unet import UNet2DConditionModel
 from ..vae import AutoencoderKL
 from . import single_file
 from .cli import UserError
-from .configs import DEFAULTS, arguments, check_sizes
+from .configs import DEFAULTS, VISION, arguments, check_clip, check_sizes
 from .files import CONFIGS, fetched, file_digest, read_json, required, tensors, weight_files
+from .settings import own_settings
 
 CLIP_TOKENIZER = Path(__file__).parent / "clip-tokenizer"  # installed with the package
 PARTS = {"text_encoder": CLIPTextModel, "vae": AutoencoderKL, "unet": UNet2DConditionModel}
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-# In the configs of a CLIP with both towers: what may not differ from OpenAI's CLIP.
-FIXED = {
-    "image_mean": MEAN,
-    "image_std": STD,
-    "resample": Image.Resampling.BICUBIC,
-    "layer_norm_eps": 1e-5,
-}
-# The image tower's sizes where a config names none and the text tower's default is another.
-VISION = {
-    "hidden_size": 768,
-    "intermediate_size": 3072,
-    "num_attention_heads": 12,
-    "image_size": 224,
-    "patch_size": 32,
-}
 # Names in files of another age (VAEs of 2022, text encoders of transformers 5) -> ours.
 OLD_NAMES = {
     r"\.query\.": ".to_q.",
@@ -116,7 +100,8 @@ def load(
         tokenizer.pad = 0  # OpenCLIP's padding; a folder of SD 2 says so itself
     fill(modules, found.tensors, device, dtype, path)
     modules["vae"].to(memory_format=torch.channels_last)  # a tenth faster
-    own_settings = place / "tav.json"
+    settings_file = place / "tav.json"
+    settings = read_json(settings_file) if settings_file.is_file() else {}
     side = found.configs["unet"].get("sample_size") or 64  # of latents
     return StableDiffusion(
         tokenizer=tokenizer,
@@ -127,7 +112,7 @@ def load(
         path=str(path),
         hash=digest_of(sizes, found.files),
         size=side * modules["vae"].factor,
-        defaults=read_json(own_settings) if own_settings.is_file() else {},
+        defaults=own_settings(settings_file, settings),
     )
 
 
@@ -150,11 +135,11 @@ def build(
         sizes = {part: arguments(part, config) for part, config in configs.items()}
         check_sizes(sizes)
         schedule = Schedule(**sizes["scheduler"])
-        with torch.device("meta"), Undrawn():
+        with torch.device("meta"), SkipInit():
             modules = {part: kind(**sizes[part]) for part, kind in PARTS.items()}
     # Such as no layers, no groups, or a width that heads do not divide.
     except (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError) as error:
-        what = f"its config files make no model ({error})"
+        what = f"its config files make no model ({str(error)[:200]})"
         raise UserError(f"{origin}: {what}; get them again") from None
     return sizes, nn.ModuleDict(modules), schedule
 
@@ -165,65 +150,82 @@ def digest_of(sizes: dict[str, dict], files: list[tuple[str, Path]]) -> str:
     return hashlib.sha256(repr([sizes, digests]).encode()).hexdigest()
 
 
-class Undrawn(torch.overrides.TorchFunctionMode):
-    """Leaves out the drawing of initial values: on the meta device that would be for nothing, and
-    the first of it imports a second's worth of modules."""
+class SkipInit(torch.overrides.TorchFunctionMode):
+    """Within, modules get no initial values: `fill` brings theirs, and meta tensors hold none.
+
+    The first drawing on the meta device would import a second's worth of modules.
+    """
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        drawing = getattr(function, "__module__", "") == "torch.nn.init"
-        return None if drawing else function(*args, **(kwargs or {}))
+        if getattr(function, "__module__", "") == "torch.nn.init":
+            return None
+        return function(*args, **(kwargs or {}))
 
 
 def load_tokenizer(folder: Path, text: dict) -> Tokenizer:
-    """The folder's tokenizer, no longer than the text encoder reads; some say 1e30."""
+    """The folder's tokenizer, its rows no longer than the text encoder of sizes `text` reads."""
     try:
         tokenizer = Tokenizer.load(folder)
-        pieces, known = tokenizer.bpe.get_vocab_size(), text["vocab_size"]
-        if pieces > known:
-            raise ValueError(f"{pieces:,} pieces, but the text encoder knows {known:,}")
+        ids, known = tokenizer.bpe.get_vocab().values(), text["vocab_size"]
+        if len(ids) > known or max(ids) >= known:
+            raise ValueError(f"{len(ids):,} pieces, but the text encoder knows {known:,}")
+        length = tokenizer.length  # some folders say 1e30, which means "I do not know"
+        if isinstance(length, bool) or not length >= 3:
+            raise ValueError(f"model_max_length = {length}")
+        tokenizer.length = int(min(length, text["max_position_embeddings"]))
     # The tokenizers library has no narrower kind of error for merges that do not fit.
     except Exception as error:
         what = f"not CLIP's vocab.json and merges.txt ({error})"
         raise UserError(f"{folder}: {what}; get them again") from None
-    tokenizer.length = min(tokenizer.length, text["max_position_embeddings"])
     return tokenizer
 
 
 def fill(
     module: nn.Module, named: Iterable, device: str, dtype: torch.dtype, origin: str | Path
 ) -> None:
-    """Give every parameter of a meta module its tensor, strictly, whatever the age of the file;
-    freeze it."""
-    expected, found = module.state_dict(), {}  # mapped, not read yet
-    for name, tensor in named:
-        for old, new in OLD_NAMES.items():
-            name = re.sub(old, new, name)
-        if re.search(r"\.(proj_in|proj_out|to_\w+(\.0)?)\.", name) and tensor.ndim == 4:
-            tensor = tensor.flatten(1)  # 1x1 convolutions in SD 1's transformers and old VAEs
-        if not name.endswith("position_ids"):
-            found[name] = tensor
-    both = found.keys() & expected.keys()
-    shapes = {name: (tuple(found[name].shape), tuple(expected[name].shape)) for name in both}
+    """Give every parameter of a meta module its tensor, strictly, and freeze it.
+
+    `named` are the names and tensors of a file of any age. UserError if one is missing, unexpected
+    or of another shape; `origin` names the file then.
+    """
+    found = dict(modern(name, tensor) for name, tensor in named)  # mapped, not read yet
+    found = {name: tensor for name, tensor in found.items() if not name.endswith("position_ids")}
+    faults = differences(found, module.state_dict())
+    if faults:
+        what = f"tensors: {', '.join(faults)}"
+        raise UserError(f"{origin}: {what}; is it a whole Stable Diffusion 1.x or 2.x?")
+    converted = {name: tensor.to(device, dtype) for name, tensor in found.items()}
+    module.load_state_dict(converted, assign=True)
+    module.eval().requires_grad_(False)
+
+
+def modern(name: str, tensor: Tensor) -> tuple[str, Tensor]:
+    """A tensor of a file of any age as a file of today has it."""
+    for old, new in OLD_NAMES.items():
+        name = re.sub(old, new, name)
+    if re.search(r"\.(proj_in|proj_out|to_\w+(\.0)?)\.", name) and tensor.ndim == 4:
+        tensor = tensor.flatten(1)  # 1x1 convolutions in SD 1's transformers and old VAEs
+    return name, tensor
+
+
+def differences(found: dict[str, Tensor], expected: dict[str, Tensor]) -> list[str]:
+    """In what the names and shapes of tensors differ from those expected, in words."""
+    misshapen = []
+    for name in found:
+        if name in expected and found[name].shape != expected[name].shape:
+            shapes = f"{tuple(found[name].shape)} instead of {tuple(expected[name].shape)}"
+            misshapen.append(f"{name} {shapes}")
     faults = {
         "missing": [name for name in expected if name not in found],
         "unexpected": [name for name in found if name not in expected],
-        "of the wrong shape": [
-            f"{name} {shapes[name][0]} instead of {shapes[name][1]}"
-            for name in found
-            if name in both and shapes[name][0] != shapes[name][1]
-        ],
+        "of the wrong shape": misshapen,
     }
     told = []
     for what, names in faults.items():
         if names:
             more = ", ..." if len(names) > 3 else ""
             told.append(f"{len(names):,} {what} ({', '.join(names[:3])}{more})")
-    if told:
-        what = f"tensors: {', '.join(told)}"
-        raise UserError(f"{origin}: {what}; is it a whole Stable Diffusion 1.x or 2.x?")
-    converted = {name: tensor.to(device, dtype) for name, tensor in found.items()}
-    module.load_state_dict(converted, assign=True)
-    module.eval().requires_grad_(False)
+    return told
 
 
 def load_clip(folder: str | Path, device: str = "cpu") -> tuple[CLIP, Tokenizer]:
@@ -231,18 +233,18 @@ def load_clip(folder: str | Path, device: str = "cpu") -> tuple[CLIP, Tokenizer]
 
     UserError if it is not whole, or not of the kind known here.
     """
-    folder, own = Path(folder), DEFAULTS["text_encoder"]  # transformers' defaults
+    folder = Path(folder)
     config = read_json(required(folder, "config.json"))
-    looks = read_json(required(folder, "preprocessor_config.json"))
+    pictures = read_json(required(folder, "preprocessor_config.json"))
+    defaults = DEFAULTS["text_encoder"]  # transformers' own
     try:
-        text, vision = own | config["text_config"], own | VISION | config["vision_config"]
-        settings = [*looks.items(), *text.items(), *vision.items()]
-        if odd := {key: value for key, value in settings if FIXED.get(key, value) != value}:
-            raise ValueError(odd)
-        with torch.device("meta"), Undrawn():
-            model = CLIP({k: text[k] for k in own}, vision, config.get("projection_dim", 512))
+        text, vision = defaults | config["text_config"], defaults | VISION | config["vision_config"]
+        check_clip(pictures, text, vision, config.get("projection_dim", 512))
+        sizes = {key: text[key] for key in defaults}
+        with torch.device("meta"), SkipInit():
+            model = CLIP(sizes, vision, config.get("projection_dim", 512))
     except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
-        what = f"not a CLIP of the kind known here ({error!r})"
+        what = f"not a CLIP of the kind known here ({repr(error)[:200]})"
         raise UserError(f"{folder}: {what}; use another") from None
     fill(model, tensors(required(folder, "model.safetensors")), device, torch.float32, folder)
     return model, load_tokenizer(folder, text)

@@ -1,0 +1,237 @@
+"""Damaged and hostile configs and run folders: each is loaded or refused in one line, quickly.
+
+Seeded, so that the same damage is done each time. Whatever else comes out of `load` or of reading a
+run folder (a traceback, a process that dies) fails the test.
+"""
+
+import json
+import random
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+from command import SHORT, call, succeed, write_clip
+from safetensors.torch import load_file, save_file
+
+import sample
+import tune
+from tav.inflation import inflate, trainable
+from tav.io.cli import UserError
+from tav.io.runs import Run
+from tav.io.settings import own_settings
+from tav.io.weights import PARTS, load, load_clip
+
+ROOT = Path(__file__).parents[1]
+VALUES = [True, False, None, 0, -1, 1, 3, 7, 2**31, 10**30, 0.5, -0.5, 8.0, 1e308, float("inf")]
+VALUES += [float("nan"), "", "8", "a" * 5000, [], [[]], [0], [64, -64], [64, True], [64] * 99, {}]
+DEEP = "[" * 200_000
+
+
+def one_line(error: UserError) -> None:
+    said = str(error)
+    assert "; " in said and "\n" not in said and len(said) < 1000, said[:2000]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> Path:
+    return tiny.folder(tmp_path_factory.mktemp("weights"))
+
+
+# ---- configs
+
+
+def only_configs(monkeypatch) -> None:
+    """Let `load` read no tensors and no vocabulary, which are not the point and take their time."""
+    monkeypatch.setattr("tav.io.weights.fill", lambda *arguments: None)
+    monkeypatch.setattr("tav.io.weights.file_digest", lambda file: "")
+    monkeypatch.setattr("tav.io.weights.load_tokenizer", lambda *arguments: None)
+
+
+def quick(path: Path, loading=load) -> None:
+    began = time.monotonic()
+    try:
+        loading(path)
+    except UserError as error:
+        one_line(error)
+    assert time.monotonic() - began < 2
+
+
+def test_damaged_configs(weights, tmp_path, monkeypatch):
+    """One to three keys of one config say something else."""
+    only_configs(monkeypatch)
+    folder = shutil.copytree(weights, tmp_path / "sd", symlinks=True)
+    chance = random.Random(0)
+    for _ in range(100):
+        part = chance.choice([*PARTS, "scheduler"])
+        name = "scheduler_config.json" if part == "scheduler" else "config.json"
+        file = folder / part / name
+        whole = file.read_text()
+        config = json.loads(whole)
+        for key in chance.sample([*config, "norm_num_groups", "a_new_key"], chance.randint(1, 3)):
+            config[key] = chance.choice(VALUES)
+        file.write_text(json.dumps(config))
+        quick(folder)
+        file.write_text(whole)
+
+
+REFUSED = [
+    ("unet", {"attention_head_dim": True}),
+    ("unet", {"attention_head_dim": 8.0}),
+    ("unet", {"attention_head_dim": 3}),  # does not divide 64
+    ("unet", {"norm_num_groups": True}),
+    ("unet", {"norm_num_groups": -32}),
+    ("unet", {"layers_per_block": 1_000_000}),
+    ("unet", {"block_out_channels": [64, -64]}),
+    ("vae", {"scaling_factor": float("nan")}),
+    ("vae", {"scaling_factor": float("inf")}),
+    ("vae", {"scaling_factor": 0}),
+    ("vae", {"block_out_channels": [32.0, 32]}),
+    ("text_encoder", {"num_hidden_layers": 10_000_000}),
+    ("text_encoder", {"num_attention_heads": 7}),
+    ("text_encoder", {"hidden_size": 10**30}),
+    ("scheduler", {"num_train_timesteps": 10}),
+    ("scheduler", {"beta_end": 2}),
+]
+
+
+@pytest.mark.parametrize("part, changes", REFUSED)
+def test_what_no_model_has_is_refused_by_name(weights, tmp_path, part, changes):
+    folder = shutil.copytree(weights, tmp_path / "sd", symlinks=True)
+    name = "scheduler_config.json" if part == "scheduler" else "config.json"
+    file = folder / part / name
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    with pytest.raises(UserError, match=f"{next(iter(changes))} =|does not divide") as raised:
+        load(folder)
+    one_line(raised.value)
+
+
+@pytest.mark.parametrize("name", ["unet/config.json", "tav.json", "tokenizer/vocab.json"])
+def test_json_that_is_nested_too_deep_is_refused(weights, tmp_path, name):
+    folder = shutil.copytree(weights, tmp_path / "sd", symlinks=True)
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).write_text(DEEP)
+    with pytest.raises(UserError) as raised:
+        load(folder)
+    one_line(raised.value)
+
+
+def test_damaged_settings_of_the_weights():
+    for value in VALUES:
+        for own in ({"tune": value}, {"tune": {"steps": value}}, {"sample": {"prompts": value}}):
+            try:
+                own_settings(Path("tav.json"), own)
+            except UserError as error:
+                one_line(error)
+
+
+def test_damaged_configs_of_clip(tmp_path, monkeypatch):
+    only_configs(monkeypatch)
+    folder = shutil.copytree(ROOT / "weights" / "mini" / "clip", tmp_path / "clip")
+    file = folder / "config.json"
+    whole = file.read_text()
+    chance = random.Random(0)
+    for _ in range(60):
+        config = json.loads(whole)
+        part = chance.choice([config, config["text_config"], config["vision_config"]])
+        for key in chance.sample([*part], chance.randint(1, 3)):
+            part[key] = chance.choice(VALUES)
+        file.write_text(json.dumps(config))
+        quick(folder, load_clip)
+
+
+# ---- run folders
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory, weights):
+    """A folder with a clip and a run in it; not to be changed."""
+    place = tmp_path_factory.mktemp("done")
+    write_clip(place / "clip.gif")
+    (place / "weights").symlink_to(weights)
+    succeed(tune, *SHORT, folder=place)
+    succeed(sample, "a panda", "--run", "run", "--steps", "2", folder=place)
+    return place
+
+
+def other_shape(tensor: torch.Tensor, chance: random.Random) -> torch.Tensor:
+    return chance.choice(
+        [
+            tensor.new_zeros(0),
+            tensor[None],
+            tensor.flatten()[:1],
+            tensor.new_zeros((*tensor.shape, 2)),
+            tensor.new_zeros(3, 3),
+        ]
+    )
+
+
+def other_dtype(tensor: torch.Tensor, chance: random.Random) -> torch.Tensor:
+    kinds = [torch.float16, torch.int64, torch.bool, torch.uint8, torch.float32, torch.complex64]
+    return tensor.to(chance.choice([kind for kind in kinds if kind != tensor.dtype]))
+
+
+def damage(tensors: dict, chance: random.Random) -> dict:
+    """One tensor has another shape or dtype, has another name, or is missing."""
+    name = chance.choice(sorted(tensors))
+    tensor = tensors.pop(name)
+    how = chance.randrange(4)
+    if how == 0:
+        return tensors | {name: other_shape(tensor, chance)}
+    if how == 1:
+        return tensors | {name: other_dtype(tensor, chance)}
+    if how == 2:
+        return tensors | {f"{name}x": tensor}
+    return tensors
+
+
+def test_damaged_run_folders(done, weights, tmp_path):
+    """Each file of a run, damaged, is refused in one line: by tune.py --resume or by sample.py."""
+    shutil.copytree(done / "run", tmp_path / "run")
+    folder, model = Run(tmp_path / "run"), load(weights)
+    masters = {n: p.detach().float() for n, p in trainable(inflate(load(weights).unet)).items()}
+    latents = folder.source(model)["mean"]
+    noise = next(folder.path.glob("inversion-*")).stem
+    readings = {
+        "source": lambda: folder.source(model),
+        "state": lambda: folder.state(masters),
+        "tuned": folder.tuned,
+        noise: lambda: folder.inversion(noise, latents),
+    }
+    for name, read in readings.items():
+        read()  # whole, it is read
+        whole = load_file(folder.file(name))
+        chance, refused = random.Random(0), 0
+        for _ in range(30):
+            save_file(damage(dict(whole), chance), folder.file(name))
+            try:
+                read()
+            except UserError as error:
+                one_line(error)
+                refused += 1
+        save_file(whole, folder.file(name))
+        assert refused >= (5 if name == "tuned" else 25), name
+
+
+def test_moments_without_elements_do_not_kill_the_process(done, tmp_path):
+    """Fused AdamW would read past their end."""
+    shutil.copytree(done, tmp_path, dirs_exist_ok=True, symlinks=True)
+    file = tmp_path / "run" / "state.safetensors"
+    state = load_file(file)
+    empty = {name: t.new_zeros(0) for name, t in state.items() if name.startswith("exp_avg")}
+    save_file(state | empty, file)
+    stopped = call(tune, "--resume", "--out", "run", "--steps", "4", folder=tmp_path)
+    assert stopped.status == 2 and "exp_avg" in stopped.err and "delete this file" in stopped.err
+
+
+def test_damaged_settings_of_a_run(done, tmp_path):
+    shutil.copytree(done / "run", tmp_path / "run")
+    folder, whole = Run(tmp_path / "run"), json.loads((done / "run" / "run.json").read_text())
+    for key in ("steps", "lr", "seed", "size", "dtype", "clip", "seconds", "memory", "frames"):
+        for value in (None, True, -1, [], {}, ""):
+            (folder.path / "run.json").write_text(json.dumps(whole | {key: value}))
+            with pytest.raises(UserError, match=f"run.json: {key} = ") as raised:
+                folder.settings
+            one_line(raised.value)
