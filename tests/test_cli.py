@@ -5,14 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny
 import torch
-from command import SHORT, call, copy, poison, succeed, tree, without_bars, write_clip
+from command import SHORT, call, copy, poison, succeed, tree, write_clip
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -457,19 +456,3 @@ def test_half_precision_from_end_to_end(place, done, dtype):
         )
         succeed(sample, "a panda", *QUICK, folder=place)  # in the dtype of the run
     assert seen == [tav.io.weights.DTYPES[dtype]] and "1-a-panda.gif" in videos(place / "run")
-
-
-# ---- as a real process
-
-
-def test_ctrl_c_from_outside(place):
-    command = [sys.executable, str(ROOT / "tune.py"), *SHORT[:-1], "5000"]
-    process = subprocess.Popen(
-        command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    while not (place / "run" / "tuned.safetensors").exists() and process.poll() is None:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and out == ""
-    assert without_bars(err).startswith("stopped by Ctrl-C at step ") and err.count("\n") <= 2
