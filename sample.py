@@ -65,7 +65,7 @@ def arguments() -> dict:
 def main() -> None:
     given = arguments()
     folder = Run(given.get("run"))
-    settings, tuned, source = folder.settings, folder.load("tuned"), folder.load("source")
+    settings, tuned, source = folder.settings, folder.tuned(), folder.source()
     if tuned is None or source is None:
         raise UserError(
             f"{folder.path}: nothing is tuned there yet; continue it with tune.py --resume"
@@ -76,6 +76,7 @@ def main() -> None:
         raise UserError(
             f"{model.path}: not the weights this run was tuned on; pass those to --weights"
         )
+    folder.check_sizes(source, model)
     with advising(Unsuitable, "pass the ones it was tuned on to --weights"):
         load_tuned(model.unet, tuned, str(folder.path))
     args = (
@@ -120,11 +121,11 @@ def first_noise(folder: Run, model, latents: torch.Tensor, args: dict) -> torch.
     digest = file_digest(folder.path / "tuned.safetensors")[:16]
     words = "-caption" if caption else ""
     name = f"inversion-{args['steps']}-{model.device.type}-{model.dtype}-{digest}{words}"
-    if (kept := folder.load(name)) is None:
-        kept = {"noise": invert(model, latents, args["steps"], bar("inverting the clip"), caption)}
+    if (noise := folder.noise(name, latents)) is None:
+        noise = invert(model, latents, args["steps"], bar("inverting the clip"), caption)
         if RANK == 0:
-            folder.save(name, kept)
-    return kept["noise"].to(latents.device)
+            folder.save(name, {"noise": noise})
+    return noise.to(latents.device)
 
 
 def write(folder: Run, title: str, video: torch.Tensor, fps: float) -> None:
