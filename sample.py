@@ -22,13 +22,14 @@ from tav.vae import decode
 def main() -> None:
     given = sample_options(__doc__)  # what was not given is not in there
     folder = Run(given.get("run"))
-    settings, tuned, source = folder.settings, folder.load("tuned"), folder.load("source")
+    settings, tuned, source = folder.settings, folder.tuned(), folder.source()
     if tuned is None or source is None:
         what = "nothing is tuned there yet"
         raise UserError(f"{folder.path}: {what}; continue it with tune.py --resume")
     device, dtype = resolve(given.get("device"), given.get("dtype", settings["dtype"]))
     model = load(given.get("weights", settings["weights"]), device, dtype)
     require_same_weights(model, settings["weights_hash"])
+    folder.check_sizes(source, model)
     with advising(Unsuitable, "pass the ones it was tuned on to --weights"):
         load_tuned(model.unet, tuned, str(folder.path))
     defaults = {"prompts": [settings["prompt"]], "negative": "", "seed": 0}
@@ -70,11 +71,11 @@ def first_noise(folder: Run, model, latents: torch.Tensor, args: dict) -> torch.
     digest = file_digest(folder.path / "tuned.safetensors")[:16]
     words = "-caption" if caption else ""
     name = f"inversion-{args['steps']}-{model.device.type}-{model.dtype}-{digest}{words}"
-    if (kept := folder.load(name)) is None:
-        kept = {"noise": invert(model, latents, args["steps"], bar("inverting the clip"), caption)}
+    if (noise := folder.noise(name, latents)) is None:
+        noise = invert(model, latents, args["steps"], bar("inverting the clip"), caption)
         if RANK == 0:
-            folder.save(name, kept)
-    return kept["noise"].to(latents.device)
+            folder.save(name, {"noise": noise})
+    return noise.to(latents.device)
 
 
 def write(folder: Run, title: str, video: torch.Tensor, fps: float) -> None:

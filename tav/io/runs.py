@@ -10,7 +10,7 @@ import csv
 import json
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from torch import Tensor
 from .. import __version__
 from ..model import StableDiffusion
 from ..ranks import RANK
+from ..tuning import MOMENTS
+from ..vae import LATENT
 from .cli import UserError
 from .files import read_json, tensors
 from .video import replacing
@@ -40,6 +42,44 @@ NEEDED = {
     "seed",
     "seconds",
 }  # in run.json
+
+# What tensors a file holds: by name, their dtype and their shape. A shape's numbers must be so; its
+# letters stand for any sizes from 1 up, the same ones throughout the file.
+Layout = dict[str, tuple[torch.dtype, tuple[int | str, ...]]]
+SOURCE: Layout = {
+    "frames": (torch.uint8, ("f", 3, "H", "W")),
+    "mean": (torch.float32, ("f", LATENT, "h", "w")),
+    "std": (torch.float32, ("f", LATENT, "h", "w")),
+    "fps": (torch.float32, ()),
+}
+POSITIVE = ("fps", "scale")  # scalars that must be finite and above 0
+RESUME = "delete that file, and continue the run with tune.py --resume"
+
+
+def check_layout(file: Path, tensors: dict[str, Tensor], layout: Layout, advice: str) -> None:
+    """UserError, which ends with the advice, unless these are the tensors of that layout."""
+
+    def wrong(what: str) -> UserError:
+        return UserError(f"{file}: {what}, which no run writes; {advice}")
+
+    if odd := sorted(layout.keys() ^ tensors.keys()):
+        raise wrong(f"{'without' if odd[0] in layout else 'with'} a tensor {odd[0]!r}")
+    sizes = {}
+    for name, (dtype, shape) in layout.items():
+        tensor = tensors[name]
+        if tensor.dtype != dtype:
+            raise wrong(f"{name!r} is {tensor.dtype}, not {dtype}")
+        fits = tensor.dim() == len(shape)
+        for size, expected in zip(tensor.shape, shape):
+            if isinstance(expected, str):
+                fits = fits and size > 0
+                expected = sizes.setdefault(expected, size)
+            fits = fits and size == expected
+        if not fits:
+            expected = tuple(sizes.get(side, side) for side in shape)
+            raise wrong(f"{name!r} is of shape {tuple(tensor.shape)}, not {expected}")
+        if name in POSITIVE and not 0 < tensor.item() < float("inf"):
+            raise wrong(f"{name!r} is {tensor.item()}")
 
 
 def require_same_weights(model: StableDiffusion, digest: str) -> None:
@@ -115,13 +155,70 @@ class Run:
         file = self.path / f"{name}.safetensors"
         return {key: value.clone() for key, value in tensors(file)} if file.exists() else None
 
+    def checked(
+        self, name: str, layout_of: Callable[[dict[str, Tensor]], Layout], advice: str = RESUME
+    ) -> dict[str, Tensor] | None:
+        """The same, if they are the tensors of the layout that they should have; UserError if
+        not."""
+        found = self.load(name)
+        if found is not None:
+            check_layout(self.path / f"{name}.safetensors", found, layout_of(found), advice)
+        return found
+
+    def source(self) -> dict[str, Tensor] | None:
+        """The clip: frames, mean and std of their latents, fps; None if there is none yet."""
+        return self.checked("source", lambda found: SOURCE)
+
+    def check_sizes(self, source: dict[str, Tensor], model: StableDiffusion) -> None:
+        """UserError unless the latents have the size that the weights give such frames."""
+        size, factor = tuple(source["frames"].shape[2:]), model.vae.factor
+        found, expected = tuple(source["mean"].shape[2:]), tuple(side // factor for side in size)
+        if found != expected or any(side % model.multiple for side in size):
+            raise UserError(
+                f"{self.path / 'source.safetensors'}: latents of size {found} for frames of size "
+                f"{size}, which no run with these weights writes; {RESUME}"
+            )
+
+    def tuned(self) -> dict[str, Tensor] | None:
+        """The tuned weights; None if there are none yet. Whether they are those of a UNet,
+        `load_tuned` checks."""
+        return self.checked(
+            "tuned", lambda found: {key: (torch.float32, tuple(found[key].shape)) for key in found}
+        )
+
+    def state(self, weights: dict[str, Tensor]) -> dict[str, Tensor] | None:
+        """The state of the tuning of these weights, for `Tuning.restore`; None if there is none
+        yet."""
+
+        def layout(found: dict[str, Tensor]) -> Layout:
+            steps = tuple(found["losses"].shape[:1]) if "losses" in found else ()
+            layout = {"losses": (torch.float64, steps or (0,)), "scale": (torch.float32, ())}
+            # AdamW remembers all weights from the first update on, and none before it.
+            updated = any(key.partition("/")[0] in MOMENTS for key in found)
+            for name, weight in weights.items():
+                shape = tuple(weight.shape)
+                layout[f"weight/{name}"] = (torch.float32, shape)
+                for key in MOMENTS if updated else ():
+                    layout[f"{key}/{name}"] = (torch.float32, () if key == "step" else shape)
+            return layout
+
+        return self.checked("state", layout)
+
+    def noise(self, name: str, latents: Tensor) -> Tensor | None:
+        """The clip's noise, kept in `name`.safetensors, of the shape of its latents; None if there
+        is none yet."""
+        layout = {"noise": (torch.float32, tuple(latents.shape))}
+        advice = "delete that file, and sample.py makes it again"
+        found = self.checked(name, lambda found: layout, advice)
+        return None if found is None else found["noise"]
+
     def save(self, name: str, values: dict[str, Tensor]) -> None:
         with replacing(self.path / f"{name}.safetensors") as part:
             part.write_bytes(save({key: value.contiguous().cpu() for key, value in values.items()}))
 
     def write_losses(self, losses: list[float]) -> None:
         """loss.csv, and loss.png: from 0 up, each loss as a dot, and the mean of the tenth of the
-        run before it."""
+        run before it. What is not finite is left out of the picture."""
         with replacing(self.path / "loss.csv") as part:
             part.write_text(
                 "step,loss\n" + "".join(f"{i},{loss:.6g}\n" for i, loss in enumerate(losses))
@@ -129,16 +226,17 @@ class Run:
         picture, n, top = (
             Image.new("RGB", (640, 320), "white"),
             len(losses),
-            max(losses, default=0) or 1,
+            max(filter(np.isfinite, losses), default=0) or 1,
         )
+        with np.errstate(all="ignore"):
+            means = [np.mean(losses[max(0, i - n // 10) : i + 1]) for i in range(n)]
         draw = ImageDraw.Draw(picture)
         draw.text((8, 4), f"loss of {n} steps, 0 to {top:.3g}", "black")
         for i, loss in enumerate(losses):
-            for value, colour in [
-                (loss, "silver"),
-                (np.mean(losses[max(0, i - n // 10) : i + 1]), "royalblue"),
-            ]:
-                x, y = 640 * i / n, 318 - 290 * value / top
+            for value, colour in [(loss, "silver"), (means[i], "royalblue")]:
+                if not np.isfinite(value):
+                    continue
+                x, y = 640 * i / n, 318 - 290 * min(max(value / top, 0), 1)
                 draw.rectangle([x - 1, y - 1, x + 1, y + 1], colour)
         with replacing(self.path / "loss.png") as part:
             picture.save(part, format="png")
