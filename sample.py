@@ -22,14 +22,14 @@ from tav.vae import decode
 def main() -> None:
     given = sample_options(__doc__)  # what was not given is not in there
     folder = Run(given.get("run"))
-    settings, tuned = folder.settings, folder.tuned()
-    if tuned is None or not folder.file("source").exists():
+    settings, tuned, source = folder.settings, folder.tuned(), folder.source()
+    if tuned is None or source is None:
         what = "nothing is tuned there yet"
         raise UserError(f"{folder.path}: {what}; continue it with tune.py --resume")
     device, dtype = resolve(given.get("device"), given.get("dtype", settings["dtype"]))
     model = load(given.get("weights", settings["weights"]), device, dtype)
     require_same_weights(model, settings["weights_hash"])
-    source = folder.source(model)
+    folder.check_sizes(source, model)
     with advising(Unsuitable, "pass the ones it was tuned on to --weights"):
         load_tuned(model.unet, tuned, str(folder.path))
     defaults = {"prompts": [settings["prompt"]], "negative": "", "seed": 0}
@@ -44,35 +44,35 @@ def main() -> None:
         noise = first_noise(folder, model, source["mean"].to(device), args)  # f 4 h/8 w/8
         frames = source["frames"].float() / 127.5 - 1  # f 3 h w
         videos = frames.new_zeros(len(args["prompts"]), *frames.shape)
-        for i in range(RANK, len(args["prompts"]), RANKS):
-            prompt = args["prompts"][i]
+        for i, prompt in list(enumerate(args["prompts"]))[RANK::RANKS]:
             text = model.embed([args["negative"], prompt])  # 2 l d
             latents = sample(model, noise, text, args["steps"], args["guidance"], bar(prompt))
             videos[i] = decode(model.vae, latents, bar("decoding", "batch"))
             write(folder, f"{i + 1} {prompt}", videos[i], source["fps"].item())
-        add_up([videos])  # what another rank has made is still zero here
+        add_up([videos])  # each rank has made its share
         if RANK > 0:
             return
-        shown = [(f"source: {settings['prompt']}", frames), *zip(args["prompts"], videos)]
+        videos = [(f"source: {settings['prompt']}", frames), *zip(args["prompts"], videos)]
         with replacing(folder.path / "samples" / "comparison.png") as part:
-            sheet(shown).save(part, format="png")
-        write(folder, "comparison", side_by_side(shown), source["fps"].item())
+            sheet(videos).save(part, format="png")
+        write(folder, "comparison", side_by_side(videos), source["fps"].item())
         if scored:
-            rows = scores(*clip, shown, [settings["prompt"], *args["prompts"]])
+            rows = scores(*clip, videos, [settings["prompt"], *args["prompts"]])
             print(folder.write_scores(rows))
     print(f"edits: {folder.path / 'samples'} (first look at comparison.png)")
 
 
 def first_noise(folder: Run, model, latents: torch.Tensor, args: dict) -> torch.Tensor:
-    """The noise to begin from: random, or the clip's own, which the run folder then keeps."""
+    """The noise to begin from: the clip's own, kept in the run folder once it is computed, or
+    random."""
     if args.get("no_inversion"):
         generator = torch.Generator().manual_seed(args["seed"])
         return torch.randn(latents.shape, generator=generator).to(latents.device)
     caption = folder.settings["prompt"] if args.get("invert_caption") else ""
-    digest = file_digest(folder.file("tuned"))[:16]
+    digest = file_digest(folder.path / "tuned.safetensors")[:16]
     words = "-caption" if caption else ""
     name = f"inversion-{args['steps']}-{model.device.type}-{model.dtype}-{digest}{words}"
-    noise = folder.inversion(name, latents)
+    noise = folder.noise(name, latents)
     if noise is None:
         noise = invert(model, latents, args["steps"], bar("inverting the clip"), caption)
         if RANK == 0:

@@ -38,7 +38,7 @@ def main() -> None:
     word = next(key for key in DTYPES if DTYPES[key] == dtype)  # fp32, bf16 or fp16
     settings = model.recipe("tune") | settings | {"device": device, "dtype": word}
 
-    source = folder.source(model)
+    source = folder.source()
     if source is None:
         frames, fps = read_clip(settings["clip"], **{key: settings[key] for key in READ})  # f 3 h w
         with advising(Unsuitable, "choose another --size"):
@@ -46,6 +46,8 @@ def main() -> None:
         pixels = ((frames + 1) * 127.5).round().byte()
         source = {"frames": pixels, "mean": latents.mean, "std": latents.std}
         source["fps"] = frames.new_tensor(fps)
+    else:
+        folder.check_sizes(source, model)
     posterior = Posterior(source["mean"].to(device), source["std"].to(device))
     text = model.embed(settings["prompt"])  # 1 l d
     model.vae = model.text_encoder = None  # they leave memory
@@ -54,8 +56,7 @@ def main() -> None:
 
     advice = "try a smaller --lr" if word == "fp32" else "try --dtype fp32 or a smaller --lr"
     with folder.working(), advising(Unsuitable, advice):
-        state = folder.state(tuning.tuned())
-        if state is not None:
+        if state := folder.state(tuning.masters):
             tuning.restore(state)
         done, total = len(tuning.losses), settings["steps"]
         if done > total:

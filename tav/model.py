@@ -48,6 +48,11 @@ class StableDiffusion:
     def dtype(self) -> torch.dtype:
         return self.unet.conv_in.weight.dtype
 
+    @property
+    def multiple(self) -> int:
+        """What the sides of a picture are a multiple of: VAE and UNet halve them that often."""
+        return self.vae.factor * 2 ** (len(self.unet.down_blocks) - 1)
+
     def recipe(self, command: str) -> dict:
         """How to "tune" these weights, or to "sample" from them: as published, unless the weights
         have settings of their own."""

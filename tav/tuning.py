@@ -150,7 +150,7 @@ def encode_clip(model: StableDiffusion, frames: Tensor, progress=iter) -> Poster
     Unsuitable if H or W is not a multiple of what VAE and UNet together divide it by. `progress`
     may wrap the frames in a progress bar.
     """
-    multiple = model.vae.factor * 2 ** (len(model.unet.down_blocks) - 1)
+    multiple = model.multiple
     height, width = frames.shape[2:]
     if height % multiple or width % multiple:
         need = f"where these weights need multiples of {multiple}"

@@ -12,13 +12,9 @@ from pathlib import Path
 
 import pytest
 import tiny
-import torch
-from command import SHORT, call, succeed, write_clip
-from safetensors.torch import load_file, save_file
+from command import SHORT, succeed, write_clip
 
-import sample
 import tune
-from tav.inflation import inflate, trainable
 from tav.io.cli import UserError
 from tav.io.runs import Run
 from tav.io.settings import own_settings
@@ -142,7 +138,7 @@ def test_damaged_configs_of_clip(tmp_path, monkeypatch):
         quick(folder, load_clip)
 
 
-# ---- run folders
+# ---- the settings of a run; test_damaged_runs.py damages its tensors
 
 
 @pytest.fixture(scope="module")
@@ -152,78 +148,7 @@ def done(tmp_path_factory, weights):
     write_clip(place / "clip.gif")
     (place / "weights").symlink_to(weights)
     succeed(tune, *SHORT, folder=place)
-    succeed(sample, "a panda", "--run", "run", "--steps", "2", folder=place)
     return place
-
-
-def other_shape(tensor: torch.Tensor, chance: random.Random) -> torch.Tensor:
-    return chance.choice(
-        [
-            tensor.new_zeros(0),
-            tensor[None],
-            tensor.flatten()[:1],
-            tensor.new_zeros((*tensor.shape, 2)),
-            tensor.new_zeros(3, 3),
-        ]
-    )
-
-
-def other_dtype(tensor: torch.Tensor, chance: random.Random) -> torch.Tensor:
-    kinds = [torch.float16, torch.int64, torch.bool, torch.uint8, torch.float32, torch.complex64]
-    return tensor.to(chance.choice([kind for kind in kinds if kind != tensor.dtype]))
-
-
-def damage(tensors: dict, chance: random.Random) -> dict:
-    """One tensor has another shape or dtype, has another name, or is missing."""
-    name = chance.choice(sorted(tensors))
-    tensor = tensors.pop(name)
-    how = chance.randrange(4)
-    if how == 0:
-        return tensors | {name: other_shape(tensor, chance)}
-    if how == 1:
-        return tensors | {name: other_dtype(tensor, chance)}
-    if how == 2:
-        return tensors | {f"{name}x": tensor}
-    return tensors
-
-
-def test_damaged_run_folders(done, weights, tmp_path):
-    """Each file of a run, damaged, is refused in one line: by tune.py --resume or by sample.py."""
-    shutil.copytree(done / "run", tmp_path / "run")
-    folder, model = Run(tmp_path / "run"), load(weights)
-    masters = {n: p.detach().float() for n, p in trainable(inflate(load(weights).unet)).items()}
-    latents = folder.source(model)["mean"]
-    noise = next(folder.path.glob("inversion-*")).stem
-    readings = {
-        "source": lambda: folder.source(model),
-        "state": lambda: folder.state(masters),
-        "tuned": folder.tuned,
-        noise: lambda: folder.inversion(noise, latents),
-    }
-    for name, read in readings.items():
-        read()  # whole, it is read
-        whole = load_file(folder.file(name))
-        chance, refused = random.Random(0), 0
-        for _ in range(30):
-            save_file(damage(dict(whole), chance), folder.file(name))
-            try:
-                read()
-            except UserError as error:
-                one_line(error)
-                refused += 1
-        save_file(whole, folder.file(name))
-        assert refused >= (5 if name == "tuned" else 25), name
-
-
-def test_moments_without_elements_do_not_kill_the_process(done, tmp_path):
-    """Fused AdamW would read past their end."""
-    shutil.copytree(done, tmp_path, dirs_exist_ok=True, symlinks=True)
-    file = tmp_path / "run" / "state.safetensors"
-    state = load_file(file)
-    empty = {name: t.new_zeros(0) for name, t in state.items() if name.startswith("exp_avg")}
-    save_file(state | empty, file)
-    stopped = call(tune, "--resume", "--out", "run", "--steps", "4", folder=tmp_path)
-    assert stopped.status == 2 and "exp_avg" in stopped.err and "delete this file" in stopped.err
 
 
 def test_damaged_settings_of_a_run(done, tmp_path):

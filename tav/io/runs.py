@@ -1,16 +1,16 @@
-"""The run folder. Each file in it is whole or absent (lesson 00).
+"""The run folder. Each file is written beside its place and moved there: it is whole or absent
+(lesson 00).
 
 run.json: settings. source.safetensors: frames (f, 3, H, W) as bytes, mean and std of their latents
 (f, c, h, w), fps. state.safetensors: for --resume. tuned.safetensors: what was trained.
-inversion-*: the clip's noise. samples/: edits. Each file is written beside its place and then moved
-there.
+inversion-*: the clip's noise. samples/: edits.
 """
 
 import csv
 import json
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from torch import Tensor
 from .. import __version__
 from ..model import StableDiffusion
 from ..ranks import RANK
-from . import contents
+from ..tuning import MOMENTS
+from ..vae import LATENT
 from .charts import loss_chart
 from .cli import UserError
 from .files import read_json, tensors
@@ -29,14 +30,43 @@ from .settings import run_settings
 from .video import replacing
 
 RUNS = Path("runs")
+# What tensors a file holds: by name, their dtype and their shape. A shape's numbers must be so; its
+# letters stand for any sizes from 1 up, the same ones throughout the file.
+Layout = dict[str, tuple[torch.dtype, tuple[int | str, ...]]]
+SOURCE: Layout = {
+    "frames": (torch.uint8, ("f", 3, "H", "W")),
+    "mean": (torch.float32, ("f", LATENT, "h", "w")),
+    "std": (torch.float32, ("f", LATENT, "h", "w")),
+    "fps": (torch.float32, ()),
+}
+POSITIVE = ("fps", "scale")  # scalars that must be finite and above 0
+RESUME = "delete that file, and continue the run with tune.py --resume"
 
 
-def newest() -> Path:
-    """The folder in `runs/` that was begun or worked in last."""
-    begun = sorted(RUNS.glob("*/run.json"), key=lambda file: file.stat().st_mtime)
-    if not begun:
-        raise UserError(f"no run in {RUNS}/ yet; make one with tune.py, or name its folder")
-    return begun[-1].parent
+def check_layout(file: Path, tensors: dict[str, Tensor], layout: Layout, advice: str) -> None:
+    """UserError, which ends with the advice, unless these are the tensors of that layout."""
+
+    def wrong(what: str) -> UserError:
+        return UserError(f"{file}: {what}, which no run writes; {advice}")
+
+    if odd := sorted(layout.keys() ^ tensors.keys()):
+        raise wrong(f"{'without' if odd[0] in layout else 'with'} a tensor {odd[0]!r}")
+    sizes = {}
+    for name, (dtype, shape) in layout.items():
+        tensor = tensors[name]
+        if tensor.dtype != dtype:
+            raise wrong(f"{name!r} is {tensor.dtype}, not {dtype}")
+        fits = tensor.dim() == len(shape)
+        for size, expected in zip(tensor.shape, shape):
+            if isinstance(expected, str):
+                fits = fits and size > 0
+                expected = sizes.setdefault(expected, size)
+            fits = fits and size == expected
+        if not fits:
+            expected = tuple(sizes.get(side, side) for side in shape)
+            raise wrong(f"{name!r} is of shape {tuple(tensor.shape)}, not {expected}")
+        if name in POSITIVE and not 0 < tensor.item() < float("inf"):
+            raise wrong(f"{name!r} is {tensor.item()}")
 
 
 def require_same_weights(model: StableDiffusion, digest: str) -> None:
@@ -50,17 +80,18 @@ class Run:
     """One run folder; by default the newest in `runs/`. It need not exist before `working`."""
 
     def __init__(self, path: str | Path | None = None):
-        self.path = newest() if path is None else Path(path)
+        if path is None and not (
+            begun := sorted(RUNS.glob("*/run.json"), key=lambda file: file.stat().st_mtime)
+        ):
+            raise UserError(f"no run in {RUNS}/ yet; make one with tune.py, or name its folder")
+        self.path = begun[-1].parent if path is None else Path(path)
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Make the folder if need be, and keep other processes out.
-
-        A new folder goes again if nothing was tuned in it.
-        """
-        if RANK > 0:  # rank 0 works for all
-            yield
-            return
+        """Make the folder if need be, and keep other processes out. A new one goes if nothing was
+        tuned in it."""
+        if RANK:  # rank 0 works for all
+            return (yield)
         new = not self.path.exists()
         try:
             (self.path / "samples").mkdir(parents=True, exist_ok=True)
@@ -70,11 +101,13 @@ class Run:
 
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            what = f"{self.path}: another process is working in this run folder"
-            raise UserError(f"{what}; wait for it") from None
+            raise UserError(
+                f"{self.path}: another process is working in this run folder; wait for it"
+            ) from None
         except OSError as error:
-            what = f"{self.path}: cannot be written, {error.strerror}"
-            raise UserError(f"{what}; choose another folder") from error
+            raise UserError(
+                f"{self.path}: cannot be written, {error.strerror}; choose another folder"
+            ) from error
         with lock:
             try:
                 yield
@@ -98,52 +131,71 @@ class Run:
         with replacing(self.path / "run.json") as part:
             part.write_text(json.dumps(settings | versions, indent=2) + "\n", encoding="utf-8")
 
-    def file(self, name: str) -> Path:
-        """Where the tensors of that name are."""
-        return self.path / f"{name}.safetensors"
-
     def load(self, name: str) -> dict[str, Tensor] | None:
-        """The tensors of `name`.safetensors, or None if there is no such file.
+        """The tensors of `name`.safetensors, or None if there is no such file; UserError if it is
+        damaged."""
+        file = self.path / f"{name}.safetensors"
+        return {key: value.clone() for key, value in tensors(file)} if file.exists() else None
 
-        UserError if it is damaged. What is in it is not looked at, as the methods below do.
-        """
-        file = self.file(name)
-        if not file.exists():
-            return None
-        return {key: tensor.clone() for key, tensor in tensors(file)}
-
-    def source(self, model: StableDiffusion) -> dict[str, Tensor] | None:
-        """The clip as it was read and encoded; None if there is none yet."""
-        found = self.load("source")
+    def checked(
+        self, name: str, layout_of: Callable[[dict[str, Tensor]], Layout], advice: str = RESUME
+    ) -> dict[str, Tensor] | None:
+        """The same, if they are the tensors of the layout that they should have; UserError if
+        not."""
+        found = self.load(name)
         if found is not None:
-            contents.check_source(self.file("source"), found, model)
+            check_layout(self.path / f"{name}.safetensors", found, layout_of(found), advice)
         return found
 
-    def state(self, weights: dict[str, Tensor]) -> dict[str, Tensor] | None:
-        """What `Tuning.restore` needs to go on with these weights; None if nothing is done yet."""
-        found = self.load("state")
-        if found is not None:
-            contents.check_state(self.file("state"), found, weights)
-        return found
+    def source(self) -> dict[str, Tensor] | None:
+        """The clip: frames, mean and std of their latents, fps; None if there is none yet."""
+        return self.checked("source", lambda found: SOURCE)
+
+    def check_sizes(self, source: dict[str, Tensor], model: StableDiffusion) -> None:
+        """UserError unless the latents have the size that the weights give such frames."""
+        size, factor = tuple(source["frames"].shape[2:]), model.vae.factor
+        found, expected = tuple(source["mean"].shape[2:]), tuple(side // factor for side in size)
+        if found != expected or any(side % model.multiple for side in size):
+            raise UserError(
+                f"{self.path / 'source.safetensors'}: latents of size {found} for frames of size "
+                f"{size}, which no run with these weights writes; {RESUME}"
+            )
 
     def tuned(self) -> dict[str, Tensor] | None:
-        """The trained weights; None if there are none yet."""
-        found = self.load("tuned")
-        if found is not None:
-            contents.check_tuned(self.file("tuned"), found)
-        return found
+        """The tuned weights; None if there are none yet. Whether they are those of a UNet,
+        `load_tuned` checks."""
+        return self.checked(
+            "tuned", lambda found: {key: (torch.float32, tuple(found[key].shape)) for key in found}
+        )
 
-    def inversion(self, name: str, latents: Tensor) -> Tensor | None:
-        """The noise of a clip with these latents, kept under that name; None if it is not."""
-        found = self.load(name)
-        if found is None:
-            return None
-        contents.check_inversion(self.file(name), found, latents)
-        return found["noise"]
+    def state(self, weights: dict[str, Tensor]) -> dict[str, Tensor] | None:
+        """The state of the tuning of these weights, for `Tuning.restore`; None if there is none
+        yet."""
+
+        def layout(found: dict[str, Tensor]) -> Layout:
+            steps = tuple(found["losses"].shape[:1]) if "losses" in found else ()
+            layout = {"losses": (torch.float64, steps or (0,)), "scale": (torch.float32, ())}
+            # AdamW remembers all weights from the first update on, and none before it.
+            updated = any(key.partition("/")[0] in MOMENTS for key in found)
+            for name, weight in weights.items():
+                shape = tuple(weight.shape)
+                layout[f"weight/{name}"] = (torch.float32, shape)
+                for key in MOMENTS if updated else ():
+                    layout[f"{key}/{name}"] = (torch.float32, () if key == "step" else shape)
+            return layout
+
+        return self.checked("state", layout)
+
+    def noise(self, name: str, latents: Tensor) -> Tensor | None:
+        """The clip's noise, kept in `name`.safetensors, of the shape of its latents; None if there
+        is none yet."""
+        layout = {"noise": (torch.float32, tuple(latents.shape))}
+        advice = "delete that file, and sample.py makes it again"
+        found = self.checked(name, lambda found: layout, advice)
+        return None if found is None else found["noise"]
 
     def save(self, name: str, values: dict[str, Tensor]) -> None:
-        """The tensors, as `name`.safetensors."""
-        with replacing(self.file(name)) as part:
+        with replacing(self.path / f"{name}.safetensors") as part:
             part.write_bytes(save({key: value.contiguous().cpu() for key, value in values.items()}))
 
     def write_losses(self, losses: list[float]) -> None:
@@ -161,7 +213,4 @@ class Run:
         with replacing(self.path / "samples" / "scores.csv") as part:
             with open(part, "w", newline="", encoding="utf-8") as file:
                 csv.writer(file).writerows(lines)
-        table = []
-        for name, consistency, adjacent, alignment in lines:
-            table.append(f"{consistency:>11}{adjacent:>10}{alignment:>11}  {name}")
-        return "\n".join(table)
+        return "\n".join(f"{c:>11}{a:>10}{t:>11}  {name}" for name, c, a, t in lines)
