@@ -45,20 +45,13 @@ class Tokenizer:
         if missing:
             raise ValueError(f"the vocabulary lacks {', '.join(sorted(missing))}")
         bpe = BPETokenizer(models.BPE(vocab, merges, unk_token=END, end_of_word_suffix="</w>"))
-        bpe.normalizer = normalizers.Sequence(
-            [
-                normalizers.NFC(),
-                normalizers.Replace(Regex(r"\s+"), " "),
-                normalizers.Lowercase(),
-            ]
-        )
-        bpe.pre_tokenizer = pre_tokenizers.Sequence(
-            [
-                # Inverted: what lies between two words is removed.
-                pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True),
-                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-            ]
-        )
+        one_space = normalizers.Replace(Regex(r"\s+"), " ")
+        plain = [normalizers.NFC(), one_space, normalizers.Lowercase()]
+        bpe.normalizer = normalizers.Sequence(plain)
+        # Inverted: what lies between two words is removed.
+        words = pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True)
+        in_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        bpe.pre_tokenizer = pre_tokenizers.Sequence([words, in_bytes])
         bpe.add_special_tokens([START, END, pad])
         self.bpe, self.length = bpe, length
         self.start, self.end, self.pad = vocab[START], vocab[END], vocab[pad]
@@ -157,19 +150,17 @@ class CLIPLayer(nn.Module):
         return x + self.mlp(self.layer_norm2(x))
 
 
-class CLIPEncoder(nn.Module):
+class CLIPEncoder(nn.Sequential):
     """A stack of layers, (b, l, d) -> (b, l, d).
 
-    The text tower's is causal, the image tower's (`metrics.py`) is not.
+    The text tower's is causal, the image tower's (`metrics.py`) is not. (An `nn.Sequential` calls
+    its parts in the order in which they are set.)
     """
 
     def __init__(self, layers: int, dim: int, hidden: int, heads: int, act: str, causal: bool):
         super().__init__()
         stack = [CLIPLayer(dim, hidden, heads, act, causal) for _ in range(layers)]
         self.layers = nn.Sequential(*stack)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
 
 
 class CLIPTextEmbeddings(nn.Module):
@@ -185,7 +176,7 @@ class CLIPTextEmbeddings(nn.Module):
         return self.token_embedding(ids) + positions
 
 
-class CLIPTextTransformer(nn.Module):
+class CLIPTextTransformer(nn.Sequential):
     """Embeddings, encoder, final LayerNorm: token ids (b, l) -> states (b, l, d)."""
 
     def __init__(self, embeddings: CLIPTextEmbeddings, encoder: CLIPEncoder, dim: int):
@@ -193,9 +184,6 @@ class CLIPTextTransformer(nn.Module):
         self.embeddings = embeddings
         self.encoder = encoder
         self.final_layer_norm = nn.LayerNorm(dim)
-
-    def forward(self, ids: Tensor) -> Tensor:
-        return self.final_layer_norm(self.encoder(self.embeddings(ids)))
 
 
 class CLIPTextModel(nn.Module):
