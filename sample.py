@@ -1,16 +1,16 @@
 """Edit a tuned clip by prompt: python sample.py "spider man is skiing on the beach"."""
 
 import re
-from argparse import BooleanOptionalAction
 from pathlib import Path
 
 import torch
 
-from tav.io.cli import Parser, UserError, advising, bar, number, run
+from tav.io.cli import UserError, advising, bar, run
 from tav.io.files import file_digest
-from tav.io.runs import Run
+from tav.io.options import sample_options
+from tav.io.runs import Run, require_same_weights
 from tav.io.video import replacing, sheet, side_by_side, write_gif, write_mp4
-from tav.io.weights import DTYPES, load, load_clip, resolve
+from tav.io.weights import load, load_clip, resolve
 from tav.metrics import scores
 from tav.model import Unsuitable
 from tav.ranks import RANK, RANKS, add_up
@@ -19,70 +19,20 @@ from tav.tuning import load_tuned
 from tav.vae import decode
 
 
-def arguments() -> dict:
-    """The arguments that were given; the others are not in there."""
-    parser = Parser(description=__doc__)
-    add = parser.add_argument
-    add("prompts", nargs="*", help="one video each (default: the weights' own example edits)")
-    add("--run", help="run folder (default: the newest in runs/)")
-    add("--weights", help="where the run's weights are now, if they moved")
-    add(
-        "--steps",
-        type=number(int, 1, 999),
-        help="DDIM steps, of inversion and of sampling (published: 50)",
-    )
-    add(
-        "--guidance",
-        type=number(float, 0),
-        help="classifier-free guidance (published: 12.5; 1 is none)",
-    )
-    add("--negative", help="what the videos should not show")
-    add(
-        "--invert-caption",
-        action=BooleanOptionalAction,
-        help="invert with the caption (published: with no words)",
-    )
-    add(
-        "--no-inversion",
-        action="store_true",
-        help="start from random noise, not from the clip's own",
-    )
-    add(
-        "--score",
-        action="store_true",
-        help="print how alike the frames are, and how like the prompt, as CLIP sees it",
-    )
-    add(
-        "--clip",
-        help="a folder with CLIP ViT-L/14 to score with (default: the one beside the weights)",
-    )
-    add("--seed", type=number(int, 0, 2**32 - 1), help="seed of the random noise (default 0)")
-    add("--device", help="cuda, mps or cpu (default: the first of these that is there)")
-    add("--dtype", choices=[*DTYPES], help="default: as tuned")
-    return vars(parser.parse_args())
-
-
 def main() -> None:
-    given = arguments()
+    given = sample_options(__doc__)  # what was not given is not in there
     folder = Run(given.get("run"))
     settings, tuned, source = folder.settings, folder.load("tuned"), folder.load("source")
     if tuned is None or source is None:
-        raise UserError(
-            f"{folder.path}: nothing is tuned there yet; continue it with tune.py --resume"
-        )
+        what = "nothing is tuned there yet"
+        raise UserError(f"{folder.path}: {what}; continue it with tune.py --resume")
     device, dtype = resolve(given.get("device"), given.get("dtype", settings["dtype"]))
     model = load(given.get("weights", settings["weights"]), device, dtype)
-    if model.hash != settings["weights_hash"]:
-        raise UserError(
-            f"{model.path}: not the weights this run was tuned on; pass those to --weights"
-        )
+    require_same_weights(model, settings["weights_hash"])
     with advising(Unsuitable, "pass the ones it was tuned on to --weights"):
         load_tuned(model.unet, tuned, str(folder.path))
-    args = (
-        {"prompts": [settings["prompt"]], "negative": "", "seed": 0}
-        | model.recipe("sample")
-        | given
-    )
+    defaults = {"prompts": [settings["prompt"]], "negative": "", "seed": 0}
+    args = defaults | model.recipe("sample") | given
     if not all(prompt.strip() for prompt in args["prompts"]):
         raise UserError("an empty prompt; say what the video should show")
     if scored := given.keys() & {"score", "clip"}:

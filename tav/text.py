@@ -45,9 +45,9 @@ class Tokenizer:
         if missing:
             raise ValueError(f"the vocabulary lacks {', '.join(sorted(missing))}")
         bpe = BPETokenizer(models.BPE(vocab, merges, unk_token=END, end_of_word_suffix="</w>"))
-        one_space = normalizers.Replace(Regex(r"\s+"), " ")
-        plain = [normalizers.NFC(), one_space, normalizers.Lowercase()]
-        bpe.normalizer = normalizers.Sequence(plain)
+        one_blank = normalizers.Replace(Regex(r"\s+"), " ")
+        steps = [normalizers.NFC(), one_blank, normalizers.Lowercase()]
+        bpe.normalizer = normalizers.Sequence(steps)
         # Inverted: what lies between two words is removed.
         words = pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True)
         in_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)

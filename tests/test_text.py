@@ -11,9 +11,10 @@ import pytest
 import torch
 from torch import nn
 
+from tav.io.weights import CLIP_TOKENIZER
 from tav.text import CLIPEncoder, CLIPTextModel, Tokenizer
 
-FOLDER = Path(__file__).parents[1] / "weights" / "clip-tokenizer"
+FOLDER = CLIP_TOKENIZER
 PROMPTS = json.loads((golden.HERE / "tokens.json").read_text(encoding="utf-8"))
 
 

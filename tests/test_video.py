@@ -415,6 +415,12 @@ def make_ten(path):
     write_gif(path / "a.gif", counted(10, 8, 8), 8)
 
 
+def make_two_sizes(path):
+    (path / "a").mkdir()
+    for name, size in (("1.png", (32, 24)), ("2.png", (32, 24)), ("3.png", (48, 16))):
+        Image.new("RGB", size, "red").save(path / "a" / name)
+
+
 UNREADABLE = (
     "it is cut short, damaged or not what its name says; copy or convert it again, or use another"
 )
@@ -431,6 +437,13 @@ MISTAKES = [
     (make_broken_gif, "a.gif", {}, UNREADABLE),
     (make_broken_picture, "a", {}, f"1.png: {UNREADABLE}"),
     (make_no_picture, "a", {}, f"1.png: {UNREADABLE}"),
+    (
+        make_two_sizes,
+        "a",
+        {},
+        "pictures of different sizes (32 x 24 and 48 x 16 pixels); "
+        "choose one --size for all, or resize them",
+    ),
     (
         make_ten,
         "a.gif",
@@ -461,6 +474,14 @@ def test_a_mistake_is_named(tmp_path, capfd, caplog, make, name, options, words)
     assert str(raised.value).startswith(str(tmp_path / name))
     assert str(raised.value).endswith(f": {words}") or str(raised.value).endswith(f"/{words}")
     assert capfd.readouterr() == ("", "") and not caplog.records  # no chatter of ffmpeg's
+
+
+@pytest.mark.parametrize("stretch", [False, True])
+def test_one_size_joins_pictures_of_different_sizes(tmp_path, stretch):
+    make_two_sizes(tmp_path)
+    got, _ = read_clip(tmp_path / "a", size=16, stretch=stretch)
+    assert got.shape == (3, 3, 16, 16)
+    assert len(read_clip(tmp_path / "a", frames=2)[0]) == 2  # the third is not asked for
 
 
 def test_a_folder_that_may_not_be_read(monkeypatch, tmp_path):

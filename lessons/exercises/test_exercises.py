@@ -101,7 +101,7 @@ def check_halve(halve):
 
 @exercise("e02_bpe", "bpe")
 def check_bpe(bpe):
-    folder = Path(__file__).parents[2] / "weights" / "clip-tokenizer"
+    folder = Path(__file__).parents[2] / "tav" / "io" / "clip-tokenizer"
     tokenizer = Tokenizer.load(folder)
     lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()[1:]
     merges = [tuple(line.split()) for line in lines]

@@ -79,6 +79,10 @@ def weight_files(folder: Path, part: str, half: bool) -> list[Path]:
 def fetched(name: str, half: bool) -> Path:
     """The local copy of a hub repository: only files that are needed, in one precision, fetched
     only once."""
+    if name.startswith("weights/"):  # the repository's own, seen from another folder; no hub id
+        what = "no such weights folder or file"
+        advice = "work where it lies (weights/mini: tav's repository) or give its whole path"
+        raise UserError(f"{name}: {what}; {advice}")
     if (
         not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*(?<!\.safetensors)", name)
         or Path(name).parent.exists()

@@ -21,6 +21,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from .. import __version__
+from ..model import StableDiffusion
 from ..ranks import RANK
 from .cli import UserError
 from .files import read_json, tensors
@@ -39,6 +40,13 @@ NEEDED = {
     "seed",
     "seconds",
 }  # in run.json
+
+
+def require_same_weights(model: StableDiffusion, digest: str) -> None:
+    """UserError unless the model's weights are those that a run was tuned on."""
+    if model.hash != digest:
+        what = "not the weights this run was tuned on"
+        raise UserError(f"{model.path}: {what}; pass those to --weights")
 
 
 class Run:

@@ -59,6 +59,11 @@ def read_clip(
         raise UserError(
             f"{path}: {found}; ask for fewer --frames or a smaller --stride, or use a longer clip"
         )
+    shapes = [picture.shape for picture in kept]
+    if odd := [shape for shape in shapes if shape != shapes[0]]:
+        sizes = [f"{w} x {h}" for h, w, _ in (shapes[0], odd[0])]
+        what = f"pictures of different sizes ({' and '.join(sizes)} pixels)"
+        raise UserError(f"{path}: {what}; choose one --size for all, or resize them")
     video = torch.from_numpy(np.stack(kept)).permute(0, 3, 1, 2)  # f 3 h w, channels-last in memory
     return video.float() / 127.5 - 1, fps / stride
 

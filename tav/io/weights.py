@@ -24,7 +24,7 @@ from .cli import UserError
 from .configs import DEFAULTS, arguments, check_sizes
 from .files import CONFIGS, fetched, file_digest, read_json, required, tensors, weight_files
 
-CLIP_TOKENIZER = Path(__file__).parents[2] / "weights" / "clip-tokenizer"
+CLIP_TOKENIZER = Path(__file__).parent / "clip-tokenizer"  # installed with the package
 PARTS = {"text_encoder": CLIPTextModel, "vae": AutoencoderKL, "unet": UNet2DConditionModel}
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # In the configs of a CLIP with both towers: what may not differ from OpenAI's CLIP.

@@ -27,7 +27,7 @@ from transformers import (
 )
 
 HERE = Path(__file__).parent
-TOKENIZER = HERE.parents[1] / "weights" / "clip-tokenizer"
+TOKENIZER = HERE.parents[1] / "tav" / "io" / "clip-tokenizer"
 SCALING = 0.18215
 
 TEXT = {

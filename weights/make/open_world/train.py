@@ -179,10 +179,7 @@ def make_tokenizer(build: Path) -> None:
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     captions = [text for label in Pictures(build).labels for text in label["captions"]]
     trainer = trainers.BpeTrainer(
-        vocab_size=2000,
-        initial_alphabet=alphabet,
-        end_of_word_suffix="</w>",
-        show_progress=False,
+        vocab_size=2000, initial_alphabet=alphabet, end_of_word_suffix="</w>", show_progress=False
     )
     bpe.train_from_iterator(captions, trainer)
     merges = [tuple(m) for m in json.loads(bpe.to_str())["model"]["merges"]]

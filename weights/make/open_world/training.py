@@ -71,13 +71,7 @@ class Training:
     """
 
     def __init__(
-        self,
-        name: str,
-        model: nn.Module,
-        steps: int,
-        lr: float,
-        build: Path,
-        ema: float = 0.999,
+        self, name: str, model: nn.Module, steps: int, lr: float, build: Path, ema: float = 0.999
     ):
         self.name, self.model, self.steps, self.lr, self.ema = name, model, steps, lr, ema
         self.path = build / f"{name}.state.safetensors"

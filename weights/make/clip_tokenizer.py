@@ -1,6 +1,6 @@
-"""CLIP's vocabulary -> vocab.json and merges.txt beside this script.
+"""CLIP's vocabulary -> vocab.json and merges.txt in tav/io/clip-tokenizer/.
 
-    python weights/clip-tokenizer/make.py bpe_simple_vocab_16e6.txt.gz
+    python weights/make/clip_tokenizer.py bpe_simple_vocab_16e6.txt.gz
 
 The input is the list of merges that OpenAI published with CLIP (MIT licence); the open_clip_torch
 wheel holds a copy. The list goes on far beyond what CLIP uses: its vocabulary is 256 bytes, the
@@ -41,7 +41,7 @@ def main(source: str) -> None:
     )
     vocab = {token: i for i, token in enumerate(tokens)}
     assert len(vocab) == len(tokens) == 49408, "two tokens are spelled alike: is this CLIP's list?"
-    folder = Path(__file__).parent
+    folder = Path(__file__).parents[2] / "tav" / "io" / "clip-tokenizer"
     text = json.dumps(vocab, ensure_ascii=False, separators=(",", ":"))
     (folder / "vocab.json").write_text(text + "\n", encoding="utf-8")
     (folder / "merges.txt").write_text(
