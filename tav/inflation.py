@@ -38,6 +38,13 @@ def first_and_previous(x: Tensor, frames: int) -> Tensor:
     return torch.cat([first, previous], dim=2).flatten(0, 1)  # b*f 2n d
 
 
+class PlainAttention(Attention):
+    """No SC-Attn, to compare with: each frame attends to itself, as in the image model."""
+
+    def forward(self, x: Tensor, frames: int) -> Tensor:
+        return super().forward(x)
+
+
 class TemporalAttention(Attention):
     """Temp-Attn: each place of a frame attends to the same place in all frames.
 
@@ -97,8 +104,11 @@ def inflate(
     """Turn the image UNet into the video UNet, in place, and return it.
 
     The image weights stay. Temp-Attn's queries, keys and values take PyTorch's initial values
-    (`torch.manual_seed`). A UNet that is inflated already stays as it is. Another `spatial` or
-    `temporal` attention is a variant of the method; their `forward` takes (x, frames).
+    (`torch.manual_seed`). A UNet that is inflated already stays as it is, whatever is asked for.
+
+    Another attention is a variant of the method, in one line: `inflate(unet, temporal=None)` has no
+    Temp-Attn, `inflate(unet, spatial=PlainAttention)` no SC-Attn. A class of your own needs a
+    `forward` that takes x (b*f, n, d) and `frames`.
     """
     transformers = [m for m in unet.modules() if isinstance(m, Transformer2DModel)]
     for transformer in transformers:

@@ -104,21 +104,16 @@ class TimestepEmbedding(nn.Sequential):
 class ResnetBlock2D(nn.Module):
     """Two 3x3 convolutions and a shortcut; the time (b, time_dim) shifts each channel in between.
 
-    The VAE has no time (`time_dim` None) and eps 1e-6; the UNet has eps 1e-5.
+    The VAE has no time (`time_dim` 0) and eps 1e-6; the UNet has eps 1e-5.
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        groups: int,
-        eps: float,
-        time_dim: int | None = None,
+        self, in_channels: int, out_channels: int, groups: int, eps: float, time_dim: int = 0
     ):
         super().__init__()
         self.norm1 = nn.GroupNorm(groups, in_channels, eps)
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-        if time_dim is not None:
+        if time_dim:
             self.time_emb_proj = nn.Linear(time_dim, out_channels)
         self.norm2 = nn.GroupNorm(groups, out_channels, eps)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)

@@ -13,95 +13,111 @@ from torch import Tensor, nn
 from .text import CLIPEncoder, CLIPTextModel, Tokenizer
 from .vae import to_uint8
 
-MEAN, STD = (
-    [0.48145466, 0.4578275, 0.40821073],
-    [0.26862954, 0.26130258, 0.27577711],
-)  # of CLIP's training pictures
+# Of the channels of CLIP's training pictures (openai/CLIP, `_transform`).
+MEAN = [0.48145466, 0.4578275, 0.40821073]
+STD = [0.26862954, 0.26130258, 0.27577711]
+LOGIT_SCALE = 2.6592  # log(1 / 0.07), where CLIP's training starts
+
+
+class CLIPVisionEmbeddings(nn.Module):
+    """Pictures (f, 3, H, H) -> x (f, 1+n, d): a class token and the patches, plus their positions.
+
+    A patch is `patch` pixels wide and a picture `side`, so that n = (side / patch)^2.
+    """
+
+    def __init__(self, dim: int, patch: int, side: int):
+        super().__init__()
+        self.class_embedding = nn.Parameter(torch.normal(0.0, dim**-0.5, (dim,)))
+        self.patch_embedding = nn.Conv2d(3, dim, patch, stride=patch, bias=False)
+        self.position_embedding = nn.Embedding((side // patch) ** 2 + 1, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        patches = self.patch_embedding(x).flatten(2).transpose(1, 2)  # f n d
+        first = self.class_embedding.expand(len(x), 1, -1)  # f 1 d
+        return torch.cat([first, patches], dim=1) + self.position_embedding.weight  # f 1+n d
 
 
 class CLIPVisionTransformer(nn.Module):
-    """The image tower, a ViT: pictures (f, 3, H, H) -> the class token's last state (f, d)."""
+    """The image tower, a ViT: pictures (f, 3, H, H) -> the class token's last state (f, d).
+
+    `config` is the `vision_config` of transformers' config.json.
+    """
 
     def __init__(self, config: dict):
         super().__init__()
-        dim, patch, side = config["hidden_size"], config["patch_size"], config["image_size"]
-        self.embeddings = nn.Module()
-        self.embeddings.class_embedding = nn.Parameter(torch.normal(0.0, dim**-0.5, (dim,)))
-        self.embeddings.patch_embedding = nn.Conv2d(3, dim, patch, stride=patch, bias=False)
-        self.embeddings.position_embedding = nn.Embedding((side // patch) ** 2 + 1, dim)
+        dim = config["hidden_size"]
+        self.embeddings = CLIPVisionEmbeddings(dim, config["patch_size"], config["image_size"])
         self.pre_layrnorm = nn.LayerNorm(dim)  # spelled so in every checkpoint
-        sizes = (
+        self.encoder = CLIPEncoder(
             config["num_hidden_layers"],
             dim,
             config["intermediate_size"],
             config["num_attention_heads"],
+            config.get("hidden_act", "quick_gelu"),
+            causal=False,
         )
-        self.encoder = CLIPEncoder(*sizes, config.get("hidden_act", "quick_gelu"), causal=False)
         self.post_layernorm = nn.LayerNorm(dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        patches = self.embeddings.patch_embedding(x).flatten(2).transpose(1, 2)  # f n d
-        x = torch.cat(
-            [self.embeddings.class_embedding.expand(len(x), 1, -1), patches], dim=1
-        )  # f 1+n d
-        x = self.encoder(self.pre_layrnorm(x + self.embeddings.position_embedding.weight))
-        return self.post_layernorm(x[:, 0])
+        x = self.encoder(self.pre_layrnorm(self.embeddings(x)))  # f 1+n d
+        return self.post_layernorm(x[:, 0])  # f d
 
 
 class CLIP(CLIPTextModel):
-    """Text tower, image tower, and their projections into one space of width p: transformers'
-    `CLIPModel`."""
+    """Both towers, and their projections into one space of width p (transformers' `CLIPModel`).
+
+    `text` and `vision` are the two parts of its config.json; `width` is p.
+    """
 
     def __init__(self, text: dict, vision: dict, width: int):
         super().__init__(**text)
         self.vision_model = CLIPVisionTransformer(vision)
         self.text_projection = nn.Linear(text["hidden_size"], width, bias=False)
         self.visual_projection = nn.Linear(vision["hidden_size"], width, bias=False)
-        self.logit_scale = nn.Parameter(
-            torch.tensor(2.6592)
-        )  # log(1 / 0.07), where CLIP's training starts
+        self.logit_scale = nn.Parameter(torch.tensor(LOGIT_SCALE))
         self.image_size = vision["image_size"]
 
     def embed_pictures(self, pixels: Tensor) -> Tensor:
         """Normalised pixels (f, 3, H, H), from `preprocess` -> unit vectors (f, p)."""
-        return F.normalize(self.visual_projection(self.vision_model(pixels)), dim=-1)
+        return F.normalize(self.visual_projection(self.vision_model(pixels)), dim=-1)  # f p
 
     def embed_texts(self, ids: Tensor, end: int) -> Tensor:
         """Token ids (b, l) -> unit vectors (b, p), read at each row's first `end` token."""
-        last = (ids == end).int().argmax(dim=1)
-        return F.normalize(self.text_projection(self(ids)[torch.arange(len(ids)), last]), dim=-1)
+        last = (ids == end).int().argmax(dim=1)  # argmax: of equal values, the first
+        states = self(ids)[torch.arange(len(ids)), last]  # b d
+        return F.normalize(self.text_projection(states), dim=-1)  # b p
 
 
 def preprocess(frames: Tensor, size: int) -> Tensor:
-    """Frames (f, 3, H, W) in [-1, 1] -> CLIP's input (f, 3, size, size), as transformers'
-    CLIPImageProcessorPil."""
+    """Frames (f, 3, H, W) in [-1, 1] -> CLIP's input (f, 3, size, size).
+
+    The short side is scaled to `size`, the middle is cut out, the channels are normalised: to the
+    bit what transformers' `CLIPImageProcessor` makes with PIL.
+    """
     h, w = frames.shape[2:]
-    new = (
-        size * w // min(h, w),
-        size * h // min(h, w),
-    )  # `size` is the short side; the long one is rounded down
-    left, top = (new[0] - size) // 2, (new[1] - size) // 2
-    pictures = [
-        np.asarray(Image.fromarray(p).resize(new, Image.Resampling.BICUBIC))
-        for p in to_uint8(frames)
-    ]
-    x = (
-        torch.from_numpy(np.stack(pictures))[:, top : top + size, left : left + size].permute(
-            0, 3, 1, 2
-        )
-        / 255
-    )
-    return (x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+    height, width = size * h // min(h, w), size * w // min(h, w)  # the long side is rounded down
+    top, left = (height - size) // 2, (width - size) // 2
+    pictures = []
+    for picture in to_uint8(frames):  # H W 3
+        scaled = Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)
+        pictures.append(np.asarray(scaled)[top : top + size, left : left + size])
+    pixels = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2) / 255  # f 3 size size
+    mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
+    return (pixels - mean) / std
 
 
 def frame_consistency(vectors: Tensor, adjacent: bool = False) -> float:
-    """Mean cosine of frames' CLIP vectors (f, p), in percent: over all pairs, or neighbours only;
-    nan if f is 1."""
-    i, j = torch.triu_indices(len(vectors), len(vectors), offset=1)  # i < j
-    cosines = F.cosine_similarity(
-        vectors[i].double(), vectors[j].double()
-    ).float()  # so that a still has exactly 100
-    return 100 * cosines[(j == i + 1) | (not adjacent)].mean().item()
+    """Mean of 100 times the cosine of two frames' CLIP vectors, given as (f, p).
+
+    Over all pairs of frames or, if `adjacent`, over neighbours only; nan for a single frame.
+    """
+    i, j = torch.triu_indices(len(vectors), len(vectors), offset=1)  # every pair once, i < j
+    if adjacent:
+        neighbours = j == i + 1
+        i, j = i[neighbours], j[neighbours]
+    # In double precision, so that a still has exactly 100.
+    cosines = F.cosine_similarity(vectors[i].double(), vectors[j].double()).float()
+    return 100 * cosines.mean().item()
 
 
 def textual_alignment(vectors: Tensor, text: Tensor) -> float:
@@ -118,7 +134,8 @@ def scores(
     A row for each: its name, its frame consistency over all pairs of frames and over neighbours,
     and its textual alignment.
     """
-    rows, device = [], clip.logit_scale.device
+    device = clip.logit_scale.device
+    rows = []
     for (name, frames), prompt in zip(videos, prompts, strict=True):
         vectors = clip.embed_pictures(preprocess(frames, clip.image_size).to(device)).cpu()  # f p
         text = clip.embed_texts(tokenizer(prompt).to(device), tokenizer.end)[0].cpu()  # p

@@ -1,5 +1,4 @@
-"""Several processes at one job, as torchrun starts them: one for each GPU, or on the CPU (lesson
-13)."""
+"""Several processes at one job, as torchrun starts them: one a GPU, or on the CPU (lesson 13)."""
 
 import atexit
 import os
@@ -7,10 +6,9 @@ import os
 import torch.distributed as dist
 from torch import Tensor
 
-RANK, RANKS = (
-    int(os.environ.get("RANK", 0)),
-    int(os.environ.get("WORLD_SIZE", 1)),
-)  # set by torchrun
+# torchrun sets both variables; without it this process is the only one.
+RANK = int(os.environ.get("RANK", 0))  # the number of this process
+RANKS = int(os.environ.get("WORLD_SIZE", 1))  # how many there are
 
 
 def join(device: str) -> str:
@@ -24,5 +22,7 @@ def join(device: str) -> str:
 
 def add_up(tensors: list[Tensor]) -> None:
     """In place: each tensor becomes its sum over the processes."""
-    for tensor in tensors if RANKS > 1 else []:
+    if RANKS == 1:
+        return
+    for tensor in tensors:
         dist.all_reduce(tensor)

@@ -73,7 +73,7 @@ class Schedule:
         return a.sqrt() * noise - (1 - a).sqrt() * x0
 
     def to_x0_and_noise(
-        self, prediction: Tensor, x: Tensor, t: int | Tensor, level=None
+        self, prediction: Tensor, x: Tensor, t: int | Tensor, level: int | Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """x_0 and e, from the UNet's answer for t about latents x at `level` (by default t).
 

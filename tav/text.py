@@ -153,7 +153,8 @@ class CLIPLayer(nn.Module):
 class CLIPEncoder(nn.Sequential):
     """A stack of layers, (b, l, d) -> (b, l, d).
 
-    The text tower's is causal, the image tower's (`metrics.py`) is not.
+    The text tower's is causal, the image tower's (`metrics.py`) is not. (An `nn.Sequential` calls
+    its parts in the order in which they are set.)
     """
 
     def __init__(self, layers: int, dim: int, hidden: int, heads: int, act: str, causal: bool):
@@ -175,7 +176,7 @@ class CLIPTextEmbeddings(nn.Module):
         return self.token_embedding(ids) + positions
 
 
-class CLIPTextTransformer(nn.Module):
+class CLIPTextTransformer(nn.Sequential):
     """Embeddings, encoder, final LayerNorm: token ids (b, l) -> states (b, l, d)."""
 
     def __init__(self, embeddings: CLIPTextEmbeddings, encoder: CLIPEncoder, dim: int):
@@ -183,9 +184,6 @@ class CLIPTextTransformer(nn.Module):
         self.embeddings = embeddings
         self.encoder = encoder
         self.final_layer_norm = nn.LayerNorm(dim)
-
-    def forward(self, ids: Tensor) -> Tensor:
-        return self.final_layer_norm(self.encoder(self.embeddings(ids)))
 
 
 class CLIPTextModel(nn.Module):

@@ -100,12 +100,10 @@ class Level(nn.Module):
         self, widths: list[int], channels: int, heads: int, transformers: int, sizes: Sizes
     ):
         super().__init__()
-        self.resnets = nn.ModuleList(
-            [ResnetBlock2D(c, channels, sizes.groups, EPS, sizes.time_dim) for c in widths]
-        )
-        self.attentions = nn.ModuleList(
-            [Transformer2DModel(channels, heads, sizes) for _ in range(transformers)]
-        )
+        resnets = [ResnetBlock2D(c, channels, sizes.groups, EPS, sizes.time_dim) for c in widths]
+        attentions = [Transformer2DModel(channels, heads, sizes) for _ in range(transformers)]
+        self.resnets = nn.ModuleList(resnets)
+        self.attentions = nn.ModuleList(attentions)
 
     def step(self, i: int, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
         """Step i of the level, with or without checkpointing: the result is the same."""
@@ -125,9 +123,8 @@ class Level(nn.Module):
 class DownBlock(Level):
     """A resolution on the way down, then half of it. Every feature map is added to the skips."""
 
-    def __init__(self, *level, halve: bool):  # after what a Level takes
-        super().__init__(*level)
-        channels = level[1]
+    def __init__(self, widths: list[int], channels: int, *level, halve: bool):
+        super().__init__(widths, channels, *level)  # all but `halve` as in `Level`
         self.downsamplers = nn.ModuleList([Downsample2D(channels, padding=1)] if halve else [])
 
     def forward(
@@ -148,9 +145,8 @@ class UpBlock(Level):
     A step reads what comes from below and the skip, side by side: `widths` counts both.
     """
 
-    def __init__(self, *level, double: bool):  # after what a Level takes
-        super().__init__(*level)
-        channels = level[1]
+    def __init__(self, widths: list[int], channels: int, *level, double: bool):
+        super().__init__(widths, channels, *level)  # all but `double` as in `Level`
         self.upsamplers = nn.ModuleList([Upsample2D(channels)] if double else [])
 
     def forward(
@@ -208,8 +204,7 @@ class UNet2DConditionModel(nn.Module):
             skips += [channels] * (layers_per_block + halve)
             before = channels
 
-        # ResNet block, transformer, ResNet block.
-        self.mid_block = Level([before, before], before, heads[lowest], 1, sizes)
+        self.mid_block = Level([before, before], before, heads[lowest], 1, sizes)  # 1 transformer
 
         self.up_blocks = nn.ModuleList()
         for i in reversed(range(len(block_out_channels))):
@@ -227,7 +222,7 @@ class UNet2DConditionModel(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, text: Tensor, frames: int = 1) -> Tensor:
         """Latents x (b*f, c, h, w), timesteps t (b,), text (b, l, d) -> the prediction, as x."""
-        time = timestep_embedding(t, self.conv_in.out_channels).to(x.dtype)
+        time = timestep_embedding(t, self.conv_in.out_channels).to(x.dtype)  # b first
         time = self.time_embedding(time).repeat_interleave(frames, dim=0)  # b*f time_dim
         x = self.conv_in(x.contiguous(memory_format=torch.channels_last))
         skips = [x]

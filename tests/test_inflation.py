@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tav.inflation import (
+    PlainAttention,
     SparseCausalAttention,
     TemporalAttention,
     VideoTransformerBlock,
@@ -17,7 +18,7 @@ from tav.inflation import (
     trainable,
 )
 from tav.io.weights import fill
-from tav.layers import Attention, ResnetBlock2D, group_norm
+from tav.layers import ResnetBlock2D, group_norm
 from tav.unet import BasicTransformerBlock, Transformer2DModel, UNet2DConditionModel
 
 VARIANTS = ["unet_sd1", "unet_sd2"]
@@ -62,7 +63,7 @@ def worst(a: Tensor, b: Tensor) -> float:
     return (a - b).abs().max().item()
 
 
-# ---------------------------------------------------------------------------------------- exactness
+# ---- exactness
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -110,7 +111,7 @@ def test_temporal_output_starts_at_zero_weight_and_bias():
     assert all(not layer.weight.any() and not layer.bias.any() for layer in layers)
 
 
-# ------------------------------------------------------------------------------------------ SC-Attn
+# ---- SC-Attn
 
 
 def attention(kind: type, dim: int = 8, heads: int = 2) -> nn.Module:
@@ -167,7 +168,7 @@ def test_sc_attn_reads_the_asking_frame_through_its_query_only():
     assert touched(attn, 5) == {(i, j) for i in range(5) for j in (0, max(i - 1, 0))}
 
 
-# ---------------------------------------------------------------------------------------- Temp-Attn
+# ---- Temp-Attn
 
 
 def test_temp_attn_equals_a_loop_over_places():
@@ -192,8 +193,7 @@ def test_temp_attn_is_not_told_the_order_of_frames():
     assert worst(attn(video[order], frames=4), attn(video, frames=4)[order]) <= 1e-6
 
 
-# ------------------------------------------------------------------------------------ GroupNorm,
-# order
+# ---- GroupNorm, order
 
 
 def pooled(norm: nn.GroupNorm, x: Tensor, frames: int) -> Tensor:
@@ -286,8 +286,7 @@ def test_order_of_the_block():
     assert worst(block(x, text, 3), temporal(feed_forward(self_attention(cross(x))))) > 1e-2
 
 
-# --------------------------------------------------------------------------------- parameters,
-# `inflate`
+# ---- parameters, `inflate`
 
 
 def published(unet: UNet2DConditionModel) -> list[str]:
@@ -386,31 +385,21 @@ def test_inflate_keeps_the_dtype_and_the_weights_and_lays_out_convolutions_once(
 # ---- variants of the method
 
 
-class OwnFrame(Attention):
-    """Plain spatial attention, with the signature of an attention over frames."""
-
-    def forward(self, x: Tensor, frames: int) -> Tensor:
-        return super().forward(x)
-
-
 def test_an_attention_is_a_class_handed_to_inflate():
     """With plain spatial attention and no Temp-Attn, each frame is treated as a picture alone."""
-    x, t, text = inputs(3)
-    pictures, video = image_unet(), inflate(image_unet(), spatial=OwnFrame, temporal=None)
+    _, _, text = inputs(3)
+    pictures, video = image_unet(), inflate(image_unet(), spatial=PlainAttention, temporal=None)
     blocks = [m for m in video.modules() if isinstance(m, VideoTransformerBlock)]
-    assert blocks and all(type(block.attn1) is OwnFrame for block in blocks)
+    assert blocks and all(type(block.attn1) is PlainAttention for block in blocks)
     assert not any("temp" in name for name in video.state_dict())
-    for module in [*pictures.modules(), *video.modules()]:
-        module.training = False
-    block, plain = (
-        blocks[0],
-        next(m for m in pictures.modules() if isinstance(m, BasicTransformerBlock)),
-    )
+    block = blocks[0]
+    plain = next(m for m in pictures.modules() if isinstance(m, BasicTransformerBlock))
     tokens = torch.randn(6, 5, block.norm1.weight.shape[0])
     assert torch.equal(block(tokens, text, 3), plain(tokens, text, 3))
 
 
-def test_inflating_again_changes_nothing():
+def test_a_variant_stays_when_it_is_inflated_again():
+    """So `Tuning`, which inflates, tunes the variant that it is given."""
     video = inflate(image_unet(), temporal=None)
     kept = [m for m in video.modules() if isinstance(m, VideoTransformerBlock)]
     inflate(video)

@@ -1,9 +1,8 @@
-"""What the benchmark compares: Tune-A-Video, the image model frame by frame, and the method with a
-part left out.
+"""What the benchmark compares: Tune-A-Video, its variants, and the image model frame by frame.
 
-Everything is made from tav's own pieces by switches; nothing in tav/ knows of it. A method is a
-network (the image UNet; the inflated one; one with a module exchanged; tuned or not) and a noise to
-begin from. `args` are evaluate.py's: frames, steps, tune_steps, lr, guidance, seed.
+A method is a network and a noise to begin from. The network is the image UNet, or an inflated one,
+tuned or not; a variant is an attention that `inflate` is given, or other parts that train. `args`
+are evaluate.py's: frames, steps, tune_steps, lr, guidance, seed.
 
 Shapes: f frames, e edits, n = h*w tokens, d token width, c h w latent channels, height and width.
 """
@@ -15,8 +14,8 @@ import torch
 from torch import Tensor
 
 from tav import sampling, tuning
-from tav.inflation import TRAINED, SparseCausalAttention, TemporalAttention, inflate
-from tav.layers import Attention, attend
+from tav.inflation import TRAINED, PlainAttention, TemporalAttention, inflate
+from tav.layers import attend
 from tav.model import StableDiffusion
 from tav.vae import Posterior, decode
 
@@ -43,31 +42,24 @@ METHODS = {  # name: (label, network, noise); a network is tuned unless it is "i
 USUAL = list(METHODS)[: list(METHODS).index("ideal") + 1]
 
 
-class PlainAttention(SparseCausalAttention):
-    """Each frame attends to itself, as in the image model."""
-
-    def forward(self, x: Tensor, frames: int) -> Tensor:
-        return Attention.forward(self, x)
-
-
 class CausalTemporalAttention(TemporalAttention):
     """Temp-Attn in which no frame sees a later one."""
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
         n = x.shape[1]
         x = x.unflatten(0, (-1, frames)).transpose(1, 2).flatten(0, 1)  # b*n f d
-        x = self.to_out[0](
-            attend(self.to_q(x), self.to_k(x), self.to_v(x), self.heads, causal=True)
-        )
+        q, k, v = self.to_q(x), self.to_k(x), self.to_v(x)
+        x = self.to_out[0](attend(q, k, v, self.heads, causal=True))
         return x.unflatten(0, (-1, n)).transpose(1, 2).flatten(0, 1)  # b*f n d
 
 
-# The networks that differ from the published one: how `inflate` makes them, and what trains.
+# The networks that differ from the published one: what `inflate` is given for them ...
 VARIANTS = {
     "causal": {"spatial": PlainAttention, "temporal": CausalTemporalAttention},
     "no-temp": {"temporal": None},
 }
-PARTS = {"no-cross": ("attn1.to_q", "attn_temp")}
+# ... and what trains.
+TRAINED_INSTEAD = {"no-cross": ("attn1.to_q", "attn_temp")}
 
 
 def network(
@@ -81,7 +73,8 @@ def network(
         torch.manual_seed(args.seed)
         inflate(model.unet, **VARIANTS.get(kind, {}))
     if kind != "untuned":
-        text, parts = model.embed(caption), PARTS.get(kind, TRAINED)
+        text = model.embed(caption)
+        parts = TRAINED_INSTEAD.get(kind, TRAINED)
         run = tuning.Tuning(model, posterior, text, args.lr, args.seed, parts=parts)
         for _ in range(args.tune_steps):
             run.update(run.loss())
@@ -92,31 +85,31 @@ def noise(
     model: StableDiffusion, network: str, kind: str, latents: Tensor, caption: str, args
 ) -> Tensor:
     """What sampling begins from, (f, c, h, w)."""
-    fresh = torch.randn(latents.shape, generator=torch.Generator().manual_seed(args.seed)).to(
-        latents.device
-    )
+    generator = torch.Generator().manual_seed(args.seed)
+    fresh = torch.randn(latents.shape, generator=generator).to(latents.device)
     if kind == "same":
         return fresh[:1].expand_as(fresh)
     if kind == "random":
         return fresh
     if network == "image":
         return torch.cat([sampling.invert(model, latent[None], args.steps) for latent in latents])
-    inverted = sampling.invert(
-        model, latents, args.steps, caption=caption if kind == "prompted" else ""
-    )
-    return 0.9**0.5 * inverted + 0.1**0.5 * fresh if kind == "mixed" else inverted
+    words = caption if kind == "prompted" else ""
+    inverted = sampling.invert(model, latents, args.steps, caption=words)
+    if kind == "mixed":
+        return 0.9**0.5 * inverted + 0.1**0.5 * fresh  # the variance stays 1
+    return inverted
 
 
 def sampled(
     model: StableDiffusion, kind: str, noise: Tensor, prompts: list[str], negative: str, args
 ) -> Tensor:
-    """One video for each prompt, (e, f, 3, H, W); the image model takes each frame for a video of
-    its own."""
-    each = len(noise) if kind == "image" else 1
-    text = model.embed(
-        [negative] * len(prompts) * each + [prompt for prompt in prompts for _ in range(each)]
-    )
-    latents = sampling.sample(
-        model, noise.repeat(len(prompts), 1, 1, 1), text, args.steps, args.guidance
-    )
+    """One video for each prompt, (e, f, 3, H, W).
+
+    The image model takes each frame for a video of its own, with a prompt of its own.
+    """
+    each = len(noise) if kind == "image" else 1  # prompts a video
+    prompted = [prompt for prompt in prompts for _ in range(each)]
+    text = model.embed([negative] * len(prompted) + prompted)  # 2e l d, or 2ef l d
+    noises = noise.repeat(len(prompts), 1, 1, 1)  # e*f c h w
+    latents = sampling.sample(model, noises, text, args.steps, args.guidance)
     return decode(model.vae, latents).unflatten(0, (len(prompts), -1))

@@ -65,14 +65,12 @@ def main() -> None:
         timely = (distance.argmin(dim=1) == torch.arange(len(video))).float().mean().item()
         seen = [answer == asked for answer in judge.answers(video)]
         found.append((sum(seen) / len(seen), timely))
-        print(
-            f"{file.stem}: the judge sees it in {found[-1][0]:.0%} of the frames, {timely:.0%} are of their moment"
-        )
+        often = f"the judge sees it in {found[-1][0]:.0%} of the frames"
+        print(f"{file.stem}: {often}, {timely:.0%} are of their moment")
     means = torch.tensor(found).mean(dim=0).tolist() if found else [0.0, 0.0]
     good = left <= LEARNED and means[0] >= ASKED and means[1] >= TIMELY
-    print(
-        f"all: {means[0]:.0%}, {means[1]:.0%}; asked are {ASKED:.0%}, {TIMELY:.0%}: {'good' if good else 'NOT good'}"
-    )
+    verdict = "good" if good else "NOT good"
+    print(f"all: {means[0]:.0%}, {means[1]:.0%}; asked are {ASKED:.0%}, {TIMELY:.0%}: {verdict}")
     sys.exit(not good)
 
 

@@ -1,11 +1,11 @@
-"""The miniature's benchmark: clips with known motion, edits whose ideal result is drawn, the
-paper's ablations.
+"""The miniature's benchmark: clips with known motion, ideal edits that are drawn, ablations.
 
-    python weights/make/evaluate.py                              every clip, method and edit that is not done yet
-    python weights/make/evaluate.py --clips 0-5 --methods full   a part of it; --frames, --steps, ... likewise
-    python weights/make/evaluate.py --rescore                    judge the stored videos anew
-    python weights/make/evaluate.py --table                      the table as markdown and picture, and one sheet
-    python weights/make/evaluate.py --clips 0-5 --sweep          what has been run on these, by settings
+`python weights/make/evaluate.py` makes and scores every clip, method and edit that is not done yet.
+
+    --clips 0-5 --methods full   makes a part of it; --frames, --steps, ... likewise
+    --rescore                    judges the stored videos anew
+    --table                      makes the table, as markdown and picture, and one sheet
+    --clips 0-5 --sweep          shows what has been run on these, by settings
 
 It needs `judge.safetensors` and `pose.safetensors` (judge.py and pose.py make them). Every finished
 edit adds a line to build/evaluate.jsonl and a picture, its frames in a row, to build/evaluate/,
@@ -82,12 +82,11 @@ METRICS = {  # name: (heading, decimals, factor)
     "seconds": ("seconds", 0, 1),
 }
 
-# ------------------------------------------------------------------------------------ clips and
-# their ideal edits
+# ---- clips and their ideal edits
 
 
 def scenes_of(clip: int, frames: int) -> tuple[list[world.Scene], dict[str, list[world.Scene]]]:
-    """A source clip as scenes, one a frame, and its edits: the same motion with one thing changed."""
+    """A source clip as scenes, one a frame, and its edits: the same motion, one thing changed."""
     subject, action, food, background, *changes = CLIPS[clip]
     scene = world.Scene(subject, action, food, background=background, seed=clip)
     source = world.clip(scene, frames, random.Random(f"evaluate/{clip}"))
@@ -103,8 +102,7 @@ def draw(scenes: list[world.Scene], size: int) -> Tensor:
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-# --------------------------------------------------------------------------------------------------
-# ------- scores
+# ---- scores
 
 
 class Scorer:
@@ -164,8 +162,7 @@ def ssim(a: Tensor, b: Tensor) -> float:
     )
 
 
-# --------------------------------------------------------------------------------------------------
-# -- the benchmark
+# ---- the benchmark
 
 
 def settings(model: StableDiffusion, args) -> dict:
@@ -251,14 +248,8 @@ def videos_of(
                 begin = noise(net, kind, METHODS[method][2], posterior.mean, caption, args)
                 inverted, began = time.monotonic() - began, time.monotonic()
                 prompts = [world.caption(edits[edit][0]) for edit in kinds]
-                videos = sampled(
-                    net,
-                    kind,
-                    begin,
-                    prompts,
-                    caption if method in ("negative", "both") else "",
-                    args,
-                )
+                negative = caption if method in ("negative", "both") else ""
+                videos = sampled(net, kind, begin, prompts, negative, args)
                 seconds = tuned + inverted + (time.monotonic() - began) / len(kinds)
             else:
                 ideals = [draw(edits[edit], model.size).to(model.device) for edit in kinds]
@@ -282,12 +273,8 @@ def run(model: StableDiffusion, args) -> None:
             key = (clip, method, edit)
             path = strip(args, own, key)
             Image.fromarray(np.hstack(to_uint8(video))).save(path)
-            keep(
-                args,
-                own,
-                key,
-                scorer(read_strip(path), source, edits[edit], edit) | {"seconds": seconds},
-            )
+            scores = scorer(read_strip(path), source, edits[edit], edit)
+            keep(args, own, key, scores | {"seconds": seconds})
 
 
 def rescore(model: StableDiffusion, args) -> None:
@@ -299,8 +286,7 @@ def rescore(model: StableDiffusion, args) -> None:
         keep(args, own, key, scores | {"seconds": record["seconds"]})
 
 
-# --------------------------------------------------------------------------------------------------
-# ----- the report
+# ---- the report
 
 
 def averages(done: dict[tuple, dict], method: str, metric: str, args) -> dict[int, float]:
@@ -429,18 +415,11 @@ def main() -> None:
         help=f"of {', '.join(EDITS)}",
     )
     add("--weights", default=str(train.ROOT / "weights" / "mini"))
-    for name, kind in {
-        "frames": int,
-        "steps": int,
-        "tune_steps": int,
-        "lr": float,
-        "guidance": float,
-    }.items():
-        add(
-            f"--{name.replace('_', '-')}",
-            type=kind,
-            help="(default: the weights' own, but 8 frames)",
-        )
+    own = "(default: the weights' own, but 8 frames)"
+    for name in ("--frames", "--steps", "--tune-steps"):
+        add(name, type=int, help=own)
+    for name in ("--lr", "--guidance"):
+        add(name, type=float, help=own)
     add("--seed", type=int, default=0)
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     add("--results", type=Path, default=Path(__file__).parent / "build" / "evaluate.jsonl")

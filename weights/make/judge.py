@@ -1,7 +1,7 @@
 """The judge: a small network that says what a drawing shows, trained on drawings only.
 
-    python weights/make/judge.py [--minutes M]     train it, and print its accuracy on held-out drawings
-    python weights/make/judge.py --prompts 300     ask the miniature for pictures, and say how many are right
+    python weights/make/judge.py [--minutes M]   train it, print its accuracy on held-out drawings
+    python weights/make/judge.py --prompts 300   ask the miniature for pictures: how many are right?
 
 It is told apart from what it judges: it never sees a sample, a latent or a decoded picture.
 Pictures are softened and made noisy at random in training, so that the blur of a small VAE does not

@@ -106,7 +106,8 @@ MODEL_INDEX = {
 
 # tav.json: what tune.py and sample.py do with these weights when nothing else is asked for
 DEFAULTS = {
-    "note": "weights: the miniature, which knows only its drawn world; --weights takes Stable Diffusion",
+    "note": "weights: the miniature, which knows only its drawn world; "
+    "--weights takes Stable Diffusion",
     "tune": {"frames": 16, "stride": 1, "steps": 120, "lr": 3e-4},
     "sample": {
         "steps": 25,

@@ -1,7 +1,8 @@
 """Where the subject's limbs are: a small network that finds them in a picture, trained on drawings
 only.
 
-    python weights/make/pose.py [--minutes M] [--device D]     train it, and print its error on held-out drawings
+    python weights/make/pose.py [--minutes M] [--device D]   train it, print its error on held-out
+                                                             drawings
 
 The drawn world knows where every joint of a drawing is (`world.joints`). A network that has learnt
 to read them from pixels, whatever the subject, the place and the style, measures motion in pictures
@@ -106,9 +107,8 @@ def scenes_of(data: "train.Pictures") -> list[world.Scene]:
             getattr(scene, key) != label[key]
             for key in ("subject", "action", "background", "style")
         ):
-            raise ValueError(
-                f"picture {i} was drawn by another world.py; draw them anew (train.py --stage pictures)"
-            )
+            what = f"picture {i} was drawn by another world.py"
+            raise ValueError(f"{what}; draw them anew (train.py --stage pictures)")
         scenes.append(scene)
     return scenes
 

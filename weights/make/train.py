@@ -56,8 +56,7 @@ MINUTES = {"vae": 45, "clip": 8, "unet": 80}
 SEED = 0
 
 
-# ------------------------------------------------------------------------------------------- the
-# loop
+# ---- the loop
 
 
 class Muon(torch.optim.Optimizer):
@@ -215,8 +214,7 @@ def averaged(name: str, model: nn.Module, build: Path, device: str = "cpu") -> n
     return model.eval().requires_grad_(False).to(device)
 
 
-# -------------------------------------------------------------------------------------------
-# pictures
+# ---- pictures
 
 
 def draw_one(index: int) -> tuple[np.ndarray, dict]:
@@ -287,8 +285,7 @@ def choose(count: int, generator: torch.Generator) -> Tensor:
     return torch.randint(0, PICTURES, (count,), generator=generator)
 
 
-# -------------------------------------------------------------------------------------------------
-# VAE
+# ---- VAE
 
 
 def gradient_difference(a: Tensor, b: Tensor) -> Tensor:
@@ -304,7 +301,7 @@ def psnr(a: Tensor, b: Tensor) -> Tensor:
 
 
 def train_vae(build: Path, minutes: float, device: str) -> None:
-    """Stage `vae`: reconstruct random crops from a latent that a small KL term keeps near N(0, 1)."""
+    """Stage `vae`: reconstruct random crops; a small KL term keeps the latent near N(0, 1)."""
     torch.manual_seed(SEED)
     data, model = Pictures(build), AutoencoderKL(**VAE, scaling_factor=1.0).to(device)
     training = Training("vae", model, minutes, 1e-3, build)
@@ -340,8 +337,7 @@ def vae_psnr(model: AutoencoderKL, data: Pictures, count: int = 200) -> float:
     return float(torch.stack([psnr(model.decode(model.encode(p).mean), p) for p in x]).mean())
 
 
-# -------------------------------------------------------------------------------------------
-# tokenizer
+# ---- tokenizer
 
 
 def make_tokenizer(build: Path) -> None:
@@ -382,13 +378,11 @@ def make_tokenizer(build: Path) -> None:
     del settings["model_max_length"]
     (folder / "special_tokens_map.json").write_text(json.dumps(settings, indent=2))
     longest = max(len(Tokenizer.load(folder).pieces(c)) for c in captions[:4000])
-    print(
-        f"tokenizer: {len(vocab)} pieces; the longest of 4,000 captions has {longest} of {TOKENS} positions"
-    )
+    room = f"the longest of 4,000 captions has {longest} of {TOKENS} positions"
+    print(f"tokenizer: {len(vocab)} pieces; {room}")
 
 
-# ------------------------------------------------------------------------------------------------
-# CLIP
+# ---- CLIP
 
 
 def text_config(build: Path) -> dict:
@@ -397,7 +391,7 @@ def text_config(build: Path) -> dict:
 
 
 def train_clip(build: Path, minutes: float, device: str) -> None:
-    """Stage `clip`: pictures and captions of one batch find each other (symmetric cross-entropy)."""
+    """Stage `clip`: pictures and captions of a batch find each other (symmetric cross-entropy)."""
     torch.manual_seed(SEED)
     data, tokenizer = Pictures(build), Tokenizer.load(build / "tokenizer")
     model = CLIP(text_config(build), VISION, 128)
@@ -425,8 +419,7 @@ def train_clip(build: Path, minutes: float, device: str) -> None:
     training.run(loss_of)
 
 
-# ------------------------------------------------------------------------------------ latents and
-# UNet
+# ---- latents and UNet
 
 
 @torch.no_grad()
@@ -451,9 +444,8 @@ def make_latents(build: Path, device: str) -> None:
     means, stds = torch.cat(means), torch.cat(stds)
     scale = 1 / (means.float().var() + stds.float().square().mean()).sqrt()
     save_file({"mean": means, "std": stds, "scale": scale}, build / "latents.safetensors")
-    print(
-        f"latents: standard deviation {1 / scale:.3f}; {vae_psnr(model, data):.2f} dB on held-out drawings"
-    )
+    quality = f"{vae_psnr(model, data):.2f} dB on held-out drawings"
+    print(f"latents: standard deviation {1 / scale:.3f}; {quality}")
 
 
 def train_unet(build: Path, minutes: float, device: str) -> None:
@@ -491,8 +483,7 @@ def train_unet(build: Path, minutes: float, device: str) -> None:
     training.run(loss_of)
 
 
-# ----------------------------------------------------------------------------------------------
-# export
+# ---- export
 
 
 def write_clip(path: Path) -> None:
@@ -548,8 +539,7 @@ def write_part(folder: Path, config: dict, state: dict[str, Tensor], stem: str) 
     save_file({k: v.half().contiguous() for k, v in state.items()}, folder / f"{stem}.safetensors")
 
 
-# ------------------------------------------------------------------------------------------ entry
-# point
+# ---- entry point
 
 
 def main() -> None:

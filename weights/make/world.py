@@ -47,8 +47,7 @@ TILT = 0.4  # a figure with lean 1 is turned by this many radians
 Color = tuple[int, int, int]
 Point = tuple[float, float]
 
-# ----------------------------------------------------------------------------------------------
-# scenes
+# ---- scenes
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class Camera:
-    """The camera follows the subject: panning scrolls what is behind, zooming enlarges everything."""
+    """Follows the subject: panning scrolls what is behind, zooming enlarges everything."""
 
     pan: float = 0.0  # frame widths travelled to the right; far things scroll less than near ones
     zoom: float = 1.0  # magnification about the middle of the frame; about 0.93 .. 1.1
@@ -111,7 +110,7 @@ def check(scene: Scene) -> Scene:
 
 
 def held_out(scene: Scene) -> bool:
-    """True for one in ten combinations of subject, background and style: never shown in training."""
+    """True for one in ten combinations of subject, background, style: never shown in training."""
     key = f"{scene.subject}|{scene.background}|{scene.style}"
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % 10 == 0
 
@@ -155,8 +154,7 @@ def random_scene(rng, allow_held_out: bool = False, **fixed) -> Scene:
     raise ValueError(f"there is no scene, or none that may be trained on, with {fixed}")
 
 
-# ---------------------------------------------------------------------------------------------
-# motions
+# ---- motions
 
 
 def stand(x: float, ground: float, scale: float, crouch: float, lean: float, **rest) -> Pose:
@@ -267,8 +265,7 @@ def edit(scenes: list[Scene], **changes) -> list[Scene]:
     return [check(replace(scene, **changes)) for scene in scenes]
 
 
-# --------------------------------------------------------------------------------------------
-# captions
+# ---- captions
 
 PLACES = {"plain": "", "snow": " on the snow", "beach": " on the beach", "desert": " in the desert"}
 PLACES |= {
@@ -351,8 +348,7 @@ def parse(text: str) -> dict[str, str]:
     return parts
 
 
-# -------------------------------------------------------------------------------------------------
-# pen
+# ---- pen
 
 
 @dataclass(frozen=True)
@@ -415,7 +411,7 @@ def path(text: str) -> list[Point]:
 
 
 class Pen:
-    """Draws filled shapes, outlined if the style says so, in a frame that can be moved and turned."""
+    """Draws filled shapes, outlined if the style says so, in a frame that can move and turn."""
 
     def __init__(self, canvas: ImageDraw.ImageDraw, side: int, scene: Scene, layer: str):
         look = LOOKS.get(scene.style, Look())
@@ -520,8 +516,7 @@ def scroll(pen: Pen, depth: float, spacing: float, layer: int, reach: float = 0.
         yield (i + 0.6 * (noise(seed, layer, i, 1) - 0.5)) * spacing - shift, noise(seed, layer, i)
 
 
-# -------------------------------------------------------------------------------------------
-# skeletons
+# ---- skeletons
 
 
 @dataclass(frozen=True)
@@ -595,8 +590,7 @@ def joints(scene: Scene) -> dict[str, Point]:
     }
 
 
-# -------------------------------------------------------------------------------------------
-# backdrops
+# ---- backdrops
 
 SKIES = {  # colour at the top, at the horizon
     "plain": ((172, 210, 242), (240, 246, 248)),
@@ -739,8 +733,7 @@ def _night(pen: Pen) -> None:
 BACKDROPS = {"plain": _plain, "snow": _snow, "beach": _beach, "desert": _desert}
 BACKDROPS |= {"grass": _grass, "city": _city, "sunset": _sunset, "night": _night}
 
-# ------------------------------------------------------------------------------------------ the
-# ground
+# ---- the ground
 
 
 def _marks(pen: Pen, rows, depth: float = 0.8, fall: float = 0.0) -> None:
@@ -806,8 +799,7 @@ def _water(pen: Pen) -> None:
         pen.dot(x, 0.33 + 0.5 * max(0.0, x + 0.36) ** 1.1, size, size, (244, 251, 255))
 
 
-# ---------------------------------------------------------------------------------------------
-# figures
+# ---- figures
 
 
 @dataclass(frozen=True)
@@ -1002,8 +994,7 @@ def _astronaut_front(chest: Pen, kit: Kit) -> None:
 FRONTS = {"spider man": _spider_front, "wonder woman": _wonder_front, "iron man": _iron_front}
 FRONTS |= {"mickey mouse": _mickey_front, "robot": _robot_front, "astronaut": _astronaut_front}
 
-# ------------------------------------------------------------------------------------------------
-# heads
+# ---- heads
 # A head is drawn about its centre, with its radius as unit; `face` is a pen moved to where it
 # looks.
 
@@ -1207,8 +1198,7 @@ def _worn(head: Pen, face: Pen, attribute: str) -> None:
             face.stroke([(x - 0.1, 0.14), (x + 0.12, -0.1)], 0.11, (160, 210, 250))
 
 
-# --------------------------------------------------------------------------------- vehicles and the
-# table
+# ---- vehicles and the table
 
 
 def _vehicle(pen: Pen) -> None:
@@ -1301,8 +1291,7 @@ def _food(pen: Pen) -> None:
             )
 
 
-# ----------------------------------------------------------------------------------------------
-# styles
+# ---- styles
 
 Layer = tuple[
     np.ndarray, np.ndarray
@@ -1338,7 +1327,7 @@ def to_bytes(image: np.ndarray) -> np.ndarray:
 
 
 def relief(cover: np.ndarray) -> np.ndarray:
-    """Light from the upper left on a rounded figure: above 0 on the lit side, below on the other."""
+    """Light from the upper left on a rounded figure: above 0 on the lit side, else below."""
     size = len(cover)
     d = max(size // 36, 1)
     soft = np.pad(blur(cover, size / 22), ((d, d), (d, d), (0, 0)), "edge")
@@ -1422,7 +1411,7 @@ def _as_watercolor(back: np.ndarray, fronts: list[Layer]) -> np.ndarray:
 
 
 def _as_pixels(back: np.ndarray, fronts: list[Layer]) -> np.ndarray:
-    """32 x 32 blocks (of 4 x 4 pixels in a frame of 128), few colours, the figure with a dark rim."""
+    """32 x 32 blocks (4 x 4 pixels each in a frame of 128), few colours, the figure rimmed dark."""
     size, side = len(back), min(len(back), 32)
 
     def small(image):
