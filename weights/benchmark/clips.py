@@ -36,209 +36,60 @@ class Plan:
     move: str = ""
 
 
-def plan(kind, who, subject, background, attribute, style, color, two, food="", move="") -> Plan:
-    """A plan; `who` is "subject, action, background", and edits without a change are left out."""
-    one_each = {
-        "subject": subject,
-        "background": background,
-        "attribute": attribute,
-        "style": style,
-        "color": color,
-    }
-    edits = {name: {name: value} for name, value in one_each.items() if value}
-    return Plan(kind, *who.split(", "), edits | {"two": two}, food, move)
+# A clip: number; kind; subject; action; food; background; move. Below it what its edits ask for:
+# subject; background; attribute; style; colour; two at once. "-" where there is none.
+TABLE = """
+0; as trained; man; skiing; -; plain; -
+    spider man; beach; cowboy hat; cartoon; red; subject=robot, background=grass
+1; as trained; cat; eating; watermelon; plain; -
+    tiger; grass; birthday hat; watercolor; -; attribute=sunglasses, style=cartoon
+2; new looks; woman; surfing; -; plain; -
+    panda; sunset; sunglasses; pixel art; green; attribute=cowboy hat, style=sketch
+3; new looks; raccoon; skiing; -; snow; -
+    astronaut; desert; pink clothes; cartoon; -; subject=rabbit, background=city
+4; new motion; boy; skiing; -; snow; long jump
+    iron man; city; sunglasses; comic; yellow; subject=puppy, background=beach
+5; new motion; jeep; moving; -; plain; long jump
+    sports car; sunset; -; cartoon; blue; background=desert, style=cartoon
+12; as trained; man; skiing; -; plain; -
+    wonder woman; grass; cowboy hat; watercolor; purple; subject=panda, background=desert
+13; as trained; woman; surfing; -; beach; -
+    mickey mouse; city; sunglasses; cartoon; orange; attribute=birthday hat, style=comic
+14; as trained; rabbit; eating; orange; plain; -
+    puppy; beach; cowboy hat; comic; -; attribute=sunglasses, style=watercolor
+15; as trained; sports car; moving; -; city; -
+    jeep; sunset; -; comic; green; background=snow, style=cartoon
+16; new looks; man; skiing; -; snow; -
+    spider man; beach; sunglasses; cartoon; black; subject=astronaut, background=night
+17; new looks; boy; surfing; -; beach; -
+    robot; night; cowboy hat; sketch; red; attribute=sunglasses, style=watercolor
+18; new looks; tiger; skiing; -; plain; -
+    woman; city; birthday hat; comic; -; subject=raccoon, background=grass
+19; new looks; woman; skiing; -; city; -
+    iron man; desert; pink clothes; pixel art; white; attribute=cowboy hat, style=cartoon
+20; new motion; man; skiing; -; plain; backflip
+    spider man; grass; birthday hat; cartoon; blue; subject=cat, background=snow
+21; new motion; woman; surfing; -; beach; long jump
+    astronaut; night; sunglasses; comic; yellow; attribute=cowboy hat, style=watercolor
+22; new motion; panda; skiing; -; snow; cartwheel
+    robot; city; sunglasses; watercolor; -; subject=boy, background=desert
+23; new motion; jeep; moving; -; beach; long jump
+    sports car; grass; -; pixel art; orange; background=snow, style=comic
+"""
+ONE_EACH = ("subject", "background", "attribute", "style", "color")
 
 
-PLANS = {
-    0: plan(
-        TRAINED,
-        "man, skiing, plain",
-        "spider man",
-        "beach",
-        "cowboy hat",
-        "cartoon",
-        "red",
-        {"subject": "robot", "background": "grass"},
-    ),
-    1: plan(
-        TRAINED,
-        "cat, eating, plain",
-        "tiger",
-        "grass",
-        "birthday hat",
-        "watercolor",
-        "",
-        {"attribute": "sunglasses", "style": "cartoon"},
-        food="watermelon",
-    ),
-    2: plan(
-        LOOKS,
-        "woman, surfing, plain",
-        "panda",
-        "sunset",
-        "sunglasses",
-        "pixel art",
-        "green",
-        {"attribute": "cowboy hat", "style": "sketch"},
-    ),
-    3: plan(
-        LOOKS,
-        "raccoon, skiing, snow",
-        "astronaut",
-        "desert",
-        "pink clothes",
-        "cartoon",
-        "",
-        {"subject": "rabbit", "background": "city"},
-    ),
-    4: plan(
-        MOTION,
-        "boy, skiing, snow",
-        "iron man",
-        "city",
-        "sunglasses",
-        "comic",
-        "yellow",
-        {"subject": "puppy", "background": "beach"},
-        move="long jump",
-    ),
-    5: plan(
-        MOTION,
-        "jeep, moving, plain",
-        "sports car",
-        "sunset",
-        "",
-        "cartoon",
-        "blue",
-        {"background": "desert", "style": "cartoon"},
-        move="long jump",
-    ),
-    12: plan(
-        TRAINED,
-        "man, skiing, plain",
-        "wonder woman",
-        "grass",
-        "cowboy hat",
-        "watercolor",
-        "purple",
-        {"subject": "panda", "background": "desert"},
-    ),
-    13: plan(
-        TRAINED,
-        "woman, surfing, beach",
-        "mickey mouse",
-        "city",
-        "sunglasses",
-        "cartoon",
-        "orange",
-        {"attribute": "birthday hat", "style": "comic"},
-    ),
-    14: plan(
-        TRAINED,
-        "rabbit, eating, plain",
-        "puppy",
-        "beach",
-        "cowboy hat",
-        "comic",
-        "",
-        {"attribute": "sunglasses", "style": "watercolor"},
-        food="orange",
-    ),
-    15: plan(
-        TRAINED,
-        "sports car, moving, city",
-        "jeep",
-        "sunset",
-        "",
-        "comic",
-        "green",
-        {"background": "snow", "style": "cartoon"},
-    ),
-    16: plan(
-        LOOKS,
-        "man, skiing, snow",
-        "spider man",
-        "beach",
-        "sunglasses",
-        "cartoon",
-        "black",
-        {"subject": "astronaut", "background": "night"},
-    ),
-    17: plan(
-        LOOKS,
-        "boy, surfing, beach",
-        "robot",
-        "night",
-        "cowboy hat",
-        "sketch",
-        "red",
-        {"attribute": "sunglasses", "style": "watercolor"},
-    ),
-    18: plan(
-        LOOKS,
-        "tiger, skiing, plain",
-        "woman",
-        "city",
-        "birthday hat",
-        "comic",
-        "",
-        {"subject": "raccoon", "background": "grass"},
-    ),
-    19: plan(
-        LOOKS,
-        "woman, skiing, city",
-        "iron man",
-        "desert",
-        "pink clothes",
-        "pixel art",
-        "white",
-        {"attribute": "cowboy hat", "style": "cartoon"},
-    ),
-    20: plan(
-        MOTION,
-        "man, skiing, plain",
-        "spider man",
-        "grass",
-        "birthday hat",
-        "cartoon",
-        "blue",
-        {"subject": "cat", "background": "snow"},
-        move="backflip",
-    ),
-    21: plan(
-        MOTION,
-        "woman, surfing, beach",
-        "astronaut",
-        "night",
-        "sunglasses",
-        "comic",
-        "yellow",
-        {"attribute": "cowboy hat", "style": "watercolor"},
-        move="long jump",
-    ),
-    22: plan(
-        MOTION,
-        "panda, skiing, snow",
-        "robot",
-        "city",
-        "sunglasses",
-        "watercolor",
-        "",
-        {"subject": "boy", "background": "desert"},
-        move="cartwheel",
-    ),
-    23: plan(
-        MOTION,
-        "jeep, moving, beach",
-        "sports car",
-        "grass",
-        "",
-        "pixel art",
-        "orange",
-        {"background": "snow", "style": "comic"},
-        move="long jump",
-    ),
-}
+def read_plan(clip: str, asked: str) -> tuple[int, Plan]:
+    """Two rows of the table as the number of a clip and its plan."""
+    cells = ["" if cell == "-" else cell for cell in f"{clip}; {asked.strip()}".split("; ")]
+    number, kind, subject, action, food, background, move, *changes, two = cells
+    edits = {name: {name: value} for name, value in zip(ONE_EACH, changes, strict=True) if value}
+    edits["two"] = dict(change.split("=") for change in two.split(", "))
+    return int(number), Plan(kind, subject, action, background, edits, food, move)
+
+
+ROWS = TABLE.strip().splitlines()
+PLANS = dict(read_plan(*rows) for rows in zip(ROWS[::2], ROWS[1::2], strict=True))
 
 
 @dataclass(frozen=True)
