@@ -3,6 +3,7 @@
 from PIL import Image
 
 from ..metrics import MEAN, STD
+from .checks import Either, Flag, ListOf, OneOf, Real, Text, Whole
 from .cli import UserError
 from .files import CONFIGS
 
@@ -42,65 +43,65 @@ DEFAULTS = {
     },
 }
 
-# What a key, or each item of its list, may say: any other model would draw nonsense. Newer keys are
-# fine while off.
-ACCEPTED = {
-    "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D", "DownEncoderBlock2D"],
-    "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D", "UpDecoderBlock2D"],
-    "mid_block_type": ["UNetMidBlock2DCrossAttn"],
-    "mid_block_add_attention": [True],
-    "mid_block_scale_factor": [1],
-    "in_channels": [4, 3],  # of latents, of pictures
-    "out_channels": [4, 3],
-    "latent_channels": [4],
-    "transformer_layers_per_block": [1],
-    "attention_type": ["default"],
-    "hidden_act": ["quick_gelu", "gelu"],
-    "act_fn": ["silu"],
-    "norm_eps": [1e-5],
-    "layer_norm_eps": [1e-5],
-    "resnet_time_scale_shift": ["default"],
-    "resnet_out_scale_factor": [1],
-    "time_embedding_type": ["positional"],
-    "flip_sin_to_cos": [True],
-    "downsample_padding": [1],
-    "conv_in_kernel": [3],
-    "conv_out_kernel": [3],
-    "use_quant_conv": [True],
-    "use_post_quant_conv": [True],
-    "use_linear_projection": [True, False],  # the tensors show it
-    # Either is fine: torch's attention has its scores in fp32 anyway.
-    "force_upcast": [True, False],
-    "upcast_attention": [True, False],
-    "trained_betas": [None],
-    "rescale_betas_zero_snr": [False],
-    "addition_embed_type_num_heads": [64],
-}
-
-# Between which ends a number, or each item of a list, must lie. Beyond them no model is known, and
-# some would take all memory.
-COUNTS = {
-    "block_out_channels": (1, 16384),
-    "layers_per_block": (1, 16),
-    "cross_attention_dim": (1, 65536),
-    "norm_num_groups": (1, 1024),
-    "attention_head_dim": (1, 64),
-    "sample_size": (1, 4096),
-    "vocab_size": (1, 10_000_000),
-    "hidden_size": (1, 65536),
-    "intermediate_size": (1, 262144),
-    "num_hidden_layers": (1, 200),
-    "num_attention_heads": (1, 1024),
-    "max_position_embeddings": (3, 65536),
-    "num_train_timesteps": (1000, 1000),  # --steps counts on it
-    "steps_offset": (0, 1),
-    "projection_dim": (1, 65536),  # these three of CLIP
-    "image_size": (1, 8192),
-    "patch_size": (1, 8192),
-}
-REALS = {"scaling_factor": (1e-6, 1e6), "beta_start": (1e-9, 0.999), "beta_end": (1e-9, 0.999)}
 MOST_LEVELS = 8  # resolutions of a UNet or a VAE
-LISTS = ("block_out_channels", "attention_head_dim", "down_block_types", "up_block_types")
+DOWN = OneOf("CrossAttnDownBlock2D", "DownBlock2D", "DownEncoderBlock2D")
+UP = OneOf("CrossAttnUpBlock2D", "UpBlock2D", "UpDecoderBlock2D")
+# What a key may say. Of some, any other value would mean another model, which would draw nonsense;
+# beyond the ends of the numbers no model is known, and some would take all memory.
+KINDS = {
+    "block_out_channels": ListOf(Whole(1, 16384), MOST_LEVELS),
+    "down_block_types": ListOf(DOWN, MOST_LEVELS),
+    "up_block_types": ListOf(UP, MOST_LEVELS),
+    "attention_head_dim": Either(Whole(1, 64), ListOf(Whole(1, 64), MOST_LEVELS)),
+    "layers_per_block": Whole(1, 16),
+    "cross_attention_dim": Whole(1, 65536),
+    "norm_num_groups": Whole(1, 1024),
+    "sample_size": Whole(1, 4096),
+    "in_channels": OneOf(4, 3),  # of latents, of pictures
+    "out_channels": OneOf(4, 3),
+    "latent_channels": OneOf(4),
+    "scaling_factor": Real(1e-6, 1e6),
+    "mid_block_type": OneOf("UNetMidBlock2DCrossAttn"),
+    "mid_block_add_attention": OneOf(True),
+    "mid_block_scale_factor": OneOf(1),
+    "transformer_layers_per_block": OneOf(1),
+    "attention_type": OneOf("default"),
+    "act_fn": OneOf("silu"),
+    "norm_eps": OneOf(1e-5),
+    "resnet_time_scale_shift": OneOf("default"),
+    "resnet_out_scale_factor": OneOf(1),
+    "time_embedding_type": OneOf("positional"),
+    "flip_sin_to_cos": OneOf(True),
+    "downsample_padding": OneOf(1),
+    "conv_in_kernel": OneOf(3),
+    "conv_out_kernel": OneOf(3),
+    "use_quant_conv": OneOf(True),
+    "use_post_quant_conv": OneOf(True),
+    "use_linear_projection": Flag(),  # the tensors show it
+    "force_upcast": Flag(),  # torch's attention has its scores in fp32 anyway
+    "upcast_attention": Flag(),
+    "addition_embed_type_num_heads": OneOf(64),
+    "vocab_size": Whole(1, 10_000_000),
+    "hidden_size": Whole(1, 65536),
+    "intermediate_size": Whole(1, 262144),
+    "num_hidden_layers": Whole(1, 200),
+    "num_attention_heads": Whole(1, 1024),
+    "max_position_embeddings": Whole(3, 65536),
+    "hidden_act": OneOf("quick_gelu", "gelu"),
+    "layer_norm_eps": OneOf(1e-5),
+    "projection_dim": Whole(1, 65536),  # these three of CLIP
+    "image_size": Whole(1, 8192),
+    "patch_size": Whole(1, 8192),
+    "num_train_timesteps": OneOf(1000),  # --steps counts on it
+    "beta_start": Real(1e-9, 0.999),
+    "beta_end": Real(1e-9, 0.999),
+    "beta_schedule": Text(),  # `Schedule` knows these words
+    "prediction_type": Text(),
+    "steps_offset": Whole(0, 1),
+    "set_alpha_to_one": Flag(),
+    "trained_betas": OneOf(None),
+    "rescale_betas_zero_snr": OneOf(False),
+}
 
 
 def arguments(part: str, config: dict) -> dict:
@@ -144,34 +145,12 @@ def check_sizes(sizes: dict[str, dict]) -> None:
 
 def acceptable(part: str, key: str, value) -> bool:
     """Whether a key of a config may have this value; keys that do nothing here may have any."""
-    if value is None and key not in DEFAULTS[part] and key not in ACCEPTED:
-        return True  # it is off
-    if key in ACCEPTED or key in COUNTS or key in REALS or key in DEFAULTS[part]:
-        default = DEFAULTS[part].get(key)
-        if isinstance(value, list):
-            short = 1 <= len(value) <= MOST_LEVELS
-            fine = all(acceptable_item(key, item, "") for item in value)
-            return key in LISTS and short and fine
-        single = key not in LISTS or key == "attention_head_dim"
-        return single and acceptable_item(key, value, default)
-    # UNets and VAEs come in more kinds than Stable Diffusion's: what is unknown has to be off.
-    return part not in ("unet", "vae") or value in (None, False) or key[:1] == "_"
-
-
-def acceptable_item(key: str, value, default) -> bool:
-    """Whether a value, or an item of a list, is of the right type and in its range."""
-    if key in COUNTS:
-        least, most = COUNTS[key]
-        return type(value) is int and least <= value <= most
-    if key in REALS:
-        least, most = REALS[key]
-        return type(value) in (int, float) and least <= value <= most  # and so not nan
-    if key in ACCEPTED:
-        kind = bool if isinstance(value, bool) else object  # so that True does not pass for 1
-        return value in [
-            known for known in ACCEPTED[key] if isinstance(known, bool) == (kind is bool)
-        ]
-    return type(value) is type(default)  # a word that the schedule checks, or a switch
+    kind = KINDS.get(key)
+    if kind is None:
+        # UNets and VAEs come in more kinds than Stable Diffusion's: what is unknown has to be off.
+        return part not in ("unet", "vae") or value in (None, False) or key.startswith("_")
+    off = value is None and key not in DEFAULTS[part] and not isinstance(kind, OneOf)
+    return off or value in kind
 
 
 # In the configs of a CLIP with both towers: what may not differ from OpenAI's CLIP.
@@ -200,7 +179,7 @@ def check_clip(pictures: dict, text: dict, vision: dict, width: object) -> None:
     settings = [*pictures.items(), *text.items(), *vision.items(), ("projection_dim", width)]
     for key, value in settings:
         fixed = FIXED.get(key, value) == value
-        if not fixed or key in COUNTS and not acceptable("text_encoder", key, value):
+        if not fixed or key in KINDS and not acceptable("text_encoder", key, value):
             raise ValueError({key: value})
     for tower in (text, vision):
         if tower["hidden_size"] % tower["num_attention_heads"]:
