@@ -29,7 +29,7 @@ def main() -> None:
     device, dtype = resolve(given.get("device"), given.get("dtype", settings["dtype"]))
     model = load(given.get("weights", settings["weights"]), device, dtype)
     require_same_weights(model, settings["weights_hash"])
-    folder.check_sizes(source, model)
+    folder.check_latents(source, model)
     with advising(Unsuitable, "pass the ones it was tuned on to --weights"):
         load_tuned(model.unet, tuned, str(folder.path))
     defaults = {"prompts": [settings["prompt"]], "negative": "", "seed": 0}

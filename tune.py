@@ -47,7 +47,7 @@ def main() -> None:
         source = {"frames": pixels, "mean": latents.mean, "std": latents.std}
         source["fps"] = frames.new_tensor(fps)
     else:
-        folder.check_sizes(source, model)
+        folder.check_latents(source, model)
     posterior = Posterior(source["mean"].to(device), source["std"].to(device))
     text = model.embed(settings["prompt"])  # 1 l d
     model.vae = model.text_encoder = None  # they leave memory

@@ -151,7 +151,7 @@ class Run:
         """The clip: frames, mean and std of their latents, fps; None if there is none yet."""
         return self.checked("source", lambda found: SOURCE)
 
-    def check_sizes(self, source: dict[str, Tensor], model: StableDiffusion) -> None:
+    def check_latents(self, source: dict[str, Tensor], model: StableDiffusion) -> None:
         """UserError unless the latents have the size that the weights give such frames."""
         size, factor = tuple(source["frames"].shape[2:]), model.vae.factor
         found, expected = tuple(source["mean"].shape[2:]), tuple(side // factor for side in size)
