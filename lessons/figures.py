@@ -23,9 +23,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
-    sys.path.insert(
-        0, str(ROOT)
-    )  # so that `tav` and `lessons` are found from wherever this is started
+    # so that `tav` and `lessons` are found from wherever this is started
+    sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
@@ -379,9 +378,8 @@ def forward_chain(ns):
     """Latents of the clip's first frame under more and more noise, and decoded."""
     figure, axes = canvas(2, len(ns["levels"]), width=8, height=2.9)
     for i, t in enumerate(ns["levels"]):
-        show(
-            axes[0, i], (ns["chain"][i, :3] / 3).clamp(-1, 1), f"t = {t}"
-        )  # three of four channels as colours
+        # three of four channels as colours
+        show(axes[0, i], (ns["chain"][i, :3] / 3).clamp(-1, 1), f"t = {t}")
         show(axes[1, i], ns["pictures"][i])
     return figure
 
@@ -762,9 +760,8 @@ def strips(rows, width=8.0, height=1.1):
     for line, (name, video) in zip(axes, rows.items()):
         for axis, picture in zip(line, video):
             show(axis, picture)
-        line[0].set_title(
-            " ", fontsize=10
-        )  # room for the name, which must not push its neighbour away
+        # room for the name, which must not push its neighbour away
+        line[0].set_title(" ", fontsize=10)
         line[0].text(0, 1.06, name, fontsize=10, transform=line[0].transAxes).set_in_layout(False)
     return figure
 
@@ -1149,16 +1146,14 @@ def scored(videos, rows, width, height):
         ["consistency", "adjacent", "alignment", "PSNR, dB", "moves, %"],
         len(next(iter(videos.values()))),
     )
-    ratios = [1] * count + [0.75 * count / (width - 0.75 * len(headings))] * len(
-        headings
-    )  # 0.75 inches each
+    # 0.75 inches each
+    ratios = [1] * count + [0.75 * count / (width - 0.75 * len(headings))] * len(headings)
     figure, axes = canvas(len(videos), len(ratios), width=width, height=height, width_ratios=ratios)
     for line, (name, video) in zip(axes, videos.items()):
         for axis, picture in zip(line, video):
             show(axis, picture)
-        line[0].set_title(
-            " ", fontsize=10
-        )  # room for the name, which must not push its neighbour away
+        # room for the name, which must not push its neighbour away
+        line[0].set_title(" ", fontsize=10)
         line[0].text(0, 1.06, name, fontsize=10, transform=line[0].transAxes).set_in_layout(False)
         for axis, score in zip(line[count:], rows[name].tolist()):
             axis.axis("off")
@@ -1292,9 +1287,8 @@ def evaluation() -> None:
     """The table and the sheet of the benchmark, which take half an hour; what is done is not done
     again."""
     evaluate = [sys.executable, "weights/make/evaluate.py", "--clips"]
-    one = os.environ | {
-        "OMP_NUM_THREADS": "1"
-    }  # two processes of a thread each are faster than one of two
+    # two processes of a thread each are faster than one of two
+    one = os.environ | {"OMP_NUM_THREADS": "1"}
     jobs = [subprocess.Popen([*evaluate, clips], cwd=ROOT, env=one) for clips in ("6-8", "9-11")]
     assert not any([job.wait() for job in jobs]), "evaluate.py failed"
     subprocess.run([*evaluate, "6-11", "--table"], cwd=ROOT, check=True)

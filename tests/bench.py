@@ -321,9 +321,8 @@ def main() -> None:
                 flush=True,
             )
         return None
-    resolve(
-        args.device, args.dtype
-    )  # as the commands do: the C library keeps freed memory, for both contenders
+    # as the commands do: the C library keeps freed memory, for both contenders
+    resolve(args.device, args.dtype)
     contenders = {name: kind(args) for name, kind in kinds.items()}
     if args.profile:
         return profile(contenders["ours"])

@@ -53,8 +53,7 @@ CORE = sorted(set((ROOT / "tav").glob("*.py")) - {ROOT / "tav" / "__init__.py"})
 def test_the_core_knows_neither_the_machinery_nor_the_command_line(file):
     text = file.read_text(encoding="utf-8")
     nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)]
-    own = [
-        (node.module or "").split(".")[0] for node in nodes if node.level
-    ]  # `from .io.files import ...`
+    # `from .io.files import ...`
+    own = [(node.module or "").split(".")[0] for node in nodes if node.level]
     assert "io" not in own and "tav" not in [node.module for node in nodes]
     assert not re.findall(r"--[a-z]+", text)

@@ -116,9 +116,8 @@ def test_a_run_folder_holds_what_it_should(done, weights):
     files = {f"{name}.{kind}" for name in names for kind in ("gif", "mp4")} | {"comparison.png"}
     assert {path.name for path in (done / "run" / "samples").iterdir()} == files
     video, fps = tav.read_clip(done / "run" / "samples" / "1-a-panda-skiing.gif")
-    assert video.shape == (2, 3, 16, 16) and fps == pytest.approx(
-        5, rel=0.05
-    )  # 10 a second, every other one
+    # 10 a second, every other one
+    assert video.shape == (2, 3, 16, 16) and fps == pytest.approx(5, rel=0.05)
     assert tav.read_clip(done / "run" / "samples" / "comparison.mp4")[0].shape[3] > 3 * 256
     hidden = {path.name for path in (done / "run").rglob(".*")}
     assert hidden <= {".lock"}
@@ -139,12 +138,10 @@ def test_the_loss_picture_shows_every_loss_and_their_mean(tmp_path):
         (pixels[:, 200:] == colour).all(axis=2).any(axis=1)
         for colour in [(192, 192, 192), (65, 105, 225)]
     )
-    assert (
-        dots[:12].any() and dots[150:160].any() and not dots[12:150].any()
-    )  # at the top and half way down
-    assert (
-        means[70:90].any() and not means[:70].any() and not means[90:].any()
-    )  # in between: silver, royal blue
+    # at the top and half way down
+    assert dots[:12].any() and dots[150:160].any() and not dots[12:150].any()
+    # in between: silver, royal blue
+    assert means[70:90].any() and not means[:70].any() and not means[90:].any()
 
 
 def test_the_last_line_says_where_to_look(place):
@@ -206,9 +203,8 @@ def main():
             raise UserError("wrong; right")
 run(main)"""
     env = os.environ | {"PYTHONPATH": str(ROOT / "tav" / "io")}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=env, capture_output=True
-    )  # keep each \\r
+    # keep each \\r
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True)
     assert b"long" in done.stderr and b"short" not in done.stderr
     assert done.stderr.endswith(b"\nerror: wrong; right\n")
 
@@ -271,9 +267,8 @@ def test_resume_with_more_steps_equals_tuning_them_at_once(tuned):
     ).read_bytes()
     assert json.loads((tuned / "run" / "run.json").read_text())["steps"] == 5
     before = json.loads((tuned / "run" / "run.json").read_text())["seconds"]
-    succeed(
-        tune, *SHORT[:-1], "5", "--resume", folder=tuned
-    )  # nothing left to do, and the same arguments may stay
+    # nothing left to do, and the same arguments may stay
+    succeed(tune, *SHORT[:-1], "5", "--resume", folder=tuned)
     assert json.loads((tuned / "run" / "run.json").read_text())["seconds"] >= before
 
 
@@ -301,9 +296,8 @@ def test_weights_that_break_stop_the_run_and_the_last_sound_state_stays(
     assert broken.status == 2
     assert broken.err == "error: the loss is nan at step 3; try a smaller --lr\n"
     tensors = load_file(place / "run" / "state.safetensors")
-    assert (
-        len(tensors["losses"]) == 2
-    )  # that of step 2 was still finite, so those weights are saved
+    # that of step 2 was still finite, so those weights are saved
+    assert len(tensors["losses"]) == 2
     assert all(t.isfinite().all() for t in tensors.values())
     assert all(t.isfinite().all() for t in load_file(place / "run" / "tuned.safetensors").values())
     monkeypatch.undo()

@@ -115,9 +115,8 @@ def test_a_run_goes_on_where_it_was_cut_and_reports(model, args, capsys, monkeyp
     assert len(lines) == 3 and len(list(args.results.with_suffix("").rglob("*.safetensors"))) == 1
     evaluate.run(model, args)
     assert args.results.read_text().splitlines() == lines
-    args.results.write_text(
-        "\n".join(lines[:2]) + "\n"
-    )  # the edit by "full" is lost; its network is kept
+    # the edit by "full" is lost; its network is kept
+    args.results.write_text("\n".join(lines[:2]) + "\n")
     monkeypatch.setattr(tuning.Tuning, "update", None)  # so nothing is tuned again
     evaluate.run(model, args)
     first, again = json.loads(lines[2]), json.loads(args.results.read_text().splitlines()[2])

@@ -199,9 +199,8 @@ def test_figures_shown_are_there(document):
     for path in re.findall(r"!\[[^\]]*\]\(([^)]*)\)", prose(read(document))):
         file = document.parent / path
         assert file.is_file(), f"{document.name} shows {path}"
-        most = figures.MOST_BYTES * (
-            2 if file.suffix == ".gif" else 1
-        )  # the README's moving picture
+        # the README's moving picture
+        most = figures.MOST_BYTES * (2 if file.suffix == ".gif" else 1)
         assert file.stat().st_size <= most, f"{path} has {file.stat().st_size:,} bytes"
         function = re.sub(r"^\d\d-", "", file.stem).replace("-", "_")
         assert callable(getattr(figures, function, None)), (
@@ -220,9 +219,8 @@ def test_every_figure_is_shown():
 
 @documents
 def test_links_lead_somewhere(document):
-    plain = re.sub(
-        r"`[^`]*`|\$[^$]*\$", "x", prose(read(document))
-    )  # code and formulas have brackets of their own
+    # code and formulas have brackets of their own
+    plain = re.sub(r"`[^`]*`|\$[^$]*\$", "x", prose(read(document)))
     for target in re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)", plain):
         if re.match(r"https?:", target):
             continue
@@ -272,9 +270,8 @@ def test_files_and_names_in_backticks_are_there(document):
         if re.fullmatch(
             r"[\w.-]*(/[\w.-]+)*(/|\.(py|md|json|mp4|txt|toml))", name
         ) and not name.startswith("runs/"):
-            assert found(name) or name in code, (
-                f"{document.name}: there is no {name}"
-            )  # in code: what a command writes
+            # in code: what a command writes
+            assert found(name) or name in code, f"{document.name}: there is no {name}"
         elif re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*(\(\))?", name):
             first, *rest = name.removesuffix("()").split(".")
             if rest and (thing := TAV.get(first)) is not None and inspect.isclass(thing):

@@ -33,9 +33,8 @@ ACTS = ["quick_gelu", "gelu"]  # OpenAI's CLIP, OpenCLIP
 def clip(act: str) -> CLIP:
     text, vision = ({**SIZES[part], "hidden_act": act} for part in ("text", "vision"))
     model = CLIP(text, vision, SIZES["width"])
-    model.load_state_dict(
-        golden.read("metrics")[0]
-    )  # strict: the published names, none missing, none left
+    # strict: the published names, none missing, none left
+    model.load_state_dict(golden.read("metrics")[0])
     return model.eval().requires_grad_(False)
 
 
@@ -63,9 +62,8 @@ def folder_of(path: Path, act: str = "quick_gelu") -> Path:
         {name: value.half() for name, value in golden.read("metrics")[0].items()},
         path / "model.safetensors",
     )
-    alphabet = [
-        *map(chr, [*range(33, 127), *range(161, 173), *range(174, 256), *range(256, 324)])
-    ]  # of 256 bytes
+    # of 256 bytes
+    alphabet = [*map(chr, [*range(33, 127), *range(161, 173), *range(174, 256), *range(256, 324)])]
     pieces = [*alphabet, *(letter + "</w>" for letter in alphabet), START, END]
     write(path / "vocab.json", {piece: i for i, piece in enumerate(pieces)})
     (path / "merges.txt").write_text("#version: 0.2\n")
@@ -298,9 +296,8 @@ def test_score_prints_a_table_and_writes_it(clip, done, tmp_path):
         textual_alignment(vectors, text),
     ]
     assert list(map(float, rows[1][1:])) == pytest.approx(scores, abs=0.0051)
-    assert (
-        len({row[3] for row in rows[1:]}) == 3
-    )  # each is compared with its own prompt, in which they differ
+    # each is compared with its own prompt, in which they differ
+    assert len({row[3] for row in rows[1:]}) == 3
 
 
 def test_without_score_no_clip_is_loaded(done, tmp_path):

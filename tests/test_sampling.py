@@ -58,9 +58,8 @@ def test_guidance_1_is_the_prompt_alone_and_0_the_negative(model):
     assert torch.allclose(
         sample(model, LATENTS, texts, 5, 0), sample(model, LATENTS, texts.flip(0), 5, 1), atol=1e-4
     )
-    assert torch.allclose(
-        sample(model, LATENTS, texts[[1, 1]], 5, 7.5), panda, atol=1e-3
-    )  # equal texts: no guidance
+    # equal texts: no guidance
+    assert torch.allclose(sample(model, LATENTS, texts[[1, 1]], 5, 7.5), panda, atol=1e-3)
     assert not torch.allclose(sample(model, LATENTS, texts, 5, 7.5), panda, atol=1e-3)
 
 
@@ -100,9 +99,8 @@ def test_inversion_asks_at_the_timestep_it_goes_to_with_the_empty_prompt_or_a_ca
 
     noise = invert(with_answers(base, answer), LATENTS, 4, **more)
     assert asked == [(1, True), (251, True), (501, True), (751, True)]
-    levels = (
-        base.schedule.alphas_cumprod
-    )  # no noise predicted: latents only shrink, from level 0 to level 751
+    # no noise predicted: latents only shrink, from level 0 to level 751
+    levels = base.schedule.alphas_cumprod
     assert torch.allclose(noise, LATENTS * (levels[751] / levels[0]).sqrt(), atol=1e-6)
 
 

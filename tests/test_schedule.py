@@ -177,8 +177,9 @@ def test_v_inversion_takes_both_levels(s):
 
     ours = round_trip_error(schedule, 50, s)
     assert ours < round_trip_error(schedule, 50, s, previous_level_only) / 2
+    # no step
     assert torch.equal(
         target_level_only(PREDICTION, X, 501, 481).round(decimals=5), X.round(decimals=5)
-    )  # no step
+    )
     if s == 1.0:  # v is 0 everywhere: nothing is left of the error
         assert ours < 1e-5

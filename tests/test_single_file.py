@@ -28,9 +28,8 @@ LAYOUT = json.loads(
 PUBLISHED = {False: single_file.SD1, True: single_file.SD2}
 PREFIX = {"unet": "model.diffusion_model.", "vae": "first_stage_model."}
 
-Row = tuple[
-    str, tuple[int, ...], str, int | None
-]  # their name, its shape, our name, which third of it
+# their name, its shape, our name, which third of it
+Row = tuple[str, tuple[int, ...], str, int | None]
 
 
 # ------------------------------------------------------------------------------------------ the
@@ -259,9 +258,8 @@ def write_single_file(at: Path, sd2: bool, modules: dict[str, nn.Module]) -> Pat
         state = modules[part].state_dict()
         for theirs, shape, ours, third in listed:
             tensor = state[ours]
-            tensor = tensor.view(
-                *tensor.shape, *[1] * (len(shape) - tensor.ndim)
-            )  # 1x1 convolutions
+            # 1x1 convolutions
+            tensor = tensor.view(*tensor.shape, *[1] * (len(shape) - tensor.ndim))
             tensors[theirs] = torch.cat([tensors[theirs], tensor]) if third else tensor
     tensors |= {name: torch.zeros(1) for name in unused(sd2)} | {"model_ema.decay": torch.zeros(1)}
     save_file(tensors, at, {"modelspec.prediction_type": "v"} if sd2 else None)

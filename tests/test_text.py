@@ -25,9 +25,8 @@ def tokenizer():
 
 def text_model(name: str, **changes) -> CLIPTextModel:
     model = CLIPTextModel(**golden.sizes(name) | changes)
-    model.load_state_dict(
-        golden.read(name)[0]
-    )  # strict: the published names, none missing, none left
+    # strict: the published names, none missing, none left
+    model.load_state_dict(golden.read(name)[0])
     return model.eval().requires_grad_(False)
 
 

@@ -138,9 +138,8 @@ def test_every_step_draws_the_latents_noise_and_timestep_anew(model, monkeypatch
     latents, noises, times = zip(*drawn)
     assert len({t.item() for t in times}) == 3
     for of in (latents, noises):
-        assert not torch.equal(of[0], of[1]) and not torch.equal(
-            of[0][0], of[0][1]
-        )  # nor alike in two frames
+        # nor alike in two frames
+        assert not torch.equal(of[0], of[1]) and not torch.equal(of[0][0], of[0][1])
     assert times[0].shape == (1,)  # one timestep for the whole clip
 
 
@@ -266,9 +265,8 @@ def test_memory_is_saved_when_a_step_is_large(fresh):
         of = Tuning(model, posterior, model.embed("a man"), 1e-3, 0)
         return of.unet.down_blocks[0].checkpointing
 
-    small, large = (
-        torch.zeros(1).expand(24, 4, side, side) for side in (64, 512)
-    )  # of the tiny UNet's 64 channels
+    # of the tiny UNet's 64 channels
+    small, large = (torch.zeros(1).expand(24, 4, side, side) for side in (64, 512))
     assert saves(Posterior(large, large)) and not saves(Posterior(small, small))
 
 

@@ -47,9 +47,8 @@ def test_channels_last_changes_nothing(vae):
 def test_every_norm_has_eps_1e6_and_1e5_would_show(vae):
     norms = [m for m in vae.modules() if isinstance(m, nn.GroupNorm)]
     encoder, decoder = 2 * 3 * 2, 2 * 3 * 3  # two in each ResNet block; three stages of 2, and of 3
-    assert len(norms) == encoder + decoder + 2 * (
-        2 * 2 + 1 + 1
-    )  # and the middles, their attention, the ends
+    # and the middles, their attention, the ends
+    assert len(norms) == encoder + decoder + 2 * (2 * 2 + 1 + 1)
     assert {norm.eps for norm in norms} == {1e-6}
     for norm in norms:
         norm.eps = 1e-5

@@ -68,14 +68,8 @@ def test_every_byte_survives_and_what_lies_beyond_is_clamped():
     ramp = torch.arange(256).view(1, 1, 16, 16).expand(1, 3, 16, 16) / 127.5 - 1
     assert (to_uint8(ramp)[0, :, :, 2].ravel() == np.arange(256)).all()
     values = torch.tensor([-9.0, -1.0, -0.997, 0.0, 0.99, 9.0]).view(1, 1, 1, 6).expand(1, 3, 1, 6)
-    assert to_uint8(values)[0, 0, :, 0].tolist() == [
-        0,
-        0,
-        0,
-        128,
-        254,
-        255,
-    ]  # 0.3825 and 253.7: rounded
+    # 0.3825 and 253.7: rounded
+    assert to_uint8(values)[0, 0, :, 0].tolist() == [0, 0, 0, 128, 254, 255]
     coarse = torch.linspace(-1, 1, 300).view(1, 3, 10, 10).bfloat16().requires_grad_()
     assert (to_uint8(coarse) == to_uint8(coarse.detach().float())).all()
 
@@ -109,9 +103,8 @@ def test_a_smooth_video_comes_back(tmp_path, name, least):
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.gif"])
 def test_the_frame_rate_comes_back_and_stride_divides_it(tmp_path, name, fps):
     WRITERS[name](tmp_path / name, counted(16), fps)
-    close = (
-        0.005 if name == "clip.mp4" else 0.02
-    )  # 16 frames' time is rounded to hundredths of a second
+    # 16 frames' time is rounded to hundredths of a second
+    close = 0.005 if name == "clip.mp4" else 0.02
     assert read_clip(tmp_path / name)[1] == pytest.approx(fps, rel=close)
     assert read_clip(tmp_path / name, stride=3)[1] == pytest.approx(fps / 3, rel=close)
 

@@ -182,9 +182,8 @@ def check_guided(guided):
     torch.manual_seed(0)
     for guidance in (0, 1, 3.5, 12.5):
         predictions = torch.randn(4, 4, 8, 8)
-        expected = torch.lerp(
-            predictions[:2], predictions[2:], guidance
-        )  # `sample` says it in its own way
+        # `sample` says it in its own way
+        expected = torch.lerp(predictions[:2], predictions[2:], guidance)
         assert guided(predictions, guidance).shape == (2, 4, 8, 8)
         assert torch.allclose(guided(predictions, guidance), expected, atol=1e-4), (
             f"wrong at guidance {guidance}"

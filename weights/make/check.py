@@ -27,11 +27,8 @@ from tav.io.video import read_clip  # noqa: E402
 from tav.io.weights import load  # noqa: E402
 from tav.tuning import load_tuned  # noqa: E402
 
-LEARNED, ASKED, TIMELY = (
-    0.98,
-    0.75,
-    0.75,
-)  # most of the loss that may be left; least shares of frames, over all edits
+# most of the loss that may be left; least shares of frames, over all edits
+LEARNED, ASKED, TIMELY = (0.98, 0.75, 0.75)
 
 
 @torch.no_grad()

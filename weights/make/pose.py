@@ -77,9 +77,8 @@ class Pose(nn.Module):
                 seen[i + 1]
             )
         maps = self.maps(x).float().flatten(2).softmax(dim=2).unflatten(2, x.shape[2:])  # b k h w
-        places = (torch.arange(x.shape[3], device=x.device) + 0.5) / x.shape[
-            3
-        ]  # the same along both sides
+        # the same along both sides
+        places = (torch.arange(x.shape[3], device=x.device) + 0.5) / x.shape[3]
         return torch.stack([maps.sum(dim=2) @ places, maps.sum(dim=3) @ places], dim=2)
 
 

@@ -133,10 +133,8 @@ class Training:
             loss, numbers = loss_of(generator)
             self.update(loss)
             now = time.time()
-            self.seconds, last = (
-                self.seconds + min(now - last, 30),
-                now,
-            )  # a longer gap is a machine asleep
+            # a longer gap is a machine asleep
+            self.seconds, last = (self.seconds + min(now - last, 30), now)
             for k, v in {"loss": float(loss.detach()), **numbers}.items():
                 shown[k] = 0.98 * shown.get(k, v) + 0.02 * v
             if now - printed > 20:
@@ -408,9 +406,8 @@ def train_clip(build: Path, minutes: float, device: str) -> None:
         with torch.autocast(device, torch.bfloat16):
             pictures, texts = model.embed_pictures(x), model.embed_texts(ids, tokenizer.end)
         logits = model.logit_scale.exp().clamp(max=100) * pictures.float() @ texts.float().T
-        same = (ids[:, None] == ids[None]).all(
-            dim=2
-        )  # the same caption twice in a batch is no mistake
+        # the same caption twice in a batch is no mistake
+        same = (ids[:, None] == ids[None]).all(dim=2)
         target = same.float() / same.sum(dim=1, keepdim=True)
         loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
         right = same.gather(1, logits.argmax(dim=1, keepdim=True)).float().mean()

@@ -1293,9 +1293,8 @@ def _food(pen: Pen) -> None:
 
 # ---- styles
 
-Layer = tuple[
-    np.ndarray, np.ndarray
-]  # colour times cover (size, size, 3), cover (size, size, 1) in 0 .. 1
+# colour times cover (size, size, 3), cover (size, size, 1) in 0 .. 1
+Layer = tuple[np.ndarray, np.ndarray]
 
 
 def _layer(scene: Scene, size: int, name: str, part) -> Layer:

@@ -11,12 +11,10 @@ def masked(attention: TemporalAttention, x: Tensor, frames: int, mask: Tensor | 
     """`mask` (f, f) says whether frame i (row) sees frame j (column); None: all of them."""
     tokens = x.unflatten(0, (-1, frames)).transpose(1, 2)  # b n f d
     layers = (attention.to_q, attention.to_k, attention.to_v)
-    q, k, v = (
-        to(tokens).unflatten(-1, (attention.heads, -1)).transpose(2, 3) for to in layers
-    )  # b n heads f e
-    answers = (
-        F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(2, 3).flatten(-2)
-    )  # b n f d
+    # b n heads f e
+    q, k, v = (to(tokens).unflatten(-1, (attention.heads, -1)).transpose(2, 3) for to in layers)
+    # b n f d
+    answers = F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(2, 3).flatten(-2)
     return attention.to_out[0](answers).transpose(1, 2).flatten(0, 1)
 
 

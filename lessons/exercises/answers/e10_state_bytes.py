@@ -2,9 +2,8 @@
 
 
 def state_bytes(sizes: list[int], steps: int) -> int:
-    return (
-        sum(3 * 4 * size + 4 for size in sizes) + 8 * steps + 4
-    )  # weight, two means, counter; losses; scale
+    # weight, two means, counter; losses; scale
+    return sum(3 * 4 * size + 4 for size in sizes) + 8 * steps + 4
 
 
 def the_weights_only(sizes: list[int], steps: int) -> int:
