@@ -57,7 +57,8 @@ def main() -> None:
             sheet(videos).save(part, format="png")
         write(folder, "comparison", side_by_side(videos), source["fps"].item())
         if scored:
-            rows = scores(*clip, videos, [settings["prompt"], *args["prompts"]])
+            prompts = [settings["prompt"], *args["prompts"]]
+            rows = [(name, *scores(*clip, video, p)) for (name, video), p in zip(videos, prompts)]
             print(folder.write_scores(rows))
     print(f"edits: {folder.path / 'samples'} (first look at comparison.png)")
 

@@ -7,14 +7,3 @@ from .sampling import edit
 from .tuning import tune
 
 __version__ = "0.1.0"
-__all__ = [
-    "edit",
-    "inflate",
-    "load",
-    "read_clip",
-    "sheet",
-    "trainable",
-    "tune",
-    "write_gif",
-    "write_mp4",
-]

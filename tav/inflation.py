@@ -38,13 +38,6 @@ def first_and_previous(x: Tensor, frames: int) -> Tensor:
     return torch.cat([first, previous], dim=2).flatten(0, 1)  # b*f 2n d
 
 
-class PlainAttention(Attention):
-    """No SC-Attn, to compare with: each frame attends to itself, as in the image model."""
-
-    def forward(self, x: Tensor, frames: int) -> Tensor:
-        return super().forward(x)
-
-
 class TemporalAttention(Attention):
     """Temp-Attn: each place of a frame attends to the same place in all frames.
 
@@ -63,23 +56,20 @@ class TemporalAttention(Attention):
 class VideoTransformerBlock(BasicTransformerBlock):
     """SC-Attn, attention to the text, feed-forward, Temp-Attn; x is (b*f, n, d).
 
-    `spatial` and `temporal` are the classes of the two attentions over frames. Temp-Attn's output
-    layer starts at zero, weight and bias, so that before tuning the video UNet is the image UNet.
-    (The published code leaves the bias at its random initial value.) Without a temporal attention
-    (None) the block ends after the feed-forward.
+    `image` is the block of the image model, whose weights it takes over. `spatial` and `temporal`
+    are the classes of the two attentions over frames. Temp-Attn's output layer starts at zero,
+    weight and bias, so that before tuning the video UNet is the image UNet. (The published code
+    leaves the bias at its random initial value.) Without a temporal attention (None) the block ends
+    after the feed-forward.
     """
 
-    def __init__(
-        self,
-        dim: int,
-        heads: int,
-        context_dim: int,
-        spatial: type[Attention] = SparseCausalAttention,
-        temporal: type[Attention] | None = TemporalAttention,
-    ):
-        with torch.device("meta"):  # no memory: `inflate` brings the image block's weights
+    def __init__(self, image: BasicTransformerBlock, spatial: type, temporal: type | None):
+        dim, context_dim = image.attn2.to_k.weight.shape
+        heads = image.attn2.heads
+        with torch.device("meta"):  # no memory, because the image block has the weights
             super().__init__(dim, heads, context_dim)
             self.attn1 = spatial(dim, heads)
+        self.load_state_dict(image.state_dict(), assign=True)
         self.attn_temp = None
         if temporal is not None:
             self.norm_temp = nn.LayerNorm(dim)
@@ -104,37 +94,30 @@ def inflate(
     """Turn the image UNet into the video UNet, in place, and return it.
 
     The image weights stay. Temp-Attn's queries, keys and values take PyTorch's initial values
-    (`torch.manual_seed`). A UNet that is inflated already stays as it is, whatever is asked for.
+    (`torch.manual_seed`). A UNet that is inflated already stays as it is.
 
     Another attention is a variant of the method, in one line: `inflate(unet, temporal=None)` has no
-    Temp-Attn, `inflate(unet, spatial=PlainAttention)` no SC-Attn. A class of your own needs a
-    `forward` that takes x (b*f, n, d) and `frames`.
+    Temp-Attn. A class of your own needs a `forward` that takes x (b*f, n, d) and `frames`.
     """
     transformers = [m for m in unet.modules() if isinstance(m, Transformer2DModel)]
     for transformer in transformers:
-        block = transformer.transformer_blocks[0]
-        if isinstance(block, VideoTransformerBlock):
+        image = transformer.transformer_blocks[0]
+        if isinstance(image, VideoTransformerBlock):
             continue
-        dim, context_dim = block.attn2.to_k.weight.shape
-        video = VideoTransformerBlock(dim, block.attn2.heads, context_dim, spatial, temporal)
-        video.load_state_dict(block.state_dict(), strict=False, assign=True)
-        transformer.transformer_blocks[0] = video.to(block.attn2.to_k.weight)
+        video = VideoTransformerBlock(image, spatial, temporal)
+        transformer.transformer_blocks[0] = video.to(image.attn2.to_k.weight)
     # Feature maps are channels-last. Unless weights are too, each convolution converts its own.
     return unet.to(memory_format=torch.channels_last)
 
 
-# What Tune-A-Video trains, as parts of parameter names: the queries of both attentions of the image
-# model, and all of Temp-Attn. `norm_temp` stays frozen, as in the published code.
-TRAINED = ("attn1.to_q", "attn2.to_q", "attn_temp")
+Parts = tuple[str, ...]  # of parameter names
+# What Tune-A-Video trains: the queries of both attentions of the image model, and all of Temp-Attn.
+# `norm_temp` stays frozen, as in the published code.
+TRAINED: Parts = ("attn1.to_q", "attn2.to_q", "attn_temp")
 
 
-def trainable(
-    unet: UNet2DConditionModel, parts: tuple[str, ...] = TRAINED
-) -> dict[str, nn.Parameter]:
-    """Freeze all of the UNet but the parameters with one of the `parts` in their name.
-
-    Returns those, by name.
-    """
+def trainable(unet: UNet2DConditionModel, parts: Parts = TRAINED) -> dict[str, nn.Parameter]:
+    """Freeze the UNet but for parameters with one of the `parts` in their name; return these."""
     for name, parameter in unet.named_parameters():
         parameter.requires_grad_(any(part in name for part in parts))
     return {name: p for name, p in unet.named_parameters() if p.requires_grad}

@@ -5,9 +5,6 @@ tokens, l context tokens, d token width, e width of a head. Attributes are named
 Diffusion's files in the diffusers layout.
 """
 
-import math
-
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -79,26 +76,6 @@ def group_norm(norm: nn.GroupNorm, x: Tensor, frames: int = 1) -> Tensor:
     rows = x.permute(0, 2, 3, 1).reshape(bf // frames, frames * h, w, c)  # b f*h w c
     normed = norm(rows.permute(0, 3, 1, 2))  # b c f*h w
     return normed.permute(0, 2, 3, 1).reshape(bf, h, w, c).permute(0, 3, 1, 2)  # b*f c h w
-
-
-def timestep_embedding(t: Tensor, dim: int) -> Tensor:
-    """Timesteps t (b,) as (b, dim) in fp32: [cos(t w_k), sin(t w_k)], w_k = 10000^(-k / (dim/2)).
-
-    In diffusers' words: `flip_sin_to_cos`, and `downscale_freq_shift` 0.
-    """
-    k = torch.arange(dim // 2, device=t.device, dtype=torch.float32)
-    angles = t[:, None].float() * torch.exp(-math.log(10000) * k / (dim // 2))  # b dim/2
-    return torch.cat([angles.cos(), angles.sin()], dim=-1)
-
-
-class TimestepEmbedding(nn.Sequential):
-    """From the sinusoids (b, dim) to the embedding (b, time_dim) that the ResNet blocks read."""
-
-    def __init__(self, dim: int, time_dim: int):
-        super().__init__()
-        self.linear_1 = nn.Linear(dim, time_dim)
-        self.act = nn.SiLU()
-        self.linear_2 = nn.Linear(time_dim, time_dim)
 
 
 class ResnetBlock2D(nn.Module):

@@ -16,7 +16,6 @@ from .vae import to_uint8
 # Of the channels of CLIP's training pictures (openai/CLIP, `_transform`).
 MEAN = [0.48145466, 0.4578275, 0.40821073]
 STD = [0.26862954, 0.26130258, 0.27577711]
-LOGIT_SCALE = 2.6592  # log(1 / 0.07), where CLIP's training starts
 
 
 class CLIPVisionEmbeddings(nn.Module):
@@ -45,17 +44,12 @@ class CLIPVisionTransformer(nn.Module):
 
     def __init__(self, config: dict):
         super().__init__()
-        dim = config["hidden_size"]
+        dim, hidden = config["hidden_size"], config["intermediate_size"]
+        layers, heads = config["num_hidden_layers"], config["num_attention_heads"]
+        act = config.get("hidden_act", "quick_gelu")
         self.embeddings = CLIPVisionEmbeddings(dim, config["patch_size"], config["image_size"])
         self.pre_layrnorm = nn.LayerNorm(dim)  # spelled so in every checkpoint
-        self.encoder = CLIPEncoder(
-            config["num_hidden_layers"],
-            dim,
-            config["intermediate_size"],
-            config["num_attention_heads"],
-            config.get("hidden_act", "quick_gelu"),
-            causal=False,
-        )
+        self.encoder = CLIPEncoder(layers, dim, hidden, heads, act, causal=False)
         self.post_layernorm = nn.LayerNorm(dim)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -74,7 +68,7 @@ class CLIP(CLIPTextModel):
         self.vision_model = CLIPVisionTransformer(vision)
         self.text_projection = nn.Linear(text["hidden_size"], width, bias=False)
         self.visual_projection = nn.Linear(vision["hidden_size"], width, bias=False)
-        self.logit_scale = nn.Parameter(torch.tensor(LOGIT_SCALE))
+        self.logit_scale = nn.Parameter(torch.tensor(2.6592))  # log(1 / 0.07), as training starts
         self.image_size = vision["image_size"]
 
     def embed_pictures(self, pixels: Tensor) -> Tensor:
@@ -126,19 +120,11 @@ def textual_alignment(vectors: Tensor, text: Tensor) -> float:
 
 
 @torch.no_grad()
-def scores(
-    clip: CLIP, tokenizer: Tokenizer, videos: list[tuple[str, Tensor]], prompts: list[str]
-) -> list[tuple[str, float, float, float]]:
-    """The scores of videos (name, (f, 3, H, W)), each beside its own prompt.
-
-    A row for each: its name, its frame consistency over all pairs of frames and over neighbours,
-    and its textual alignment.
-    """
+def scores(clip: CLIP, tokenizer: Tokenizer, frames: Tensor, prompt: str) -> list[float]:
+    """Of one video (f, 3, H, W) beside its prompt: the frame consistency over all pairs of frames,
+    the same over neighbours, and the textual alignment."""
     device = clip.logit_scale.device
-    rows = []
-    for (name, frames), prompt in zip(videos, prompts, strict=True):
-        vectors = clip.embed_pictures(preprocess(frames, clip.image_size).to(device)).cpu()  # f p
-        text = clip.embed_texts(tokenizer(prompt).to(device), tokenizer.end)[0].cpu()  # p
-        consistency, adjacent = frame_consistency(vectors), frame_consistency(vectors, True)
-        rows.append((name, consistency, adjacent, textual_alignment(vectors, text)))
-    return rows
+    vectors = clip.embed_pictures(preprocess(frames, clip.image_size).to(device)).cpu()  # f p
+    text = clip.embed_texts(tokenizer(prompt).to(device), tokenizer.end)[0].cpu()  # p
+    consistency = [frame_consistency(vectors, adjacent) for adjacent in (False, True)]
+    return [*consistency, textual_alignment(vectors, text)]

@@ -18,10 +18,9 @@ PUBLISHED = {
 
 
 class Unsuitable(ValueError):
-    """What was given does not suit the model or the method: not a bug. The words say what is wrong.
+    """What was given does not suit the model or the method: the user's mistake, not a bug.
 
-    What to do about it they leave to the caller, who knows where it came from
-    (`tav.io.cli.advising`).
+    What to do about it is for the caller to say, who knows the user (`tav.io.cli.advising`).
     """
 
 
@@ -54,8 +53,7 @@ class StableDiffusion:
         return self.vae.factor * 2 ** (len(self.unet.down_blocks) - 1)
 
     def recipe(self, command: str) -> dict:
-        """How to "tune" these weights, or to "sample" from them: as published, unless the weights
-        have settings of their own."""
+        """How to "tune" these weights or "sample" from them: as published, or as they say."""
         return {"size": self.size} | PUBLISHED[command] | self.defaults.get(command, {})
 
     @torch.no_grad()

@@ -13,11 +13,9 @@ and the UNet predicts e or v. In DDIM (Song et al. 2021) alpha means Abar. All i
 import torch
 from torch import Tensor
 
-
-def check_known(what: str, value: str, known: tuple[str, ...]) -> None:
-    """ValueError unless the value is one of those known."""
-    if value not in known:
-        raise ValueError(f"unknown {what} {value!r}; known: {', '.join(known)}")
+Time = int | Tensor  # a timestep
+POWERS = {"scaled_linear": 0.5, "linear": 1.0}  # `beta_schedule`: what power of beta is linear
+PREDICTIONS = ("epsilon", "v_prediction")
 
 
 class Schedule:
@@ -38,9 +36,9 @@ class Schedule:
         steps_offset: int = 1,
         set_alpha_to_one: bool = False,
     ):
-        check_known("beta_schedule", beta_schedule, ("scaled_linear", "linear"))
-        check_known("prediction_type", prediction_type, ("epsilon", "v_prediction"))
-        power = 0.5 if beta_schedule == "scaled_linear" else 1.0  # scaled: linear in sqrt(beta)
+        if beta_schedule not in POWERS or prediction_type not in PREDICTIONS:
+            raise ValueError(f"unknown: {beta_schedule=}, {prediction_type=}")
+        power = POWERS[beta_schedule]
         first, last = beta_start**power, beta_end**power
         roots = torch.linspace(first, last, num_train_timesteps, dtype=torch.float32)
         self.betas = roots ** (1 / power)
@@ -55,17 +53,16 @@ class Schedule:
         diffusers calls this spacing "leading".
         """
         if not 1 <= steps <= self.num_train_timesteps - self.steps_offset:
-            most = self.num_train_timesteps
-            raise ValueError(f"{steps} steps do not fit into a schedule of {most}")
+            raise ValueError(f"{steps} steps do not fit into {self.num_train_timesteps} timesteps")
         stride = self.num_train_timesteps // steps
         return [i * stride + self.steps_offset for i in range(steps)][::-1]
 
-    def add_noise(self, x0: Tensor, noise: Tensor, t: int | Tensor) -> Tensor:
+    def add_noise(self, x0: Tensor, noise: Tensor, t: Time) -> Tensor:
         """x_t from clean latents and unit noise (b, c, h, w): DDPM, equation 4."""
         a = self._alpha(t, x0)
         return a.sqrt() * x0 + (1 - a).sqrt() * noise
 
-    def target(self, x0: Tensor, noise: Tensor, t: int | Tensor) -> Tensor:
+    def target(self, x0: Tensor, noise: Tensor, t: Time) -> Tensor:
         """What the UNet should answer to x_t: the noise itself, or v."""
         if self.prediction_type == "epsilon":
             return noise.float()
@@ -73,7 +70,7 @@ class Schedule:
         return a.sqrt() * noise - (1 - a).sqrt() * x0
 
     def to_x0_and_noise(
-        self, prediction: Tensor, x: Tensor, t: int | Tensor, level: int | Tensor | None = None
+        self, prediction: Tensor, x: Tensor, t: Time, level: Time | None = None
     ) -> tuple[Tensor, Tensor]:
         """x_0 and e, from the UNet's answer for t about latents x at `level` (by default t).
 
@@ -91,17 +88,13 @@ class Schedule:
         x0 = (a.sqrt() * x - (1 - a_x).sqrt() * prediction) / c
         return x0, ((1 - a).sqrt() * x + a_x.sqrt() * prediction) / c
 
-    def ddim_step(
-        self, prediction: Tensor, x: Tensor, t: int | Tensor, previous: int | Tensor
-    ) -> Tensor:
+    def ddim_step(self, prediction: Tensor, x: Tensor, t: Time, previous: Time) -> Tensor:
         """From x_t down to level `previous`, t minus the stride: DDIM, equation 12, sigma 0."""
         x0, noise = self.to_x0_and_noise(prediction, x, t)
         a_prev = self._alpha(previous, x)
         return a_prev.sqrt() * x0 + (1 - a_prev).sqrt() * noise
 
-    def ddim_invert_step(
-        self, prediction: Tensor, x: Tensor, t: int | Tensor, previous: int | Tensor
-    ) -> Tensor:
+    def ddim_invert_step(self, prediction: Tensor, x: Tensor, t: Time, previous: Time) -> Tensor:
         """From level `previous` up to t: undoes `ddim_step`, given the same prediction.
 
         As published, the UNet is asked about x, which still sits at `previous`, but told t. That it
@@ -128,7 +121,7 @@ class Schedule:
         variance = (1 - a_prev) / (1 - a) * beta
         return mean + variance.sqrt() * noise
 
-    def _alpha(self, t: int | Tensor, x: Tensor, final: Tensor | None = None) -> Tensor:
+    def _alpha(self, t: Time, x: Tensor, final: Tensor | None = None) -> Tensor:
         """Abar_t as (b or 1, 1, 1, 1) on the device of x; for t below 0, `final`."""
         final = self.final_alpha_cumprod if final is None else final
         t = torch.as_tensor(t, device=x.device).reshape(-1, 1, 1, 1)

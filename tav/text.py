@@ -5,9 +5,7 @@ and text tower are CLIP's (Radford et al. 2021); attributes are named as in tran
 `CLIPTextModel`.
 """
 
-import json
 import warnings
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -35,11 +33,7 @@ class Tokenizer:
     """
 
     def __init__(
-        self,
-        vocab: dict[str, int],
-        merges: list[tuple[str, str]],
-        length: int = LENGTH,
-        pad: str = END,
+        self, vocab: dict[str, int], merges: list[tuple], length: int = LENGTH, pad: str = END
     ):
         missing = {START, END, pad} - vocab.keys()
         if missing:
@@ -55,21 +49,6 @@ class Tokenizer:
         bpe.add_special_tokens([START, END, pad])
         self.bpe, self.length = bpe, length
         self.start, self.end, self.pad = vocab[START], vocab[END], vocab[pad]
-
-    @classmethod
-    def load(cls, folder: str | Path) -> "Tokenizer":
-        """The tokenizer of a folder: vocab.json, merges.txt, and the settings if there are any."""
-        folder = Path(folder)
-        vocab = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
-        lines = (folder / "merges.txt").read_text(encoding="utf-8").split("\n")
-        merges = [tuple(line.split()) for line in lines if line and not line.startswith("#version")]
-        settings = {}
-        for name in ("tokenizer_config.json", "special_tokens_map.json"):  # the later one wins
-            if (folder / name).exists():
-                settings |= json.loads((folder / name).read_text(encoding="utf-8"))
-        pad = settings.get("pad_token") or END
-        pad = pad["content"] if isinstance(pad, dict) else pad
-        return cls(vocab, merges, settings.get("model_max_length") or LENGTH, pad)
 
     def __call__(self, prompts: str | list[str]) -> Tensor:
         """Token ids (b, l). Warns with the words that did not fit when a prompt is too long."""
@@ -95,10 +74,7 @@ class Tokenizer:
 
 
 def quick_gelu(x: Tensor) -> Tensor:
-    """x * sigmoid(1.702 x): the approximation of gelu that OpenAI trained CLIP with.
-
-    OpenCLIP, and so Stable Diffusion 2, has the exact gelu.
-    """
+    """x * sigmoid(1.702 x), OpenAI's approximation of gelu; SD 2's OpenCLIP has the exact one."""
     return x * torch.sigmoid(1.702 * x)
 
 
@@ -110,8 +86,7 @@ class CLIPAttention(nn.Module):
 
     def __init__(self, dim: int, heads: int, causal: bool):
         super().__init__()
-        self.heads = heads
-        self.causal = causal
+        self.heads, self.causal = heads, causal
         self.q_proj = nn.Linear(dim, dim)
         self.k_proj = nn.Linear(dim, dim)
         self.v_proj = nn.Linear(dim, dim)
@@ -151,11 +126,7 @@ class CLIPLayer(nn.Module):
 
 
 class CLIPEncoder(nn.Sequential):
-    """A stack of layers, (b, l, d) -> (b, l, d).
-
-    The text tower's is causal, the image tower's (`metrics.py`) is not. (An `nn.Sequential` calls
-    its parts in the order in which they are set.)
-    """
+    """Layers, (b, l, d) -> (b, l, d): causal for texts, but not for pictures (`metrics.py`)."""
 
     def __init__(self, layers: int, dim: int, hidden: int, heads: int, act: str, causal: bool):
         super().__init__()
@@ -204,16 +175,10 @@ class CLIPTextModel(nn.Module):
         hidden_act: str = "quick_gelu",
     ):
         super().__init__()
-        embeddings = CLIPTextEmbeddings(vocab_size, hidden_size, max_position_embeddings)
-        encoder = CLIPEncoder(
-            num_hidden_layers,
-            hidden_size,
-            intermediate_size,
-            num_attention_heads,
-            hidden_act,
-            causal=True,
-        )
-        self.text_model = CLIPTextTransformer(embeddings, encoder, hidden_size)
+        dim, hidden, heads = hidden_size, intermediate_size, num_attention_heads
+        embeddings = CLIPTextEmbeddings(vocab_size, dim, max_position_embeddings)
+        encoder = CLIPEncoder(num_hidden_layers, dim, hidden, heads, hidden_act, causal=True)
+        self.text_model = CLIPTextTransformer(embeddings, encoder, dim)
 
     def forward(self, ids: Tensor) -> Tensor:
         return self.text_model(ids)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .inflation import TRAINED, inflate, trainable
+from .inflation import TRAINED, Parts, inflate, trainable
 from .model import StableDiffusion, Unsuitable
 from .ranks import RANK, RANKS, add_up
 from .unet import Level, UNet2DConditionModel
@@ -41,7 +41,7 @@ class Tuning:
         lr: float,
         seed: int,
         memory: str = "auto",
-        parts: tuple[str, ...] = TRAINED,
+        parts: Parts = TRAINED,
     ):
         self.posterior, self.text, self.schedule = posterior, text, model.schedule
         self.seed = seed
@@ -123,7 +123,7 @@ class Tuning:
         }
         for name, master in self.masters.items():
             tensors[f"weight/{name}"] = master.detach()
-            for key, value in self.optimizer.state[master].items():
+            for key, value in self.optimizer.state[master].items():  # MOMENTS, after a first step
                 tensors[f"{key}/{name}"] = value
         return tensors
 
@@ -133,36 +133,29 @@ class Tuning:
         scale = tensors["scale"].item()
         if scale != 1 and self.scale != 1:  # a run in fp16 may go on in another dtype, and back
             self.scale = scale
-        moments = {}
-        for i, name in enumerate(self.masters):
-            self.masters[name].data.copy_(tensors[f"weight/{name}"])
-            self.parameters[name].data.copy_(tensors[f"weight/{name}"])
+        self.optimizer.state.clear()
+        for name, master in self.masters.items():
+            master.data.copy_(tensors[f"weight/{name}"])
+            self.parameters[name].data.copy_(master)
             if f"step/{name}" in tensors:
-                moments[i] = {key: tensors[f"{key}/{name}"] for key in MOMENTS}
-        optimizer_state = self.optimizer.state_dict()
-        optimizer_state["state"] = moments
-        self.optimizer.load_state_dict(optimizer_state)
+                moments = {key: tensors[f"{key}/{name}"].to(master.device) for key in MOMENTS}
+                self.optimizer.state[master] = moments
 
 
 def encode_clip(model: StableDiffusion, frames: Tensor, progress=iter) -> Posterior:
     """The posterior of the latents of a clip (f, 3, H, W) in [-1, 1].
 
-    Unsuitable if H or W is not a multiple of what VAE and UNet together divide it by. `progress`
-    may wrap the frames in a progress bar.
+    Unsuitable unless H and W are multiples of `model.multiple`; `progress` as in `vae.encode`.
     """
     multiple = model.multiple
     height, width = frames.shape[2:]
     if height % multiple or width % multiple:
-        need = f"where these weights need multiples of {multiple}"
-        raise Unsuitable(f"frames of {width} x {height} pixels, {need}")
+        raise Unsuitable(f"frames of {width} x {height} pixels, not of multiples of {multiple}")
     return encode(model.vae, frames, progress)
 
 
 def load_tuned(
-    unet: UNet2DConditionModel,
-    tensors: dict[str, Tensor],
-    origin: str,
-    parts: tuple[str, ...] = TRAINED,
+    unet: UNet2DConditionModel, tuned: dict[str, Tensor], origin: str, parts: Parts = TRAINED
 ) -> UNet2DConditionModel:
     """Inflate `unet` and put tuned weights into it; freeze it.
 
@@ -170,10 +163,10 @@ def load_tuned(
     """
     parameters = trainable(inflate(unet), parts)
     wanted = {name: p.shape for name, p in parameters.items()}
-    found = {name: t.shape for name, t in tensors.items()}
+    found = {name: t.shape for name, t in tuned.items()}
     if wanted != found:
         raise Unsuitable(f"{origin}: tuned for other weights than these")
-    unet.load_state_dict(tensors, strict=False)
+    unet.load_state_dict(tuned, strict=False)
     return unet.requires_grad_(False)
 
 

@@ -7,6 +7,7 @@ the output pool their statistics over the frames (the transformers' GroupNorm do
 transformer blocks look at other frames once `inflate` has changed them.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -14,19 +15,30 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from .layers import (
-    Attention,
-    Downsample2D,
-    FeedForward,
-    ResnetBlock2D,
-    TimestepEmbedding,
-    Upsample2D,
-    group_norm,
-    timestep_embedding,
-)
+from .layers import Attention, Downsample2D, FeedForward, ResnetBlock2D, Upsample2D, group_norm
 
 EPS = 1e-5  # of ResNet blocks and the output norm; the transformer's GroupNorm has 1e-6
-LATENT = 4  # channels of a latent
+LATENT = 4  # channels of a latent, as in `vae.py`
+
+
+def timestep_embedding(t: Tensor, dim: int) -> Tensor:
+    """Timesteps t (b,) as (b, dim) in fp32: [cos(t w_k), sin(t w_k)], w_k = 10000^(-k / (dim/2)).
+
+    In diffusers' words: `flip_sin_to_cos`, and `downscale_freq_shift` 0.
+    """
+    k = torch.arange(dim // 2, device=t.device, dtype=torch.float32)
+    angles = t[:, None].float() * torch.exp(-math.log(10000) * k / (dim // 2))  # b dim/2
+    return torch.cat([angles.cos(), angles.sin()], dim=-1)
+
+
+class TimestepEmbedding(nn.Sequential):
+    """From the sinusoids (b, dim) to the embedding (b, time_dim) that the ResNet blocks read."""
+
+    def __init__(self, dim: int, time_dim: int):
+        super().__init__()
+        self.linear_1 = nn.Linear(dim, time_dim)
+        self.act = nn.SiLU()
+        self.linear_2 = nn.Linear(time_dim, time_dim)
 
 
 @dataclass
@@ -59,10 +71,7 @@ class BasicTransformerBlock(nn.Module):
         return x + self.ff(self.norm3(x))
 
     def cross_attention(self, x: Tensor, text: Tensor) -> Tensor:
-        """The tokens of all frames of a video attend to its one prompt.
-
-        The keys and values of a prompt are computed once, not once a frame.
-        """
+        """All frames attend to the one prompt of their video; its keys are computed once."""
         tokens = x.reshape(len(text), -1, x.shape[-1])  # b f*n d
         return self.attn2(tokens, text).view_as(x)  # b*f n d
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .layers import Attention, Downsample2D, ResnetBlock2D, Upsample2D
 
 EPS = 1e-6  # latent diffusion's `Normalize`
-LATENT = 4  # channels
+LATENT = 4  # channels of a latent
 PIXELS_AT_ONCE = 4 * 128 * 128  # more at once is no faster on a CPU, and takes more memory
 
 
@@ -49,9 +49,8 @@ class MidBlock(nn.Module):
 
     def __init__(self, channels: int, groups: int):
         super().__init__()
-        self.resnets = nn.ModuleList(
-            [ResnetBlock2D(channels, channels, groups, EPS) for _ in range(2)]
-        )
+        resnets = [ResnetBlock2D(channels, channels, groups, EPS) for _ in range(2)]
+        self.resnets = nn.ModuleList(resnets)
         self.attentions = nn.ModuleList([SpatialAttention(channels, groups)])
 
     def forward(self, x: Tensor) -> Tensor:
@@ -61,16 +60,14 @@ class MidBlock(nn.Module):
 class Stage(nn.Sequential):
     """ResNet blocks at one resolution, then a change of it ("down", "up" or None)."""
 
-    def __init__(
-        self, in_channels: int, out_channels: int, layers: int, groups: int, change: str | None
-    ):
+    def __init__(self, before: int, channels: int, layers: int, groups: int, change: str | None):
         super().__init__()
-        widths = [in_channels] + [out_channels] * (layers - 1)
-        self.resnets = nn.Sequential(*(ResnetBlock2D(c, out_channels, groups, EPS) for c in widths))
+        widths = [before] + [channels] * (layers - 1)  # what comes into each ResNet block
+        self.resnets = nn.Sequential(*(ResnetBlock2D(c, channels, groups, EPS) for c in widths))
         if change == "down":
-            self.downsamplers = nn.Sequential(Downsample2D(out_channels, padding=0))
+            self.downsamplers = nn.Sequential(Downsample2D(channels, padding=0))
         if change == "up":
-            self.upsamplers = nn.Sequential(Upsample2D(out_channels))
+            self.upsamplers = nn.Sequential(Upsample2D(channels))
 
 
 def stages(channels: list[int], layers: int, groups: int, change: str) -> nn.Sequential:
@@ -100,10 +97,7 @@ class Encoder(nn.Sequential):
 
 
 class Decoder(nn.Sequential):
-    """Latents (b, z, h, w) -> pictures (b, 3, H, W).
-
-    Each stage has one ResNet block more than the encoder's.
-    """
+    """Latents (b, z, h, w) -> pictures (b, 3, H, W); a stage has one ResNet block more here."""
 
     def __init__(self, channels: list[int], layers: int, groups: int):
         super().__init__()
@@ -150,7 +144,7 @@ class AutoencoderKL(nn.Module):
 
 
 def at_once(height: int, width: int) -> int:
-    """How many frames of that many pixels VAE and memory should take at once."""
+    """How many frames of that size `encode` and `decode` take at once."""
     return max(1, PIXELS_AT_ONCE // (height * width))
 
 
@@ -158,7 +152,7 @@ def at_once(height: int, width: int) -> int:
 def encode(vae: AutoencoderKL, frames: Tensor, progress=iter) -> Posterior:
     """Frames (f, 3, H, W) in [-1, 1] -> the posterior of their latents (f, z, h, w), in fp32.
 
-    A few frames at a time; `progress` may wrap the loop over those in a progress bar.
+    A few frames at a time: `progress` may wrap those batches in a progress bar.
     """
     batches = frames.split(at_once(*frames.shape[2:]))
     parts = [vae.encode(batch.to(vae.quant_conv.weight)) for batch in progress(batches)]
@@ -170,10 +164,7 @@ def encode(vae: AutoencoderKL, frames: Tensor, progress=iter) -> Posterior:
 
 @torch.no_grad()
 def decode(vae: AutoencoderKL, latents: Tensor, progress=iter) -> Tensor:
-    """Latents (f, z, h, w) -> frames (f, 3, H, W) in [-1, 1], in fp32 on the CPU.
-
-    A few frames at a time; `progress` may wrap the loop over those in a progress bar.
-    """
+    """Latents (f, z, h, w) -> frames (f, 3, H, W) in [-1, 1], fp32, on the CPU; as in `encode`."""
     height, width = (vae.factor * side for side in latents.shape[2:])
     batches = latents.split(at_once(height, width))
     parts = [vae.decode(batch.to(vae.quant_conv.weight)) for batch in progress(batches)]

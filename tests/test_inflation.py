@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from tav.inflation import (
-    PlainAttention,
     SparseCausalAttention,
     TemporalAttention,
     VideoTransformerBlock,
@@ -18,7 +17,7 @@ from tav.inflation import (
     trainable,
 )
 from tav.io.weights import fill
-from tav.layers import ResnetBlock2D, group_norm
+from tav.layers import Attention, ResnetBlock2D, group_norm
 from tav.unet import BasicTransformerBlock, Transformer2DModel, UNet2DConditionModel
 
 VARIANTS = ["unet_sd1", "unet_sd2"]
@@ -383,6 +382,11 @@ def test_inflate_keeps_the_dtype_and_the_weights_and_lays_out_convolutions_once(
 
 
 # ---- variants of the method
+
+
+class PlainAttention(Attention):
+    def forward(self, x, frames):
+        return super().forward(x)
 
 
 def test_an_attention_is_a_class_handed_to_inflate():

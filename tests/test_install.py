@@ -14,10 +14,10 @@ SOURCES = ("pyproject.toml", "README.md", "LICENSE", "tav")
 TOKENIZE = """
 import tav
 from tav.io.weights import CLIP_TOKENIZER
-from tav.text import Tokenizer
+from tav.io.files import read_tokenizer
 print(tav.__file__)
 print(CLIP_TOKENIZER)
-tokenizer = Tokenizer.load(CLIP_TOKENIZER)
+tokenizer = read_tokenizer(CLIP_TOKENIZER)
 print(*tokenizer.pieces("unbelievableness"), tokenizer.length)
 """
 LOAD = """

@@ -45,7 +45,7 @@ def test_impossible_grids_are_refused(steps):
 
 @pytest.mark.parametrize("key", ["beta_schedule", "prediction_type"])
 def test_unknown_settings_are_refused_by_name(key):
-    with pytest.raises(ValueError, match=f"{key} 'sample'"):
+    with pytest.raises(ValueError, match=f"{key}='sample'"):
         Schedule(**{key: "sample"})
 
 

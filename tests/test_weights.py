@@ -315,16 +315,8 @@ UNFIT = [  # part, keys to change, words of the answer
         {"max_position_embeddings": 78},
         "position_embedding.weight (77, 64) instead of (78, 64)",
     ),
-    (
-        "scheduler",
-        {"prediction_type": "sample"},
-        "unknown prediction_type 'sample'; known: epsilon, v_prediction",
-    ),
-    (
-        "scheduler",
-        {"beta_schedule": "squaredcos_cap_v2"},
-        "unknown beta_schedule 'squaredcos_cap_v2'",
-    ),
+    ("scheduler", {"prediction_type": "sample"}, "prediction_type = 'sample'"),
+    ("scheduler", {"beta_schedule": "squaredcos_cap_v2"}, "beta_schedule = 'squaredcos_cap_v2'"),
     ("scheduler", {"set_alpha_to_one": "no"}, "set_alpha_to_one = 'no'"),
     ("scheduler", {"steps_offset": "1"}, "steps_offset = '1'"),
     ("scheduler", {"num_train_timesteps": 0}, "num_train_timesteps = 0 is not"),

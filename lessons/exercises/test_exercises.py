@@ -26,11 +26,11 @@ from tav.inflation import (
     inflate,
     trainable,
 )
+from tav.io.files import read_tokenizer
 from tav.layers import Attention, Downsample2D, attend, group_norm
 from tav.metrics import frame_consistency
 from tav.sampling import invert
 from tav.schedule import Schedule
-from tav.text import Tokenizer
 from tav.tuning import Tuning
 from tav.unet import UNet2DConditionModel, timestep_embedding
 from tav.vae import Posterior, to_uint8
@@ -102,7 +102,7 @@ def check_halve(halve):
 @exercise("e02_bpe", "bpe")
 def check_bpe(bpe):
     folder = Path(__file__).parents[2] / "tav" / "io" / "clip-tokenizer"
-    tokenizer = Tokenizer.load(folder)
+    tokenizer = read_tokenizer(folder)
     lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()[1:]
     merges = [tuple(line.split()) for line in lines]
     for word in (

@@ -3,7 +3,8 @@
 from PIL import Image
 
 from ..metrics import MEAN, STD
-from .checks import Either, Flag, ListOf, OneOf, Real, Text, Whole
+from ..schedule import POWERS, PREDICTIONS
+from .checks import Either, Flag, ListOf, OneOf, Real, Whole
 from .cli import UserError
 from .files import CONFIGS
 
@@ -95,8 +96,8 @@ KINDS = {
     "num_train_timesteps": OneOf(1000),  # --steps counts on it
     "beta_start": Real(1e-9, 0.999),
     "beta_end": Real(1e-9, 0.999),
-    "beta_schedule": Text(),  # `Schedule` knows these words
-    "prediction_type": Text(),
+    "beta_schedule": OneOf(*POWERS),
+    "prediction_type": OneOf(*PREDICTIONS),
     "steps_offset": Whole(0, 1),
     "set_alpha_to_one": Flag(),
     "trained_betas": OneOf(None),

@@ -207,7 +207,8 @@ class Run:
             loss_chart(losses).save(part, format="png")
 
     def write_scores(self, rows: list[tuple[str, float, float, float]]) -> str:
-        """samples/scores.csv, from the rows of `metrics.scores`; returns a table to print."""
+        """samples/scores.csv, from a row for each video: its name and its `metrics.scores`; returns
+        a table to print."""
         lines = [("video", "consistency", "adjacent", "alignment")]
         lines += [(name, *(f"{score:.2f}" for score in of_video)) for name, *of_video in rows]
         with replacing(self.path / "samples" / "scores.csv") as part:

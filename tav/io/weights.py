@@ -20,7 +20,16 @@ from ..vae import AutoencoderKL
 from . import single_file
 from .cli import UserError
 from .configs import DEFAULTS, VISION, arguments, check_clip, check_sizes
-from .files import CONFIGS, fetched, file_digest, read_json, required, tensors, weight_files
+from .files import (
+    CONFIGS,
+    fetched,
+    file_digest,
+    read_json,
+    read_tokenizer,
+    required,
+    tensors,
+    weight_files,
+)
 from .settings import own_settings
 
 CLIP_TOKENIZER = Path(__file__).parent / "clip-tokenizer"  # installed with the package
@@ -165,7 +174,7 @@ class SkipInit(torch.overrides.TorchFunctionMode):
 def load_tokenizer(folder: Path, text: dict) -> Tokenizer:
     """The folder's tokenizer, its rows no longer than the text encoder of sizes `text` reads."""
     try:
-        tokenizer = Tokenizer.load(folder)
+        tokenizer = read_tokenizer(folder)
         ids, known = tokenizer.bpe.get_vocab().values(), text["vocab_size"]
         if len(ids) > known or max(ids) >= known:
             raise ValueError(f"{len(ids):,} pieces, but the text encoder knows {known:,}")

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from tav import sampling, tuning
-from tav.inflation import TRAINED, PlainAttention, TemporalAttention, inflate
-from tav.layers import attend
+from tav.inflation import TRAINED, inflate
 from tav.model import StableDiffusion
 from tav.vae import Posterior, decode
+from weights.benchmark.variants import CausalTemporalAttention, PlainAttention
 
 METHODS = {  # name: (label, network, noise); a network is tuned unless it is "image" or "untuned"
     "source": ("the source itself, unedited", None, None),
@@ -40,17 +40,6 @@ METHODS = {  # name: (label, network, noise); a network is tuned unless it is "i
     "both": ("Tune-A-Video, the caption for both", "full", "prompted"),
 }
 USUAL = list(METHODS)[: list(METHODS).index("ideal") + 1]
-
-
-class CausalTemporalAttention(TemporalAttention):
-    """Temp-Attn in which no frame sees a later one."""
-
-    def forward(self, x: Tensor, frames: int) -> Tensor:
-        n = x.shape[1]
-        x = x.unflatten(0, (-1, frames)).transpose(1, 2).flatten(0, 1)  # b*n f d
-        q, k, v = self.to_q(x), self.to_k(x), self.to_v(x)
-        x = self.to_out[0](attend(q, k, v, self.heads, causal=True))
-        return x.unflatten(0, (-1, n)).transpose(1, 2).flatten(0, 1)  # b*f n d
 
 
 # The networks that differ from the published one: what `inflate` is given for them ...

@@ -44,10 +44,11 @@ from miniature import (  # noqa: E402
     clip_config,
 )
 
+from tav.io.files import read_tokenizer  # noqa: E402
 from tav.io.video import write_mp4  # noqa: E402
 from tav.metrics import CLIP, MEAN, STD  # noqa: E402
 from tav.schedule import Schedule  # noqa: E402
-from tav.text import END, START, WORD, Tokenizer  # noqa: E402
+from tav.text import END, START, WORD  # noqa: E402
 from tav.unet import UNet2DConditionModel  # noqa: E402
 from tav.vae import AutoencoderKL  # noqa: E402
 
@@ -375,7 +376,7 @@ def make_tokenizer(build: Path) -> None:
     )
     del settings["model_max_length"]
     (folder / "special_tokens_map.json").write_text(json.dumps(settings, indent=2))
-    longest = max(len(Tokenizer.load(folder).pieces(c)) for c in captions[:4000])
+    longest = max(len(read_tokenizer(folder).pieces(c)) for c in captions[:4000])
     room = f"the longest of 4,000 captions has {longest} of {TOKENS} positions"
     print(f"tokenizer: {len(vocab)} pieces; {room}")
 
@@ -391,7 +392,7 @@ def text_config(build: Path) -> dict:
 def train_clip(build: Path, minutes: float, device: str) -> None:
     """Stage `clip`: pictures and captions of a batch find each other (symmetric cross-entropy)."""
     torch.manual_seed(SEED)
-    data, tokenizer = Pictures(build), Tokenizer.load(build / "tokenizer")
+    data, tokenizer = Pictures(build), read_tokenizer(build / "tokenizer")
     model = CLIP(text_config(build), VISION, 128)
     for module in model.modules():  # CLIP's initial scale, small; PyTorch's own for Embedding is 1
         if isinstance(module, nn.Embedding):
@@ -454,7 +455,7 @@ def train_unet(build: Path, minutes: float, device: str) -> None:
     torch.manual_seed(SEED)
     with safe_open(build / "latents.safetensors", "pt") as file:
         mean, std, scale = (file.get_tensor(k) for k in ("mean", "std", "scale"))
-    data, tokenizer, schedule = Pictures(build), Tokenizer.load(build / "tokenizer"), Schedule()
+    data, tokenizer, schedule = Pictures(build), read_tokenizer(build / "tokenizer"), Schedule()
     clip = averaged("clip", CLIP(text_config(build), VISION, 128), build, device)
     snr = schedule.alphas_cumprod / (1 - schedule.alphas_cumprod)
     weight = (snr.clamp(max=5) / snr).to(device)

@@ -26,6 +26,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from tav.io.files import read_tokenizer
 from tav.io.video import write_mp4
 from tav.metrics import CLIP, MEAN, STD
 from tav.schedule import Schedule
@@ -194,7 +195,7 @@ def make_tokenizer(build: Path) -> None:
     write_json(folder / "tokenizer_config.json", settings | special | {"model_max_length": TOKENS})
     write_json(folder / "special_tokens_map.json", special)
     (folder / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False))
-    tokenizer = Tokenizer.load(folder)
+    tokenizer = read_tokenizer(folder)
     longest = max(len(tokenizer.pieces(text)) for text in captions[:8000])
     print(f"tokenizer: {len(vocab)} pieces; longest of 8,000 captions {longest} of {TOKENS}")
 
@@ -300,7 +301,7 @@ def new_clip(build: Path) -> CLIP:
 def train_clip(build: Path, steps: int, device: str) -> None:
     """Stage `clip`: pictures and captions of a batch find each other (symmetric cross-entropy)."""
     torch.manual_seed(SEED)
-    data, tokenizer, model = Pictures(build), Tokenizer.load(build / "tokenizer"), new_clip(build)
+    data, tokenizer, model = Pictures(build), read_tokenizer(build / "tokenizer"), new_clip(build)
     for module in model.modules():  # CLIP's initial scale, small; PyTorch's own for Embedding is 1
         if isinstance(module, nn.Embedding):
             nn.init.normal_(module.weight, std=0.02)
@@ -379,7 +380,7 @@ def train_unet(build: Path, steps: int, device: str) -> None:
     nearly clean timesteps do not outvote the noisy ones where the picture is decided.
     """
     torch.manual_seed(SEED)
-    data, tokenizer, schedule = Pictures(build), Tokenizer.load(build / "tokenizer"), Schedule()
+    data, tokenizer, schedule = Pictures(build), read_tokenizer(build / "tokenizer"), Schedule()
     found = latents(build)
     encoder = averaged("clip", new_clip(build), build, device)
     words, empty = data.ids(tokenizer), tokenizer("")[0].to(torch.int16)
