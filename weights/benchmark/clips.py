@@ -3,7 +3,8 @@
 Clips 0 to 5 are there to choose settings with, 12 to 23 to report on: four with looks and motions
 as in training, four with looks that training never showed, four with such motions. (6 to 11 belong
 to the drawn world of before, and are spent.) What a caption leaves unsaid of a clip, its random
-number decides, and an ideal edit keeps it.
+number decides, and an ideal edit keeps it. What neither the clip shows nor the prompt says, such as
+where the palms of a new beach stand, is left open: `Clip.ideals` are all the answers that count.
 """
 
 import random
@@ -16,11 +17,12 @@ from torch import Tensor
 from ..make.open_world.world.captions import caption
 from ..make.open_world.world.motions import clip as filmed
 from ..make.open_world.world.motions import random_looks
-from ..make.open_world.world.scenes import Scene, edit, new_looks, new_words
+from ..make.open_world.world.scenes import ANIMALS, FOLK, FURS, Scene, edit, new_looks, new_words
 from ..make.open_world.world.styles import draw
 
 TRAINED, LOOKS, MOTION = "as trained", "new looks", "new motion"
 SETTINGS, REPORT = range(0, 6), range(12, 24)
+ARRANGEMENTS = 12  # of a new place
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ TABLE = """
 17; new looks; boy; surfing; -; beach; -
     robot; night; cowboy hat; sketch; red; attribute=sunglasses, style=watercolor
 18; new looks; tiger; skiing; -; plain; -
-    woman; city; birthday hat; comic; -; subject=raccoon, background=grass
+    wonder woman; city; birthday hat; comic; -; subject=raccoon, background=grass
 19; new looks; woman; skiing; -; city; -
     iron man; desert; pink clothes; pixel art; white; attribute=cowboy hat, style=cartoon
 20; new motion; man; skiing; -; plain; backflip
@@ -72,7 +74,7 @@ TABLE = """
 21; new motion; woman; surfing; -; beach; long jump
     astronaut; night; sunglasses; comic; yellow; attribute=cowboy hat, style=watercolor
 22; new motion; panda; skiing; -; snow; cartwheel
-    robot; city; sunglasses; watercolor; -; subject=boy, background=desert
+    robot; city; sunglasses; watercolor; -; subject=rabbit, background=desert
 23; new motion; jeep; moving; -; beach; long jump
     sports car; grass; -; pixel art; orange; background=snow, style=comic
 """
@@ -109,6 +111,24 @@ class Clip:
         """The prompt of the edit of that name."""
         return caption(self.edits[name][0])
 
+    def ideals(self, name: str) -> list[list[Scene]]:
+        """The ideal edits of that name; the first is `edits[name]`.
+
+        There are several where the clip does not show what the prompt asks for: of a new place any
+        arrangement is right (so many of them are drawn), of a new animal any fur of training's.
+        """
+        before, after = self.source[0], self.edits[name][0]
+        seeds, furs = [after.seed], [after.looks.fur]
+        if after.background != before.background:
+            seeds += range(1000, 1000 + ARRANGEMENTS - 1)
+        if after.subject != before.subject and after.subject in ANIMALS:
+            furs = range(FURS - 1)
+        return [
+            [replace(s, seed=seed, looks=replace(s.looks, fur=fur)) for s in self.edits[name]]
+            for seed in seeds
+            for fur in furs
+        ]
+
 
 def make_clip(number: int, frames: int) -> Clip:
     """Clip `number` with that many frames. ValueError if its plan breaks its promise."""
@@ -125,6 +145,9 @@ def make_clip(number: int, frames: int) -> Clip:
         raise ValueError(f"clip {number}: no looks of the kind {planned.kind!r}")
     source = filmed(seen, frames, rng, planned.move)
     edits = {name: edit(source, **changes) for name, changes in planned.edits.items()}
+    for name, scenes in edits.items():
+        if scenes[0].subject != seen.subject and scenes[0].subject in FOLK:
+            raise ValueError(f"clip {number}, {name}: nobody says what that person looks like")
     if any(new_words(scenes[0]) for scenes in [source, *edits.values()]):
         raise ValueError(f"clip {number} asks for a combination of words held out of training")
     return Clip(number, planned.kind, source, edits)

@@ -1,0 +1,60 @@
+"""Queries and keys of the source's self-attention (MasaCtrl and Plug-and-Play, 2023)."""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tav.inflation import VideoTransformerBlock
+from tav.model import StableDiffusion
+
+from ..job import Job
+from .steps import both, grid, predicted, trajectory
+
+
+@contextmanager
+def first_for_all(model: StableDiffusion, videos: int):
+    """Within, SC-Attn's queries and keys of the first of so many videos are those of all."""
+
+    def share(module, inputs, output: Tensor) -> Tensor:
+        first = output[: len(output) // videos]  # f n d
+        return first.repeat(videos, 1, 1)
+
+    blocks = [m for m in model.unet.modules() if isinstance(m, VideoTransformerBlock)]
+    layers = [layer for block in blocks for layer in (block.attn1.to_q, block.attn1.to_k)]
+    hooks = [layer.register_forward_hook(share) for layer in layers]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@dataclass(frozen=True)
+class SourceAttention:
+    """Where each patch looks, in the first `share` of the steps, is decided by the source, which
+    goes along as a video of its own and is reset to its inversion's latents at each step."""
+
+    label: str
+    share: float = 0.5
+    bound = False
+
+    def __call__(self, job: Job) -> dict[str, Tensor]:
+        model, asked = job.tuned(), job.settings
+        kept = trajectory(model, job.latents, asked.steps, job.caption)
+        steps, edits = grid(model, asked.steps), len(job.prompts)
+        caption = model.embed(job.caption)
+        text = torch.cat([caption, both(model, list(job.prompts.values()))])  # 1+2e l d
+        x = kept[steps[0][0]].repeat(edits, 1, 1, 1)  # e*f c h w
+        for i, (t, previous) in enumerate(steps):
+            videos = torch.cat([kept[t], x, x])
+            if i < self.share * len(steps):
+                with first_for_all(model, len(text)):
+                    prediction = predicted(model, videos, t, text)
+            else:
+                prediction = predicted(model, videos, t, text)
+            negative, prompt = prediction[len(job.frames) :].chunk(2)
+            prediction = negative + asked.guidance * (prompt - negative)
+            x = model.schedule.ddim_step(prediction, x, t, previous)
+        return job.decoded(x)

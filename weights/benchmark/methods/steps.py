@@ -1,0 +1,60 @@
+"""What the methods beyond Tune-A-Video share: single steps of inversion and of sampling.
+
+Shapes: b videos, f frames, c h w latent channels, height and width, l d text tokens and width.
+"""
+
+import torch
+from torch import Tensor
+
+from tav.model import StableDiffusion
+
+
+def grid(model: StableDiffusion, steps: int) -> list[tuple[int, int]]:
+    """The DDIM steps of sampling: each timestep, and the level that its step leads to."""
+    stride = model.schedule.num_train_timesteps // steps
+    return [(t, t - stride) for t in model.schedule.timesteps(steps)]
+
+
+def noise_level(model: StableDiffusion, t: int) -> Tensor:
+    """s_t = sqrt((1 - Abar) / Abar): the noise in x_t / sqrt(Abar), which is x_0 + s_t e."""
+    schedule = model.schedule
+    a = schedule.alphas_cumprod[t] if t >= 0 else schedule.final_alpha_cumprod
+    return ((1 - a) / a).sqrt()
+
+
+@torch.no_grad()
+def predicted(model: StableDiffusion, x: Tensor, t: int, text: Tensor) -> Tensor:
+    """The UNet's prediction for b videos x (b*f, c, h, w) with their texts (b, l, d), in fp32."""
+    time = torch.full((len(text),), t, device=x.device)
+    return model.unet(x.to(text.dtype), time, text, frames=len(x) // len(text)).float()
+
+
+def guided(model: StableDiffusion, x: Tensor, t: int, text: Tensor, guidance: float) -> Tensor:
+    """The same with guidance; `text` (2b, l, d) holds the negative prompts, then the prompts."""
+    negative, prompt = predicted(model, torch.cat([x, x]), t, text).chunk(2)
+    return negative + guidance * (prompt - negative)
+
+
+def trajectory(
+    model: StableDiffusion, latents: Tensor, steps: int, caption: str, rounds: int = 0
+) -> dict[int, Tensor]:
+    """DDIM inversion that keeps what it passes: the latents (f, c, h, w) at each level.
+
+    Each step assumes that the UNet would say of x_t what it says of the latents before, which is
+    not so. A further round asks it about the x_t that came of that, and takes the step again.
+    """
+    text = model.embed(caption)
+    x = latents
+    kept = {}
+    for t, previous in reversed(grid(model, steps)):
+        kept[previous] = before = x
+        for _ in range(1 + rounds):
+            prediction = predicted(model, x, t, text)
+            x = model.schedule.ddim_invert_step(prediction, before, t, previous)
+    kept[t] = x
+    return kept
+
+
+def both(model: StableDiffusion, prompts: list[str]) -> Tensor:
+    """Text states (2b, l, d) for `guided`: empty prompts, then the prompts."""
+    return model.embed([""] * len(prompts) + prompts)

@@ -1,0 +1,127 @@
+"""How good is an edited video, where the ideal one is known?
+
+Shapes: f frames, H W pixels.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tav.io.weights import load_clip
+from tav.metrics import scores
+
+from ..make.open_world.judge import QUESTIONS, load_judge
+from ..make.open_world.pose import load_pose, truth
+from ..make.open_world.world.scenes import Scene
+from ..make.open_world.world.styles import figure_mask, jacket_mask
+from .clips import PLANS, Clip, drawn
+
+SAME = 6 / 255  # colours that differ by less than this are taken for the same
+QUESTION = {"color": "dye"}  # what the judge calls it
+
+# What a score is called, its digits after the point, and a factor.
+SCORES = {
+    "psnr": ("PSNR, dB", 2, 1),
+    "kept": ("where nothing was asked, dB", 2, 1),
+    "changed": ("where something was, dB", 2, 1),
+    "asked": ("asked is there, %", 1, 100),
+    "success": ("and the rest is right, %", 1, 100),
+    "motion": ("motion error, % of width", 2, 100),
+    "jacket": ("error of the jacket's colour, of 255", 1, 127.5),
+    "drift": ("drift of the subject's colours, of 255", 1, 127.5),
+    "consistency": ("frame consistency", 1, 1),
+    "alignment": ("textual alignment", 1, 1),
+}
+
+
+def changed(clip: Clip, edit: str, size: int = 128) -> Tensor:
+    """The pixels at which the ideal edit differs from the source: (f, H, W) bool."""
+    return differ(drawn(clip.source, size), drawn(clip.edits[edit], size))
+
+
+def differ(a: Tensor, b: Tensor) -> Tensor:
+    """The pixels at which two videos (f, 3, H, W) differ visibly: (f, H, W) bool."""
+    return ((a - b).abs() / 2 > SAME).any(dim=1)
+
+
+def closest(video: Tensor, ideals: list[list[Scene]]) -> tuple[list[Scene], Tensor]:
+    """Of several ideal edits the one that a video (f, 3, H, W) comes closest to, and its frames."""
+    frames = [drawn(scenes, video.shape[3]) for scenes in ideals]
+    best = max(range(len(ideals)), key=lambda i: psnr(video, frames[i]))
+    return ideals[best], frames[best]
+
+
+def psnr(video: Tensor, ideal: Tensor, where: Tensor | None = None) -> float:
+    """10 log10(1 / MSE) in dB of frames (f, 3, H, W), for values from 0 to 1; `where` (f, H, W) are
+    the pixels that count. At most 100; nan where there are no such pixels."""
+    error = ((video - ideal) / 2).square().mean(dim=1)  # f H W
+    error = error if where is None else error[where]
+    return -10 * error.mean().clamp(min=1e-10).log10().item()
+
+
+class Scorer:
+    """Everything that looks at a finished video."""
+
+    def __init__(self, weights: str):
+        self.clip, self.tokenizer = load_clip(Path(weights) / "clip")
+        self.judge, self.pose = load_judge(), load_pose()
+
+    @torch.no_grad()
+    def __call__(self, video: Tensor, clip: Clip, edit: str) -> dict[str, float]:
+        """The scores of a video (f, 3, H, W) in [-1, 1] that should show this edit of the clip."""
+        scenes, ideal = closest(video, clip.ideals(edit))
+        size = video.shape[3]
+        there = differ(drawn(clip.source, size), ideal)
+        wanted = {name: getattr(scenes[0], name) for name in QUESTIONS}
+        right = [
+            {name: answer[name] == wanted[name] for name in wanted}
+            for answer in self.judge.answers(video)
+        ]
+        asked = [QUESTION.get(name, name) for name in PLANS[clip.number].edits[edit]]
+        points, seen = truth(scenes)
+        consistency, _, alignment = scores(self.clip, self.tokenizer, video, clip.prompt(edit))
+        return {
+            "psnr": psnr(video, ideal),
+            "kept": psnr(video, ideal, ~there),
+            "changed": psnr(video, ideal, there),
+            "asked": share(all(frame[name] for name in asked) for frame in right),
+            "success": share(all(frame.values()) for frame in right),
+            "motion": (self.pose(video) - points).norm(dim=2)[seen].mean().item(),
+            "jacket": color_error(video, ideal, masks(scenes, size, jacket_mask) > 0.5),
+            "drift": color_drift(video, ideal, masks(scenes, size, figure_mask) > 0.5),
+            "consistency": consistency,
+            "alignment": alignment,
+        }
+
+
+def share(answers) -> float:
+    """The share of answers that are true."""
+    answers = list(answers)
+    return sum(answers) / len(answers)
+
+
+def masks(scenes: list[Scene], size: int, mask) -> Tensor:
+    """The mask of each scene, (f, H, W)."""
+    return torch.from_numpy(np.stack([mask(scene, size) for scene in scenes])).float()
+
+
+def mean_colors(video: Tensor, where: Tensor) -> Tensor:
+    """The mean colour of each frame (f, 3) at the pixels `where` (f, H, W); nan without any."""
+    where = where[:, None].float()  # f 1 H W
+    return (video * where).sum(dim=(2, 3)) / where.sum(dim=(2, 3))  # 0 / 0 is nan
+
+
+def color_error(video: Tensor, ideal: Tensor, where: Tensor) -> float:
+    """How far the mean colour of these pixels is from the ideal's: mean over frames and channels;
+    nan where there are no such pixels."""
+    return (mean_colors(video, where) - mean_colors(ideal, where)).abs().nanmean().item()
+
+
+def color_drift(video: Tensor, ideal: Tensor, where: Tensor) -> float:
+    """How much that difference changes from frame to frame: its standard deviation over the frames,
+    mean over the channels."""
+    off = mean_colors(video, where) - mean_colors(ideal, where)  # f 3
+    off = off[~off.isnan().any(dim=1)]
+    return off.std(dim=0, correction=0).mean().item()
