@@ -121,16 +121,6 @@ TUNE = {
         [CLIP, A_MAN, "--frames", "5", *TO_RUN],
         "found only 4 of 5 frames",
     ),
-    "stride past the end": (
-        NOTHING,
-        [CLIP, A_MAN, "--frames", "2", "--stride", "8", *TO_RUN],
-        "a smaller --stride",
-    ),
-    "start past the end": (
-        NOTHING,
-        [CLIP, A_MAN, "--frames", "2", "--start", "8", *TO_RUN],
-        "found only 0 of 2",
-    ),
     "size 15": (
         NOTHING,
         [CLIP, A_MAN, "--frames", "2", "--size", "15", *TO_RUN],
