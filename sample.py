@@ -6,11 +6,12 @@ from pathlib import Path
 import torch
 
 from tav.io.cli import UserError, advising, bar, run
+from tav.io.devices import resolve
 from tav.io.files import file_digest
 from tav.io.options import sample_options
 from tav.io.runs import Run, require_same_weights
 from tav.io.video import replacing, sheet, side_by_side, write_gif, write_mp4
-from tav.io.weights import load, load_clip, resolve
+from tav.io.weights import load, load_clip
 from tav.metrics import scores
 from tav.model import Unsuitable
 from tav.ranks import RANK, RANKS, add_up

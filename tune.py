@@ -4,10 +4,11 @@ import time
 from pathlib import Path
 
 from tav.io.cli import UserError, advising, bar, ctrl_c_waits, run
+from tav.io.devices import DTYPES, resolve
 from tav.io.options import tune_options
 from tav.io.runs import RUNS, Run, require_same_weights
 from tav.io.video import read_clip
-from tav.io.weights import DTYPES, load, resolve
+from tav.io.weights import load
 from tav.model import Unsuitable
 from tav.ranks import RANK
 from tav.tuning import Tuning, encode_clip
@@ -35,7 +36,7 @@ def main() -> None:
     if RANK == 0 and model.defaults.get("note"):
         print(" ".join(model.defaults["note"].split()))
     require_same_weights(model, settings.setdefault("weights_hash", model.hash))
-    word = next(key for key in DTYPES if DTYPES[key] == dtype)  # fp32, bf16 or fp16
+    word = next(key for key in DTYPES if DTYPES[key] == model.dtype)  # fp32, bf16 or fp16
     settings = model.recipe("tune") | settings | {"device": device, "dtype": word}
 
     source = folder.source()

@@ -2,7 +2,7 @@
 
     python tests/bench.py [--size mini|sd14] [--frames F] [--pixels P] [--repeat N]
                           [--device D] [--dtype T]
-                          [--memory] [--profile] [--estimate] [--only tune ...]
+                          [--memory] [--profile] [--estimate] [--parity] [--only tune ...]
 
 The floor is diffusers' image UNet (extra `reference`) on the same number of frames: it has none of
 the video attention, and trains the two queries that an image UNet has. Both have the same random
@@ -12,7 +12,8 @@ device reaches in one large matrix product (over 100 %: a library's shortcut for
 counted in full). `--memory` measures one tuning step of each in a process of its own: the peak
 above what the loaded weights take, and in all. `--profile` names our ten most expensive operations.
 By default `sd14` has 2 frames of 256 pixels on a CPU, 24 of 512 on a GPU. `--estimate` counts the
-arithmetic of SD 1.4's whole job on such a clip, and runs nothing.
+arithmetic of SD 1.4's whole job on such a clip, and runs nothing. `--parity` tunes the miniature in
+fp32 and says by how much an edit in bf16 differs from one in fp32.
 """
 
 import argparse
@@ -37,12 +38,14 @@ import full_size_run as sd14  # noqa: E402
 from miniature import TEXT, UNET, UNET_CONFIG, VAE, VAE_CONFIG  # noqa: E402
 
 from tav.inflation import inflate, trainable  # noqa: E402
-from tav.io.weights import DTYPES, load, resolve  # noqa: E402
+from tav.io.devices import DTYPES, resolve  # noqa: E402
+from tav.io.video import read_clip  # noqa: E402
+from tav.io.weights import load  # noqa: E402
 from tav.model import StableDiffusion  # noqa: E402
-from tav.sampling import sample  # noqa: E402
+from tav.sampling import invert, sample  # noqa: E402
 from tav.schedule import Schedule  # noqa: E402
 from tav.text import CLIPTextModel  # noqa: E402
-from tav.tuning import Tuning  # noqa: E402
+from tav.tuning import Tuning, encode_clip, load_tuned  # noqa: E402
 from tav.unet import UNet2DConditionModel  # noqa: E402
 from tav.vae import AutoencoderKL, Posterior, decode, encode  # noqa: E402
 
@@ -67,6 +70,7 @@ class Ours:
             )
             vae = sd14.VAE if big else VAE | {"scaling_factor": 0.18215}
             self.vae = AutoencoderKL(**vae).to(dtype).requires_grad_(False)
+            self.vae.to(memory_format=torch.channels_last)  # as `load` leaves it
             text = CLIPTextModel(**TEXT | {"vocab_size": 8})  # not used: states are random
         self.model = StableDiffusion(None, text, self.vae, unet, Schedule(), "", "", args.pixels)
         self.latents, self.text = inputs(args)
@@ -272,6 +276,30 @@ def profile(ours: Ours) -> None:
         print(f"\n{what}\n{averages.table(sort_by='self_cpu_time_total', row_limit=10)}")
 
 
+def parity() -> None:
+    """An edit of the tuned miniature, everything in bf16 against everything in fp32."""
+    model = load(ROOT / "weights" / "mini")
+    frames, _ = read_clip(ROOT / "clip.mp4", 16, size=model.size)
+    posterior, caption = encode_clip(model, frames), "a man is skiing"
+    tuning = Tuning(model, posterior, model.embed(caption), 3e-4, 0)
+    for _ in range(60):
+        tuning.update(tuning.loss())
+    for steps, guidance in ((25, 2.0), (50, 7.5)):
+        latents, videos = {}, {}
+        for dtype in (torch.float32, torch.bfloat16):
+            half = load(ROOT / "weights" / "mini", "cpu", dtype)
+            load_tuned(half.unet, tuning.tuned(), "")
+            noise = invert(half, posterior.mean, steps)
+            text = half.embed(["", "spider man is skiing"])
+            latents[dtype] = sample(half, noise, text, steps, guidance)
+            videos[dtype] = decode(half.vae, latents[dtype])
+        full, other = latents.values()
+        error = ((videos[torch.float32] - videos[torch.bfloat16]) / 2).square().mean()
+        apart = 100 * (full - other).norm() / full.norm()
+        psnr = -10 * error.log10()
+        print(f"{steps} steps, guidance {guidance}: latents {apart:.1f} %, pictures {psnr:.1f} dB")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -287,6 +315,7 @@ def main() -> None:
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--estimate", action="store_true")
+    parser.add_argument("--parity", action="store_true")
     parser.add_argument("--peak-of", choices=["ours", "floor"], help=argparse.SUPPRESS)
     args = parser.parse_args()
     cuda = args.device.startswith("cuda")
@@ -295,6 +324,8 @@ def main() -> None:
     torch.manual_seed(0)
     if args.estimate:
         return estimate()
+    if args.parity:
+        return parity()
     if args.peak_of:
         return peak_of(args.peak_of, args)
     print(

@@ -449,4 +449,4 @@ def test_half_precision_from_end_to_end(place, done, dtype):
             lambda model, *rest: seen.append(model.dtype) or original(model, *rest),
         )
         succeed(sample, "a panda", *QUICK, folder=place)  # in the dtype of the run
-    assert seen == [tav.io.weights.DTYPES[dtype]] and "1-a-panda.gif" in videos(place / "run")
+    assert seen == [tav.io.devices.DTYPES[dtype]] and "1-a-panda.gif" in videos(place / "run")

@@ -13,8 +13,7 @@ ROOT = Path(__file__).parent.parent
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "tav")
 TOKENIZE = """
 import tav
-from tav.io.weights import CLIP_TOKENIZER
-from tav.io.files import read_tokenizer
+from tav.io.vocabulary import CLIP_TOKENIZER, read_tokenizer
 print(tav.__file__)
 print(CLIP_TOKENIZER)
 tokenizer = read_tokenizer(CLIP_TOKENIZER)

@@ -17,7 +17,8 @@ from tav.io import single_file
 from tav.io.cli import UserError
 from tav.io.configs import arguments
 from tav.io.files import CONFIGS, STEMS
-from tav.io.weights import CLIP_TOKENIZER, PARTS, SkipInit, fill, load
+from tav.io.vocabulary import CLIP_TOKENIZER
+from tav.io.weights import PARTS, SkipInit, fill, load
 from tav.text import CLIPTextModel, quick_gelu
 from tav.unet import UNet2DConditionModel
 from tav.vae import AutoencoderKL

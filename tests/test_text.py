@@ -11,8 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from tav.io.files import read_tokenizer
-from tav.io.weights import CLIP_TOKENIZER
+from tav.io.vocabulary import CLIP_TOKENIZER, read_tokenizer
 from tav.text import CLIPEncoder, CLIPTextModel, Tokenizer
 
 FOLDER = CLIP_TOKENIZER

@@ -19,9 +19,11 @@ import tiny
 import torch
 from safetensors.torch import load_file, save_file
 
+from tav.io import devices
 from tav.io.cli import UserError
 from tav.io.configs import arguments
-from tav.io.weights import PARTS, SkipInit, load, resolve
+from tav.io.devices import default_dtype, resolve
+from tav.io.weights import PARTS, SkipInit, load
 from tav.schedule import Schedule
 from tav.unet import UNet2DConditionModel
 
@@ -646,7 +648,7 @@ def test_a_mistyped_path_is_not_asked_of_the_hub(monkeypatch, tmp_path, path):
 
 KEEPS = """
 import resource, torch
-from tav.io.weights import resolve
+from tav.io.devices import resolve
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -675,11 +677,27 @@ def test_resolve():
         else "cpu"
     )
     assert resolve(None, None)[0] == expected
-    assert resolve("cpu", None) == ("cpu", torch.float32)
+    assert resolve("cpu", None) == ("cpu", None)
+    assert resolve("cpu", "fp32") == ("cpu", torch.float32)
     assert resolve("cpu", "bf16") == ("cpu", torch.bfloat16)
     for device in ("gpu", "cuda:99", "cpu:x", "cuda:-1"):
         with pytest.raises(UserError, match=f"device {device} is not there"):
             resolve(device, None)
+
+
+@pytest.mark.parametrize("flags", ["fma avx512_bf16", "amx_bf16 fma", "fma avx2", None])
+def test_bf16_is_for_large_models_on_cpus_that_have_it(monkeypatch, tmp_path, folder, flags):
+    if flags:
+        write(tmp_path / "cpuinfo", f"flags : {flags}\n".encode())
+    monkeypatch.setattr(devices, "CPUINFO", tmp_path / "cpuinfo")
+    with torch.device("meta"):
+        large = torch.nn.Linear(10_000, devices.LARGE // 10_000)
+    expected = torch.bfloat16 if flags and "bf16" in flags else torch.float32
+    assert default_dtype(large) == expected
+    assert default_dtype(torch.nn.Linear(10, 10)) == torch.float32
+    monkeypatch.setattr(devices, "LARGE", 1)
+    assert load(folder, dtype=None).dtype == expected
+    assert load(folder).dtype == torch.float32
 
 
 MEASURE = """

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from tav.io.weights import CLIP_TOKENIZER
+from tav.io.vocabulary import CLIP_TOKENIZER
 from tav.text import CLIPTextModel
 from tav.unet import UNet2DConditionModel
 from tav.vae import AutoencoderKL

@@ -26,7 +26,7 @@ from tav.inflation import (
     inflate,
     trainable,
 )
-from tav.io.files import read_tokenizer
+from tav.io.vocabulary import read_tokenizer
 from tav.layers import Attention, Downsample2D, attend, group_norm
 from tav.metrics import frame_consistency
 from tav.sampling import invert

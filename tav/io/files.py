@@ -11,7 +11,6 @@ import huggingface_hub
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ..text import END, LENGTH, Tokenizer
 from .cli import UserError
 
 
@@ -37,20 +36,6 @@ def read_json(path: Path) -> dict:
     # It cannot be read, is not UTF-8 or not JSON, is no object, or is nested thousands deep.
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise UserError(f"{path}: cannot be read as JSON ({error}); get it again") from None
-
-
-def read_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer of a folder: vocab.json, merges.txt, and the settings if there are any."""
-    vocab = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
-    lines = (folder / "merges.txt").read_text(encoding="utf-8").split("\n")
-    merges = [tuple(line.split()) for line in lines if line and not line.startswith("#version")]
-    settings = {}
-    for name in ("tokenizer_config.json", "special_tokens_map.json"):  # the later one wins
-        if (folder / name).exists():
-            settings |= json.loads((folder / name).read_text(encoding="utf-8"))
-    pad = settings.get("pad_token") or END
-    pad = pad["content"] if isinstance(pad, dict) else pad
-    return Tokenizer(vocab, merges, settings.get("model_max_length") or LENGTH, pad)
 
 
 def required(folder: Path, name: str) -> Path:

@@ -6,7 +6,7 @@ Only what was given is returned: a default is the weights' own or the command's.
 from argparse import BooleanOptionalAction
 
 from .cli import Parser, number
-from .weights import DTYPES
+from .devices import DTYPES
 
 SEED = number(int, 0, 2**32 - 1)
 DEVICE = "cuda, mps or cpu (default: the first of these that is there)"
@@ -28,7 +28,8 @@ def tune_options(about: str) -> dict:
     add("--lr", type=number(float, 0, 1), help="learning rate")
     add("--seed", type=SEED, help="seed of every random draw (default 0)")
     add("--device", help=DEVICE)
-    add("--dtype", choices=[*DTYPES], help="default: half precision on cuda, else fp32")
+    dtype = "default: half precision on cuda, and for large weights on a CPU with bf16; else fp32"
+    add("--dtype", choices=[*DTYPES], help=dtype)
     memory = "low keeps little and computes more (default: auto)"
     add("--memory", choices=["low", "auto", "fast"], help=memory)
     add("--out", help="run folder (default: a new one in runs/)")

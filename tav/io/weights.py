@@ -1,6 +1,5 @@
 """Stable Diffusion's safetensors -> modules, every tensor accounted for (lesson 06)."""
 
-import ctypes
 import hashlib
 import re
 from collections.abc import Iterable
@@ -12,7 +11,6 @@ from torch import Tensor, nn
 
 from ..metrics import CLIP
 from ..model import StableDiffusion
-from ..ranks import join
 from ..schedule import Schedule
 from ..text import CLIPTextModel, Tokenizer
 from ..unet import UNet2DConditionModel
@@ -20,21 +18,12 @@ from ..vae import AutoencoderKL
 from . import single_file
 from .cli import UserError
 from .configs import DEFAULTS, VISION, arguments, check_clip, check_sizes
-from .files import (
-    CONFIGS,
-    fetched,
-    file_digest,
-    read_json,
-    read_tokenizer,
-    required,
-    tensors,
-    weight_files,
-)
+from .devices import default_dtype
+from .files import CONFIGS, fetched, file_digest, read_json, required, tensors, weight_files
 from .settings import own_settings
+from .vocabulary import CLIP_TOKENIZER, load_tokenizer
 
-CLIP_TOKENIZER = Path(__file__).parent / "clip-tokenizer"  # installed with the package
 PARTS = {"text_encoder": CLIPTextModel, "vae": AutoencoderKL, "unet": UNet2DConditionModel}
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # Names in files of another age (VAEs of 2022, text encoders of transformers 5) -> ours.
 OLD_NAMES = {
     r"\.query\.": ".to_q.",
@@ -44,39 +33,6 @@ OLD_NAMES = {
     r"^text_encoder\.(embeddings|encoder|final_layer_norm)\.": r"text_encoder.text_model.\1.",
 }
 PICKLES = (".ckpt", ".bin", ".pt", ".pth")
-
-
-def resolve(device: str | None, dtype: str | None) -> tuple[str, torch.dtype]:
-    """The device and dtype to work in, where None chooses.
-
-    The device is cuda if there is one, else mps, else cpu. The dtype is a half precision on cuda,
-    bf16 if the GPU has it (Ampere or later), and else fp32.
-    """
-    if device is None and torch.cuda.is_available():
-        device = "cuda"
-    elif device is None:
-        device = "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError):  # a word that is no device, or one that is not there
-        raise UserError(f"device {device} is not there; cpu always is") from None
-    if dtype is None and device.startswith("cuda"):
-        dtype = "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
-    if device == "cpu":
-        keep_freed_memory()
-    return join(device), DTYPES[dtype or "fp32"]
-
-
-def keep_freed_memory() -> None:
-    """Tell glibc to keep the memory that one step frees for the next one.
-
-    To give it back to the system, and to fault it in again, takes a fifth of a large step. Does
-    nothing where the C library is another one.
-    """
-    trim_threshold, mmap_threshold, most = -1, -3, 2**31 - 1  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
-    if hasattr(ctypes.pythonapi, "mallopt"):
-        ctypes.pythonapi.mallopt(trim_threshold, most)
-        ctypes.pythonapi.mallopt(mmap_threshold, most)
 
 
 @dataclass
@@ -90,23 +46,25 @@ class Found:
 
 
 def load(
-    path: str | Path, device: str = "cpu", dtype: torch.dtype = torch.float32
+    path: str | Path, device: str = "cpu", dtype: torch.dtype | None = torch.float32
 ) -> StableDiffusion:
     """Stable Diffusion from a folder, a single `.safetensors` file or a hub id.
 
-    UserError names what is wrong with it.
+    Without a dtype (None), its size and the CPU decide. UserError names what is wrong with it.
     """
     place = Path(path)
     if place.suffix.lower() in PICKLES:
         what = f"a {place.suffix} file is a pickle, which can run code"
         raise UserError(f"{path}: {what}; use its .safetensors")
+    half = dtype not in (None, torch.float32)
     if not place.exists():
-        place = fetched(str(path), half=dtype != torch.float32)
-    found = find(place, half=dtype != torch.float32)
+        place = fetched(str(path), half)
+    found = find(place, half)
     sizes, modules, schedule = build(found.configs, path)
     tokenizer = load_tokenizer(found.tokenizer, sizes["text_encoder"])
     if place.is_file() and sizes["text_encoder"]["hidden_act"] == "gelu":
         tokenizer.pad = 0  # OpenCLIP's padding; a folder of SD 2 says so itself
+    dtype = dtype or default_dtype(modules["unet"])
     fill(modules, found.tensors, device, dtype, path)
     modules["vae"].to(memory_format=torch.channels_last)  # a tenth faster
     settings_file = place / "tav.json"
@@ -169,24 +127,6 @@ class SkipInit(torch.overrides.TorchFunctionMode):
         if getattr(function, "__module__", "") == "torch.nn.init":
             return None
         return function(*args, **(kwargs or {}))
-
-
-def load_tokenizer(folder: Path, text: dict) -> Tokenizer:
-    """The folder's tokenizer, its rows no longer than the text encoder of sizes `text` reads."""
-    try:
-        tokenizer = read_tokenizer(folder)
-        ids, known = tokenizer.bpe.get_vocab().values(), text["vocab_size"]
-        if len(ids) > known or max(ids) >= known:
-            raise ValueError(f"{len(ids):,} pieces, but the text encoder knows {known:,}")
-        length = tokenizer.length  # some folders say 1e30, which means "I do not know"
-        if isinstance(length, bool) or not length >= 3:
-            raise ValueError(f"model_max_length = {length}")
-        tokenizer.length = int(min(length, text["max_position_embeddings"]))
-    # The tokenizers library has no narrower kind of error for merges that do not fit.
-    except Exception as error:
-        what = f"not CLIP's vocab.json and merges.txt ({error})"
-        raise UserError(f"{folder}: {what}; get them again") from None
-    return tokenizer
 
 
 def fill(

@@ -44,8 +44,8 @@ from miniature import (  # noqa: E402
     clip_config,
 )
 
-from tav.io.files import read_tokenizer  # noqa: E402
 from tav.io.video import write_mp4  # noqa: E402
+from tav.io.vocabulary import read_tokenizer  # noqa: E402
 from tav.metrics import CLIP, MEAN, STD  # noqa: E402
 from tav.schedule import Schedule  # noqa: E402
 from tav.text import END, START, WORD  # noqa: E402

@@ -26,8 +26,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from tav.io.files import read_tokenizer
 from tav.io.video import write_mp4
+from tav.io.vocabulary import read_tokenizer
 from tav.metrics import CLIP, MEAN, STD
 from tav.schedule import Schedule
 from tav.text import END, START, WORD, Tokenizer
