@@ -1,0 +1,210 @@
+// A lesson's right side follows its text; a page of code lights what its address names.
+"use strict";
+
+const find = (selector) => document.querySelector(selector);
+const all = (selector) => [...document.querySelectorAll(selector)];
+
+// ---- a page of code, by itself or in a lesson's frame
+
+function file() {
+  const framed = window !== parent;
+  let lit = [];
+
+  function light(event) {
+    lit.forEach((line) => line.classList.remove("lit"));
+    const name = decodeURIComponent(location.hash.slice(1));
+    const lines = /^L(\d+)(?:-(\d+))?$/.exec(name);
+    const symbol = document.getElementById(name);
+    let first = 0, last = 0;
+    if (lines) [first, last] = [Number(lines[1]), Number(lines[2] ?? lines[1])];
+    else if (symbol?.dataset.last) {
+      [first, last] = [Number(symbol.parentElement.id.slice(1)), Number(symbol.dataset.last)];
+    }
+    lit = [];
+    for (let i = first; i <= last; i++) lit.push(document.getElementById(`L${i}`));
+    lit = lit.filter(Boolean);
+    lit.forEach((line) => line.classList.add("lit"));
+    if (!lit.length) return;
+    const top = lit[0].getBoundingClientRect().top + scrollY;
+    const height = lit.at(-1).getBoundingClientRect().bottom + scrollY - top;
+    const above = Math.max((innerHeight - height) / 2, innerHeight / 8);
+    scrollTo({ top: top - above, behavior: event ? "auto" : "instant" });
+  }
+
+  light();
+  addEventListener("hashchange", light);
+  if (!framed) return;
+  addEventListener("keydown", (event) => {
+    if (event.key === "Escape") parent.postMessage({ close: true }, "*");
+  });
+  addEventListener("click", (event) => {
+    const link = event.target.closest("a[href]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    parent.postMessage({ show: link.href }, "*");
+  });
+}
+
+// ---- a lesson
+
+function lesson() {
+  const menu = find("details.contents");
+  addEventListener("click", (event) => {
+    if (menu && !menu.contains(event.target)) menu.open = false;
+  });
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    if (menu?.open) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    } else close();
+  });
+  all("figure.python, figure.sh").forEach(addCopy);
+
+  const pane = find("#code");
+  if (!pane) return;
+  const root = document.documentElement, toggle = find(".toggle"), where = pane.querySelector(".where");
+  const site = new URL(document.body.dataset.home, location.href).href.replace(/index\.html$/, "");
+  const frames = new Map(); // a frame for each file, so that going back to one takes no time
+  const first = pane.querySelector("iframe");
+  let current = first.src, opener = null;
+  frames.set(current.split("#")[0], first);
+  name(current);
+
+  const visible = () => getComputedStyle(pane).display !== "none";
+
+  function name(url) {
+    const path = url.split("#")[0].replace(site, "").replace(/(\/index)?\.html$/, "");
+    where.textContent = path;
+    where.href = url;
+  }
+
+  function show(url) {
+    const path = url.split("#")[0];
+    current = url;
+    name(url);
+    let frame = frames.get(path);
+    if (frame) frame.contentWindow.location.replace(url);
+    else {
+      frame = first.cloneNode();
+      frame.removeAttribute("name");
+      frame.src = url;
+      frames.set(path, frame);
+      first.parentElement.append(frame);
+    }
+    for (const other of frames.values()) other.hidden = other !== frame;
+  }
+
+  function open(url, from) {
+    opener = from ?? document.activeElement;
+    show(url);
+    if (visible()) return;
+    root.dataset.code = "open";
+    update();
+    pane.querySelector(".close").focus({ preventScroll: true });
+  }
+
+  function close() {
+    if (!pane || !visible()) return;
+    root.dataset.code = "closed";
+    update();
+    (opener?.isConnected ? opener : toggle).focus({ preventScroll: true });
+  }
+
+  function update() {
+    toggle.setAttribute("aria-expanded", String(visible()));
+  }
+
+  toggle.hidden = false;
+  toggle.addEventListener("click", () => (visible() ? close() : open(current, toggle)));
+  pane.querySelector(".close").addEventListener("click", close);
+  addEventListener("resize", update);
+  update();
+
+  // As one scrolls: the last quotation that has come into the upper part of the window.
+  const quotes = all("figure.quote");
+  const address = (quote) => quote.querySelector("figcaption a").href;
+  let active = null;
+
+  function follow() {
+    const passed = quotes.filter((quote) => quote.getBoundingClientRect().top < innerHeight * 0.6);
+    const quote = passed.at(-1) ?? quotes[0];
+    if (!quote || quote === active) return;
+    active?.classList.remove("active");
+    active = quote;
+    active.classList.add("active");
+    if (visible()) show(address(quote));
+    else current = address(quote);
+  }
+
+  let asked = false;
+  addEventListener("scroll", () => {
+    if (!asked) requestAnimationFrame(() => { asked = false; follow(); });
+    asked = true;
+  }, { passive: true });
+  follow();
+
+  // Pointing at a formula, or at a piece of code below one, lights its line.
+  let waiting = 0, lit = [];
+
+  function light(link) {
+    lit.forEach((line) => line.classList.remove("lit"));
+    lit = [];
+    const block = /^#(block\d+-L)(\d+)(?:-(\d+))?$/.exec(link.getAttribute("href"));
+    if (block) {
+      for (let i = Number(block[2]); i <= Number(block[3] ?? block[2]); i++) {
+        const line = document.getElementById(block[1] + i);
+        if (line) lit.push(line);
+      }
+      lit.forEach((line) => line.classList.add("lit"));
+    } else if (visible()) show(link.href);
+  }
+
+  function leave() {
+    lit.forEach((line) => line.classList.remove("lit"));
+    if (active && visible()) show(address(active));
+  }
+
+  for (const link of all("a.formula, .computes > a")) {
+    const later = (action, time) => { clearTimeout(waiting); waiting = setTimeout(action, time); };
+    link.addEventListener("pointerenter", () => later(() => light(link), 60));
+    link.addEventListener("pointerleave", () => later(leave, 300));
+    link.addEventListener("focus", () => later(() => light(link), 0));
+    link.addEventListener("click", (event) => {
+      light(link);
+      if (!link.target) {
+        event.preventDefault();
+        lit[0]?.scrollIntoView({ block: "center" });
+      }
+    });
+  }
+
+  addEventListener("click", (event) => {
+    const link = event.target.closest("a[target=code]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    clearTimeout(waiting);
+    open(link.href, link);
+  });
+  addEventListener("message", (event) => {
+    if (event.data?.close) close();
+    else if (String(event.data?.show).startsWith(site)) show(event.data.show);
+  });
+}
+
+function addCopy(figure) {
+  if (!navigator.clipboard) return;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "copy";
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(figure.querySelector("pre").textContent);
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = "Copy"), 1500);
+  });
+  figure.append(button);
+}
+
+if (document.body.classList.contains("file")) file();
+else lesson();

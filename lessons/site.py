@@ -1,0 +1,453 @@
+"""Builds `site/`: every lesson as a page, and beside it the code that it quotes.
+
+    python lessons/site.py            # writes site/; open site/index.html
+    python lessons/site.py --serve    # and shows it at http://localhost:8000
+
+The site mirrors the repository: `lessons/03-noise.md` becomes `lessons/03-noise.html`, and
+`tav/schedule.py` becomes `tav/schedule.py.html`, a page that can be read by itself and that a
+lesson shows in a frame on its right. Links lead to symbols (`tav/schedule.py.html#Schedule.target`)
+or to lines (`#L85`), and work without JavaScript; `page/page.js` lets the right side follow the
+text. What the lessons link to is built with them, and nothing else.
+
+Which line computes a formula: where a paragraph begins with a piece of code, the line with this
+piece computes what stands before it, which is a displayed formula, or the longest equation of the
+paragraph. An equation within a paragraph belongs to the next piece of code there. Pieces are looked
+for in what the lesson quotes, then in the files that it names, in the rest of the code, and in the
+lesson's own blocks.
+
+Needs `pip install -e ".[lessons]"`.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+if sys.path[0] == str(ROOT / "lessons"):
+    sys.path[0] = str(ROOT)  # this file would hide Python's own module `site`
+
+import argparse  # noqa: E402
+import ast  # noqa: E402
+import functools  # noqa: E402
+import http.server  # noqa: E402
+import posixpath  # noqa: E402
+import re  # noqa: E402
+import shutil  # noqa: E402
+import struct  # noqa: E402
+from html import escape  # noqa: E402
+from string import Template  # noqa: E402
+from urllib.parse import unquote  # noqa: E402
+
+from latex2mathml.converter import convert  # noqa: E402
+from markdown_it import MarkdownIt  # noqa: E402
+from markdown_it.token import Token  # noqa: E402
+from mdit_py_plugins.dollarmath import dollarmath_plugin  # noqa: E402
+from pygments.lexers import BashLexer, PythonLexer, TextLexer, get_lexer_for_filename  # noqa: E402
+from pygments.util import ClassNotFound  # noqa: E402
+
+from lessons.symbols import (  # noqa: E402
+    Place,
+    code_links,
+    definitions,
+    highlight,
+    imported,
+    lines_with,
+    names_of,
+    read,
+    sources,
+)
+
+ASSETS = ROOT / "lessons" / "page"
+FOLDERS = ("", "tav", "tav/io", "lessons", "lessons/exercises", "weights/mini", "weights/make")
+MOST_SHOWN = 300_000  # bytes of a file that becomes a page
+PIECE = r" [*/=+@-] |\w\(."  # in backticks: a piece of code, not a name
+EQUATION = r"=|\\(le|ge|approx|sim|propto|leftarrow)\b"
+KEEP = {"stripnl": False, "ensurenl": False}  # a lexer shall change nothing
+
+
+# ---- pages
+
+
+@functools.cache
+def is_text(file: str) -> bool:
+    """Whether a file is shown as a page; otherwise it is copied as it is."""
+    data = (ROOT / file).read_bytes()
+    return len(data) <= MOST_SHOWN and b"\0" not in data
+
+
+def address(file: str) -> str:
+    """Where in the site a file or folder of the repository is."""
+    if (ROOT / file).is_dir():
+        return posixpath.join(file, "index.html")
+    if file.endswith(".md"):
+        return file.removesuffix(".md") + ".html"
+    return f"{file}.html" if is_text(file) else file
+
+
+class Page:
+    """A page of the site, made of a file, and the files that it links to."""
+
+    def __init__(self, file: str):
+        self.file, self.links = file, []
+
+    def relative(self, target: str) -> str:
+        """A file of the site as this page has to name it."""
+        return posixpath.relpath(target, posixpath.dirname(address(self.file)) or ".")
+
+    def url(self, file: str, anchor: str = "") -> str:
+        if (ROOT / file).is_dir() and (ROOT / file / "README.md").exists():
+            file = posixpath.join(file, "README.md")
+        self.links.append(file)
+        return self.relative(address(file)) + (anchor and f"#{anchor}")
+
+    def link(self, file: str, anchor: str = "") -> str:
+        """The attributes of a link: code opens on the right, and text instead of this page."""
+        url = self.url(file, anchor)
+        code = url.partition("#")[0].endswith(".html") and not self.links[-1].endswith(".md")
+        return f'href="{url}"' + (' target="code"' if code else "")
+
+    def fill(self, template: str, **values: str) -> str:
+        page = Template((ASSETS / template).read_text(encoding="utf-8"))
+        values |= {"home": self.relative("index.html"), "assets": self.relative("page")}
+        return page.substitute(values, file=self.file)
+
+
+def code_page(page: Page) -> str:
+    """A file, whole, with numbers at its lines, and a name wherever a symbol begins."""
+    file, code, links, marks = page.file, read(page.file), {}, {}
+    try:
+        lexer = get_lexer_for_filename(file, **KEEP)
+    except ClassNotFound:
+        lexer = TextLexer(**KEEP)
+    if file.endswith(".py"):
+        links = code_links(code, names_of(file), file)
+        for symbol, (first, last) in definitions(file).items():
+            marks[first] = marks.get(first, "") + f'<a id="{symbol}" data-last="{last}"></a>'
+    lines = enumerate(highlight(code, lexer, links, page.link), 1)
+    body = [f'<span class="line" id="L{i}">{marks.get(i, "")}{line}\n</span>' for i, line in lines]
+    return page.fill("code.html", body=f'<pre class="code"><code>{"".join(body)}</code></pre>')
+
+
+def folder_page(page: Page) -> str:
+    """The files of a folder; those that the site would show lead to their pages."""
+    items = []
+    for path in sorted(path for path in (ROOT / page.file).iterdir() if path.is_file()):
+        name = path.relative_to(ROOT).as_posix()
+        label = f"<a {page.link(name)}>{path.name}</a>" if is_text(name) else path.name
+        items.append(f"<li>{label} <small>{path.stat().st_size:,} bytes</small></li>")
+    return page.fill("code.html", body=f"<ul>{''.join(items)}</ul>")
+
+
+# ---- lessons
+
+
+class Lesson(Page):
+    """A markdown file as a page."""
+
+    def __init__(self, file: str):
+        super().__init__(file)
+        self.markdown = MarkdownIt("commonmark", {"html": True, "typographer": True})
+        self.markdown.enable(["table", "smartquotes"]).use(dollarmath_plugin, double_inline=True)
+        self.tokens = self.markdown.parse(read(file))
+        self.quoted: list[Place] = []
+        self.blocks: list[str] = []  # the code that runs
+        self.names: dict[str, Place] = {}  # which it imports from here
+        self.own: set[str] = set()  # which it defines itself
+        above = ""
+        for token in self.tokens:
+            if token.type == "fence":
+                self.look_at(token, above)
+            above = token.content if token.type == "html_block" else ""
+        named = map(self.found, re.findall(r"`([\w./-]+\.py)`", read(file)))
+        files = [*(file for file, _ in self.quoted), *filter(None, named)]
+        self.files = list(dict.fromkeys(files))
+        titles = [b.content for a, b in zip(self.tokens, self.tokens[1:]) if a.tag == "h1"]
+        number, title = re.fullmatch(r"(\d\d )?(.*)", [*titles, file][0]).groups(default="")
+        self.number, self.title = number.strip(), title
+
+    def name(self) -> str:
+        return f'<span class="number">{self.number}</span>{escape(self.title)}'
+
+    def look_at(self, fence: Token, above: str) -> None:
+        """Note what a fence quotes, or runs, by the comment above it."""
+        note = re.fullmatch(r"<!-- (.*) -->\s*", above)
+        fence.meta["note"] = note[1] if note else ""
+        if fence.meta["note"].startswith("quote "):
+            fence.meta["quote"] = tuple(fence.meta["note"].split()[1:])
+            self.quoted.append(fence.meta["quote"])
+        elif fence.info == "python":
+            self.blocks.append(fence.content)
+            fence.meta["block"] = f"block{len(self.blocks)}"
+            tree = ast.parse(fence.content)
+            self.names |= imported(tree)
+            for node in ast.walk(tree):
+                if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                    self.own.add(node.name)
+                elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    self.own.add(node.id)
+
+    # what words and formulas mean
+
+    def found(self, name: str) -> str | None:
+        """The file or folder that a name in backticks means."""
+        if not re.fullmatch(r"(\w[\w.-]*/)*(\w[\w-]*\.(py|md|json|mp4|txt|toml))?", name):
+            return None
+        places = [posixpath.normpath(posixpath.join(folder, name)) for folder in FOLDERS]
+        return next((place for place in places if (ROOT / place).exists()), None)
+
+    def symbol(self, name: str) -> Place | None:
+        """The definition that a name in backticks means, if there is but one that it can mean."""
+        name = re.sub(r"\(.*\)$", "", name).removeprefix("tav.")
+        if not re.fullmatch(r"[A-Za-z]\w*(\.\w+)*", name) or name in self.own:
+            return None
+        for files in (self.files, *sources()):
+            known = [(f, s) for f in files if f.endswith(".py") for s in definitions(f)]
+            exact = [place for place in known if place[1] == name]
+            if places := exact or [place for place in known if place[1].endswith(f".{name}")]:
+                return places[0] if len(places) == 1 else None
+        return None
+
+    def line_of(self, piece: str) -> Place | None:
+        """Where a piece of code in backticks stands: file and line; without a file, a block."""
+        if not re.search(PIECE, piece):
+            return None
+        for file, symbol in self.quoted:
+            if lines := lines_with(piece, read(file), *definitions(file)[symbol]):
+                return file, lines
+        for file in dict.fromkeys([*self.files, *sum(sources(), [])]):
+            if file.endswith(".py") and (lines := lines_with(piece, read(file))):
+                return file, lines
+        for i, block in enumerate(self.blocks, 1):
+            if lines := lines_with(piece, block):
+                return "", f"block{i}-{lines}"
+        return None
+
+    def find_lines(self) -> None:
+        """Tie formulas and pieces of code to the lines that compute them, as said above."""
+        before: list[Token] = []  # what a piece of code that comes right now would compute
+        for token in self.tokens:
+            if token.type in ("fence", "heading_open"):
+                before = []
+            elif token.type == "math_block":
+                before = [token]
+            elif token.type == "inline":
+                within = []
+                for i, child in enumerate(token.children):
+                    if child.type == "math_inline" and re.search(EQUATION, child.content):
+                        within.append(child)
+                    elif child.type == "code_inline" and (line := self.line_of(child.content)):
+                        for formula in [child, *within, *(before if i == 0 else [])]:
+                            formula.meta["line"] = line
+                        within = []
+                before = sorted(within, key=lambda child: len(child.content))[-1:]
+
+    # as HTML
+
+    def render(self) -> str:
+        self.find_lines()
+        for i, token in enumerate(self.tokens):
+            if token.type == "heading_open":
+                token.attrs["id"] = slug(self.tokens[i + 1].content)
+            elif token.type == "inline":
+                self.add_links(token.children)
+            elif token.type == "paragraph_open":
+                children = self.tokens[i + 1].children
+                if [child.type for child in children] == ["image"]:
+                    token.tag = self.tokens[i + 2].tag = "figure"
+                elif "line" in children[0].meta and children[0].type == "code_inline":
+                    token.attrs["class"] = "computes"
+        rules = self.markdown.renderer.rules
+        rules["table_open"] = lambda *_: '<div class="wide" tabindex="0"><table>'
+        rules["table_close"] = lambda *_: "</table></div>"
+        for kind in ("fence", "image", "math_block", "math_inline", "math_inline_double"):
+            rules[kind] = lambda tokens, i, *_, rule=getattr(self, kind): rule(tokens[i])
+        return self.markdown.renderer.render(self.tokens, self.markdown.options, {})
+
+    def add_links(self, children: list[Token]) -> None:
+        """Let links lead within the site, and make links of files, names and code in backticks."""
+        inside = False
+        for child in list(children):
+            if child.type == "link_open":
+                self.lead(child)
+            if child.type in ("link_open", "link_close"):
+                inside = child.type == "link_open"
+            if child.type == "code_inline" and not inside:
+                place = child.meta.get("line") or self.symbol(child.content)
+                if not place and (file := self.found(child.content)):
+                    place = (file, "")
+                if place:
+                    html = f"<code>{escape(child.content)}</code>"
+                    child.type, child.content = "html_inline", self.to(place, html)
+
+    def lead(self, link: Token) -> None:
+        """Turn the address in a link of the text into the site's."""
+        path, _, anchor = unquote(link.attrs["href"]).partition("#")
+        if path and not re.match(r"\w+:", path):
+            file = posixpath.normpath(posixpath.join(posixpath.dirname(self.file), path))
+            if not (ROOT / file).exists():
+                raise SystemExit(f"error: {self.file} links to {path}, which is not there")
+            link.attrs |= dict(re.findall(r'(\w+)="(.*?)"', self.link(file, anchor)))
+
+    def to(self, place: Place, html: str, kind: str = "") -> str:
+        file, anchor = place
+        attributes = self.link(file, anchor) if file else f'href="#{anchor}"'
+        return f"<a {attributes}{kind}>{html}</a>"
+
+    def fence(self, token: Token) -> str:
+        quote, note, label, names = token.meta.get("quote"), token.meta["note"], "", self.names
+        kind, links, id = token.info or "plain", {}, ""
+        if quote:
+            kind, names = "quote", names_of(quote[0])
+            label = self.to(quote, f"{quote[0]} <b>{quote[1]}</b>")
+        elif note.startswith("within"):
+            label = f"<span>numbers may differ: {escape(note)}</span>"
+        if token.info == "python":
+            owner = (quote[0], quote[1].split(".")[0]) if quote else ()
+            links = code_links(token.content, names, *owner)
+        lexer = {"python": PythonLexer, "sh": BashLexer}.get(token.info, TextLexer)(**KEEP)
+        body = ""
+        for i, line in enumerate(highlight(token.content, lexer, links, self.link), 1):
+            id = f' id="{token.meta["block"]}-L{i}"' if "block" in token.meta else ""
+            body += f'<span class="line"{id}>{line}\n</span>'
+        label = label and f"<figcaption>{label}</figcaption>"
+        return (
+            f'<figure class="listing {kind}">{label}'
+            f'<pre tabindex="0"><code>{body}</code></pre></figure>\n'
+        )
+
+    def image(self, token: Token) -> str:
+        file = posixpath.normpath(posixpath.join(posixpath.dirname(self.file), token.attrs["src"]))
+        url, alt, (width, height) = self.url(file), escape(token.content), size(ROOT / file)
+        return (
+            f'<a class="picture" href="{url}"><img src="{url}" alt="{alt}" width="{width}" '
+            f'height="{height}" loading="lazy"></a>'
+            f'<figcaption aria-hidden="true">{alt}</figcaption>'
+        )
+
+    def math_block(self, token: Token) -> str:
+        return f'<div class="wide">{self.math_inline(token, "block")}</div>\n'
+
+    def math_inline_double(self, token: Token) -> str:
+        return self.math_inline(token, "block")
+
+    def math_inline(self, token: Token, display: str = "inline") -> str:
+        math = convert(token.content.strip(), display=display)
+        line = token.meta.get("line")
+        return self.to(line, math, ' class="formula"') if line else math
+
+
+def slug(heading: str) -> str:
+    """How GitHub names a heading in a link."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+
+
+def size(file: Path) -> tuple[int, int]:
+    """Width and height of a png or a gif, for which the page keeps room."""
+    head = file.read_bytes()[:24]
+    gif = head[:3] == b"GIF"
+    return struct.unpack("<HH", head[6:10]) if gif else struct.unpack(">II", head[16:24])
+
+
+# ---- the site
+
+
+def contents(page: Page, lessons: list[Lesson]) -> str:
+    """The list of the lessons, each with the files that it quotes."""
+    items = []
+    for lesson in lessons:
+        here = ' aria-current="page"' if lesson is page else ""
+        files = dict.fromkeys(posixpath.basename(file) for file, _ in lesson.quoted)
+        items.append(
+            f'<li><a href="{page.url(lesson.file)}"{here}>{lesson.name()}</a>'
+            f"<small>{' '.join(files)}</small></li>"
+        )
+    return f'<ol class="lessons">{"".join(items)}</ol>'
+
+
+def lesson_page(lesson: Lesson, lessons: list[Lesson]) -> str:
+    """A lesson among its contents, the lessons before and after it, and its code."""
+    body, turns = lesson.render(), {"previous": "", "next": ""}
+    body = re.sub(r"(<h1[^>]*>)(\d\d) ", r'\1<span class="number">\2</span>', body, count=1)
+    i = lessons.index(lesson) if lesson in lessons else None
+    for way, step in (("previous", -1), ("next", 1)):
+        if i is not None and 0 <= i + step < len(lessons):
+            other = lessons[i + step]
+            url = lesson.url(other.file)
+            turns[way] = f'<a rel="{way[:4]}" href="{url}">{other.name()}</a>'
+    shown = [*lesson.quoted, *((file, "") for file in lesson.files)][:1]
+    code = lesson.fill("beside.html", first=lesson.url(*shown[0])) if shown else ""
+    title, listed = escape(f"{lesson.number} {lesson.title}".strip()), contents(lesson, lessons)
+    return lesson.fill("lesson.html", title=title, body=body, contents=listed, code=code, **turns)
+
+
+def start_page(lessons: list[Lesson]) -> tuple[Page, str]:
+    """The first page: what this is, what it does, what one can try, and the contents."""
+    readme = Lesson("README.md")  # whose links hold here, as it lies in the same folder
+    body = readme.render()
+    values = {
+        name: re.search(rf"<!-- {name} -->\s*(<figure.*?</figure>)", body, re.DOTALL)[1]
+        for name in ("run", "api")
+    }
+    values["sentence"] = re.search("<p>(.*?)</p>", body, re.DOTALL)[1]
+    values |= {name: readme.url(f"lessons/figures/edits.{name}") for name in ("gif", "png")}
+    values |= {"readme": readme.url("README.md"), "exercises": readme.url("lessons/exercises")}
+    return readme, readme.fill("start.html", contents=contents(readme, lessons), **values)
+
+
+def build(out: Path) -> list[str]:
+    """Write the site into a folder, anew; its files."""
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(ASSETS, out / "page", ignore=shutil.ignore_patterns("*.html"))
+    lessons = [
+        Lesson(path.relative_to(ROOT).as_posix())
+        for path in sorted((ROOT / "lessons").glob("*.md"))
+    ]
+    page, html = start_page(lessons)
+    (out / "index.html").write_text(html, encoding="utf-8")
+    waiting, done = [*page.links, *(lesson.file for lesson in lessons)], {}
+    while waiting:
+        file = waiting.pop()
+        if file in done:
+            continue
+        target = out / address(file)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        page = next((lesson for lesson in lessons if lesson.file == file), None)
+        if file.endswith(".md"):
+            page = page or Lesson(file)
+            html = lesson_page(page, lessons)
+        elif (ROOT / file).is_dir():
+            page = Page(file)
+            html = folder_page(page)
+        elif is_text(file):
+            page = Page(file)
+            html = code_page(page)
+        else:
+            shutil.copyfile(ROOT / file, target)
+            done[file] = target
+            continue
+        target.write_text(html, encoding="utf-8")
+        done[file] = target
+        waiting += page.links
+    return list(done)
+
+
+def serve(folder: Path, port: int) -> http.server.ThreadingHTTPServer:
+    """A server of a folder for this machine; `serve_forever` starts it."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    return http.server.ThreadingHTTPServer(("localhost", port), handler)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--out", type=Path, default=ROOT / "site", help="where (default: site)")
+    parser.add_argument("--serve", action="store_true", help="show it, until Ctrl-C")
+    parser.add_argument("--port", type=int, default=8000)
+    options = parser.parse_args()
+    files = build(options.out)
+    print(f"{len(files)} pages and pictures: {options.out / 'index.html'}")
+    if options.serve:
+        print(f"http://localhost:{options.port}")
+        serve(options.out, options.port).serve_forever()
+
+
+if __name__ == "__main__":
+    main()
