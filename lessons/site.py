@@ -10,10 +10,10 @@ or to lines (`#L85`), and work without JavaScript; `page/page.js` lets the right
 text. What the lessons link to is built with them, and nothing else.
 
 Which line computes a formula: where a paragraph begins with a piece of code, the line with this
-piece computes what stands before it, which is a displayed formula, or the longest equation of the
-paragraph. An equation within a paragraph belongs to the next piece of code there. Pieces are looked
-for in what the lesson quotes, then in the files that it names, in the rest of the code, and in the
-lesson's own blocks.
+piece computes what stands before it, which is the longest equation of the paragraph before, or else
+the displayed formula. An equation within a paragraph belongs to the next piece of code there. Pieces
+are looked for in what the lesson quotes, then in the files that it names, in the rest of the code,
+and in the lesson's own blocks.
 
 Needs `pip install -e ".[lessons]"`.
 """
@@ -61,6 +61,11 @@ FOLDERS = ("", "tav", "tav/io", "lessons", "lessons/exercises", "weights/mini", 
 MOST_SHOWN = 300_000  # bytes of a file that becomes a page
 PIECE = r" [*/=+@-] |\w\(."  # in backticks: a piece of code, not a name
 EQUATION = r"=|\\(le|ge|approx|sim|propto|leftarrow)\b"
+SHORT = 12  # characters of a formula; shorter ones, as t = 0, are not what a line computes
+MATHML = {  # what latex2mathml writes, and what browsers know
+    'width="thinmathspace"': 'width="0.17em"',
+    "<mo>&#x02016;</mo>": '<mo stretchy="false" lspace="0" rspace="0">&#x02016;</mo>',
+}
 KEEP = {"stripnl": False, "ensurenl": False}  # a lexer shall change nothing
 
 
@@ -165,7 +170,7 @@ class Lesson(Page):
         self.number, self.title = number.strip(), title
 
     def name(self) -> str:
-        return f'<span class="number">{self.number}</span>{escape(self.title)}'
+        return f'<span class="number">{self.number}</span>{self.markdown.renderInline(self.title)}'
 
     def look_at(self, fence: Token, above: str) -> None:
         """Note what a fence quotes, or runs, by the comment above it."""
@@ -201,8 +206,10 @@ class Lesson(Page):
             return None
         for files in (self.files, *sources()):
             known = [(f, s) for f in files if f.endswith(".py") for s in definitions(f)]
-            exact = [place for place in known if place[1] == name]
-            if places := exact or [place for place in known if place[1].endswith(f".{name}")]:
+            places = [place for place in known if place[1] == name]
+            if not places and files is self.files:  # a method without its class
+                places = [place for place in known if place[1].endswith(f".{name}")]
+            if places:
                 return places[0] if len(places) == 1 else None
         return None
 
@@ -237,8 +244,9 @@ class Lesson(Page):
                     elif child.type == "code_inline" and (line := self.line_of(child.content)):
                         for formula in [child, *within, *(before if i == 0 else [])]:
                             formula.meta["line"] = line
-                        within = []
-                before = sorted(within, key=lambda child: len(child.content))[-1:]
+                        within, before = [], []
+                long = [formula for formula in within if len(formula.content) >= SHORT]
+                before = sorted(long, key=lambda child: len(child.content))[-1:] or before
 
     # as HTML
 
@@ -331,6 +339,8 @@ class Lesson(Page):
 
     def math_inline(self, token: Token, display: str = "inline") -> str:
         math = convert(token.content.strip(), display=display)
+        for old, new in MATHML.items():
+            math = math.replace(old, new)
         line = token.meta.get("line")
         return self.to(line, math, ' class="formula"') if line else math
 

@@ -11,7 +11,7 @@ function file() {
   let lit = [];
 
   function light(event) {
-    lit.forEach((line) => line.classList.remove("lit"));
+    lit.forEach((line) => line.classList.remove("lit", "part"));
     const name = decodeURIComponent(location.hash.slice(1));
     const lines = /^L(\d+)(?:-(\d+))?$/.exec(name);
     const symbol = document.getElementById(name);
@@ -24,6 +24,7 @@ function file() {
     for (let i = first; i <= last; i++) lit.push(document.getElementById(`L${i}`));
     lit = lit.filter(Boolean);
     lit.forEach((line) => line.classList.add("lit"));
+    if (!lines) lit.forEach((line) => line.classList.add("part"));
     if (!lit.length) return;
     const top = lit[0].getBoundingClientRect().top + scrollY;
     const height = lit.at(-1).getBoundingClientRect().bottom + scrollY - top;
@@ -112,11 +113,10 @@ function lesson() {
   }
 
   function update() {
-    toggle.setAttribute("aria-expanded", String(visible()));
+    toggle.hidden = visible();
   }
 
-  toggle.hidden = false;
-  toggle.addEventListener("click", () => (visible() ? close() : open(current, toggle)));
+  toggle.addEventListener("click", () => open(current, toggle));
   pane.querySelector(".close").addEventListener("click", close);
   addEventListener("resize", update);
   update();
