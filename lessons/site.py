@@ -10,10 +10,10 @@ or to lines (`#L85`), and work without JavaScript; `page/page.js` lets the right
 text. What the lessons link to is built with them, and nothing else.
 
 Which line computes a formula: where a paragraph begins with a piece of code, the line with this
-piece computes what stands before it, which is the longest equation of the paragraph before, or else
-the displayed formula. An equation within a paragraph belongs to the next piece of code there. Pieces
-are looked for in what the lesson quotes, then in the files that it names, in the rest of the code,
-and in the lesson's own blocks.
+piece computes what stands before it, which is the longest equation of the paragraph before, or
+else the displayed formula. An equation within a paragraph belongs to the next piece of code there.
+Pieces are looked for in what the lesson quotes, then in the files that it names, in the rest of
+the code, and in the lesson's own blocks.
 
 Needs `pip install -e ".[lessons]"`.
 """
@@ -332,17 +332,31 @@ class Lesson(Page):
         )
 
     def math_block(self, token: Token) -> str:
-        return f'<div class="wide">{self.math_inline(token, "block")}</div>\n'
+        """A displayed formula, of which the parts between wide spaces may stand in lines."""
+        parts = [""]
+        for part in token.content.split(r"\qquad"):
+            pairs = (r"{", r"}"), (r"\\left\b", r"\\right\b"), (r"\\begin\b", r"\\end\b")
+            left, right = zip(*((len(re.findall(x, parts[-1])) for x in pair) for pair in pairs))
+            parts = [*parts, part] if left == right else [*parts[:-1], rf"{parts[-1]}\qquad{part}"]
+        html = "".join(self.math(part, "block") for part in parts if part.strip())
+        return f'<div class="wide">{self.tie(token, html)}</div>\n'
+
+    def math_inline(self, token: Token) -> str:
+        return self.tie(token, self.math(token.content, "inline"))
 
     def math_inline_double(self, token: Token) -> str:
-        return self.math_inline(token, "block")
+        return self.tie(token, self.math(token.content, "block"))
 
-    def math_inline(self, token: Token, display: str = "inline") -> str:
-        math = convert(token.content.strip(), display=display)
+    def math(self, latex: str, display: str) -> str:
+        html = convert(latex.strip(), display=display)
         for old, new in MATHML.items():
-            math = math.replace(old, new)
-        line = token.meta.get("line")
-        return self.to(line, math, ' class="formula"') if line else math
+            html = html.replace(old, new)
+        return html
+
+    def tie(self, formula: Token, html: str) -> str:
+        """A formula as a link to the line that computes it, if one is known."""
+        line = formula.meta.get("line")
+        return self.to(line, html, ' class="formula"') if line else html
 
 
 def slug(heading: str) -> str:

@@ -14,7 +14,7 @@ CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 
 
 class Browser:
-    """One window. What a page complained of and asked for since `open` is in `errors`, `requests`."""
+    """One window. Since `open`, `errors` has its complaints, `requests` what it asked for."""
 
     def __init__(self, profile: Path):
         down, self.write = os.pipe()

@@ -10,9 +10,8 @@ function file() {
   const framed = window !== parent;
   let lit = [];
 
-  function light(event) {
+  function light(name, behavior) {
     lit.forEach((line) => line.classList.remove("lit", "part"));
-    const name = decodeURIComponent(location.hash.slice(1));
     const lines = /^L(\d+)(?:-(\d+))?$/.exec(name);
     const symbol = document.getElementById(name);
     let first = 0, last = 0;
@@ -25,16 +24,21 @@ function file() {
     lit = lit.filter(Boolean);
     lit.forEach((line) => line.classList.add("lit"));
     if (!lines) lit.forEach((line) => line.classList.add("part"));
+    document.body.dataset.lit = name;
     if (!lit.length) return;
     const top = lit[0].getBoundingClientRect().top + scrollY;
     const height = lit.at(-1).getBoundingClientRect().bottom + scrollY - top;
     const above = Math.max((innerHeight - height) / 2, innerHeight / 8);
-    scrollTo({ top: top - above, behavior: event ? "auto" : "instant" });
+    scrollTo({ top: top - above, behavior });
   }
 
-  light();
-  addEventListener("hashchange", light);
+  const named = () => decodeURIComponent(location.hash.slice(1));
+  light(named(), "instant");
+  addEventListener("hashchange", () => light(named(), "auto"));
   if (!framed) return;
+  addEventListener("message", (event) => {
+    if (event.source === parent) light(event.data.light, event.data.behavior);
+  });
   addEventListener("keydown", (event) => {
     if (event.key === "Escape") parent.postMessage({ close: true }, "*");
   });
@@ -54,25 +58,24 @@ function lesson() {
     if (menu && !menu.contains(event.target)) menu.open = false;
   });
   addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
-    if (menu?.open) {
-      menu.open = false;
-      menu.querySelector("summary").focus();
-    } else close();
+    if (event.key !== "Escape" || !menu?.open) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+    event.stopImmediatePropagation(); // and leave the code open
   });
   all("figure.python, figure.sh").forEach(addCopy);
+  if (find("#code")) beside(find("#code"));
+}
 
-  const pane = find("#code");
-  if (!pane) return;
+// ---- the code beside a lesson
+
+function beside(pane) {
   const root = document.documentElement, toggle = find(".toggle"), where = pane.querySelector(".where");
   const site = new URL(document.body.dataset.home, location.href).href.replace(/index\.html$/, "");
-  const frames = new Map(); // a frame for each file, so that going back to one takes no time
-  const first = pane.querySelector("iframe");
-  let current = first.src, opener = null;
-  frames.set(current.split("#")[0], first);
-  name(current);
-
+  const frames = new Map(); // one for each file, so that going back to it takes no time
   const visible = () => getComputedStyle(pane).display !== "none";
+  let current = where.href, opener = null;
+  if (visible()) show(current);
 
   function name(url) {
     const path = url.split("#")[0].replace(site, "").replace(/(\/index)?\.html$/, "");
@@ -80,20 +83,26 @@ function lesson() {
     where.href = url;
   }
 
+  // A frame is told what to light. If it went to an address with a `#`, the lesson would move too.
   function show(url) {
-    const path = url.split("#")[0];
+    const [path, anchor = ""] = url.split("#");
     current = url;
     name(url);
-    let frame = frames.get(path);
-    if (frame) frame.contentWindow.location.replace(url);
-    else {
-      frame = first.cloneNode();
-      frame.removeAttribute("name");
-      frame.src = url;
+    const frame = frames.get(path) ?? document.createElement("iframe");
+    const light = (behavior) =>
+      frame.contentWindow.postMessage({ light: decodeURIComponent(anchor), behavior }, "*");
+    frame.onload = () => {
+      frame.loaded = true;
+      light("instant");
+    };
+    if (!frames.has(path)) {
+      frame.title = `Code: ${where.textContent}`;
+      frame.src = path;
       frames.set(path, frame);
-      first.parentElement.append(frame);
+      pane.querySelector(".frames").append(frame);
     }
     for (const other of frames.values()) other.hidden = other !== frame;
+    if (frame.loaded) light("auto");
   }
 
   function open(url, from) {
@@ -106,7 +115,7 @@ function lesson() {
   }
 
   function close() {
-    if (!pane || !visible()) return;
+    if (!visible()) return;
     root.dataset.code = "closed";
     update();
     (opener?.isConnected ? opener : toggle).focus({ preventScroll: true });
@@ -119,6 +128,9 @@ function lesson() {
   toggle.addEventListener("click", () => open(current, toggle));
   pane.querySelector(".close").addEventListener("click", close);
   addEventListener("resize", update);
+  addEventListener("keydown", (event) => {
+    if (event.key === "Escape") close();
+  });
   update();
 
   // As one scrolls: the last quotation that has come into the upper part of the window.
