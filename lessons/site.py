@@ -202,7 +202,7 @@ class Lesson(Page):
     def symbol(self, name: str) -> Place | None:
         """The definition that a name in backticks means, if there is but one that it can mean."""
         name = re.sub(r"\(.*\)$", "", name).removeprefix("tav.")
-        if not re.fullmatch(r"[A-Za-z]\w*(\.\w+)*", name) or name in self.own:
+        if not re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*", name) or name in self.own:
             return None
         for files in (self.files, *sources()):
             known = [(f, s) for f in files if f.endswith(".py") for s in definitions(f)]
@@ -418,40 +418,36 @@ def start_page(lessons: list[Lesson]) -> tuple[Page, str]:
 
 
 def build(out: Path) -> list[str]:
-    """Write the site into a folder, anew; its files."""
+    """Write the site into a folder, anew; the files of the repository that are in it."""
+    if out.exists() and any(out.iterdir()) and not (out / "page" / "page.js").exists():
+        raise SystemExit(f"error: {out} holds something else; name another folder with --out")
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(ASSETS, out / "page", ignore=shutil.ignore_patterns("*.html"))
-    lessons = [
-        Lesson(path.relative_to(ROOT).as_posix())
-        for path in sorted((ROOT / "lessons").glob("*.md"))
-    ]
-    page, html = start_page(lessons)
+    files = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "lessons").glob("*.md"))
+    lessons = {file: Lesson(file) for file in files}
+    listed = list(lessons.values())
+    start, html = start_page(listed)
     (out / "index.html").write_text(html, encoding="utf-8")
-    waiting, done = [*page.links, *(lesson.file for lesson in lessons)], {}
+    waiting, done = [*files, *start.links], set()
     while waiting:
         file = waiting.pop()
         if file in done:
             continue
+        done.add(file)
         target = out / address(file)
         target.parent.mkdir(parents=True, exist_ok=True)
-        page = next((lesson for lesson in lessons if lesson.file == file), None)
-        if file.endswith(".md"):
-            page = page or Lesson(file)
-            html = lesson_page(page, lessons)
-        elif (ROOT / file).is_dir():
-            page = Page(file)
-            html = folder_page(page)
-        elif is_text(file):
-            page = Page(file)
-            html = code_page(page)
-        else:
+        if target.suffix != ".html":
             shutil.copyfile(ROOT / file, target)
-            done[file] = target
             continue
+        if file.endswith(".md"):
+            page = lessons.get(file) or Lesson(file)
+            html = lesson_page(page, listed)
+        else:
+            page = Page(file)
+            html = folder_page(page) if (ROOT / file).is_dir() else code_page(page)
         target.write_text(html, encoding="utf-8")
-        done[file] = target
         waiting += page.links
-    return list(done)
+    return sorted(done)
 
 
 def serve(folder: Path, port: int) -> http.server.ThreadingHTTPServer:

@@ -7,13 +7,14 @@ import importlib.util
 import json
 import re
 import threading
+from contextlib import chdir
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 from browser import CHROMIUM, Browser
-from test_lessons import LESSONS, ROOT, quotes, read, source
+from test_lessons import LESSONS, ROOT, quotes, read, same, source
 
 for package in ("markdown_it", "mdit_py_plugins", "latex2mathml", "pygments"):
     pytest.importorskip(package, reason='the site needs pip install -e ".[lessons]"')
@@ -335,3 +336,20 @@ def test_a_notebook_runs_what_the_lesson_runs(lesson, tmp_path):
         import nbformat
 
         nbformat.validate(nbformat.reads(json.dumps(content), 4))
+
+
+@pytest.mark.parametrize("number", ["01", "06"])  # quick ones
+def test_a_notebook_runs_in_a_kernel(number, tmp_path):
+    """From a folder of its own, with the outputs that the lesson shows."""
+    client = pytest.importorskip("nbclient")
+    nbformat = pytest.importorskip("nbformat")
+    pytest.importorskip("ipykernel")
+    (lesson,) = figures.lesson_files([number])
+    content = json.dumps(notebooks.notebook(lesson, tmp_path))
+    notebook = nbformat.reads(content, 4)
+    with chdir(tmp_path):
+        client.NotebookClient(notebook, timeout=300).execute()
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"][1:]
+    for cell, (block, shown) in zip(cells, figures.blocks(read(lesson)), strict=True):
+        printed = "".join(o.text for o in cell.outputs if o.get("name") == "stdout")
+        assert same(shown.code if shown else "", printed, shown.note if shown else ""), block.first
