@@ -62,7 +62,7 @@ def text_cell(text: str, lesson: Path, folder: Path) -> dict:
         path, _, heading = match[1].partition("#")
         if re.match(r"\w+:", path) or not path:
             return match[0]
-        if re.fullmatch(r"\d\d-[\w-]+\.md", path):
+        if re.fullmatch(r"\d\d\w?-[\w-]+\.md", path):
             return f"]({path.removesuffix('.md')}.ipynb{heading and '#' + heading})"
         return f"]({Path(os.path.relpath(lesson.parent / path, folder)).as_posix()})"
 

@@ -166,7 +166,7 @@ class Lesson(Page):
         files = [*(file for file, _ in self.quoted), *filter(None, named)]
         self.files = list(dict.fromkeys(files))
         titles = [b.content for a, b in zip(self.tokens, self.tokens[1:]) if a.tag == "h1"]
-        number, title = re.fullmatch(r"(\d\d )?(.*)", [*titles, file][0]).groups(default="")
+        number, title = re.fullmatch(r"(\d\d\w? )?(.*)", [*titles, file][0]).groups(default="")
         self.number, self.title = number.strip(), title
 
     def name(self) -> str:
@@ -390,7 +390,7 @@ def contents(page: Page, lessons: list[Lesson]) -> str:
 def lesson_page(lesson: Lesson, lessons: list[Lesson]) -> str:
     """A lesson among its contents, the lessons before and after it, and its code."""
     body, turns = lesson.render(), {"previous": "", "next": ""}
-    body = re.sub(r"(<h1[^>]*>)(\d\d) ", r'\1<span class="number">\2</span>', body, count=1)
+    body = re.sub(r"(<h1[^>]*>)(\d\d\w?) ", r'\1<span class="number">\2</span>', body, count=1)
     i = lessons.index(lesson) if lesson in lessons else None
     for way, step in (("previous", -1), ("next", 1)):
         if i is not None and 0 <= i + step < len(lessons):

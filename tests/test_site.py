@@ -3,6 +3,7 @@
 Without Chromium (Debian: `apt-get install chromium`) what needs it is skipped.
 """
 
+import ast
 import importlib.util
 import json
 import re
@@ -205,6 +206,9 @@ def test_the_right_side_follows_the_text(lesson, browser, address, tmp_path):
         copy = tmp_path / "lit.py"
         copy.write_text(dedented(lit), encoding="utf-8")
         assert source(str(copy), symbol.split(".")[-1]) == fence.code, f"{file} {symbol}"
+        (node,) = ast.parse(dedented(lit)).body
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+        assert (first, node.end_lineno) == (1, lit.count("\n")), "more is lit than is quoted"
         assert lit in read(ROOT / file) + "\n"
         assert browser.run(f"{quote}.querySelector('pre').textContent") == fence.code
 
