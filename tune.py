@@ -52,12 +52,12 @@ def main() -> None:
     posterior = Posterior(source["mean"].to(device), source["std"].to(device))
     text = model.embed(settings["prompt"])  # 1 l d
     model.vae = model.text_encoder = None  # they leave memory
-    how = settings["lr"], settings["seed"], settings["memory"]
-    tuning = Tuning(model, posterior, text, *how)  # inflates
+    tuning = Tuning(model, posterior, text, settings["lr"], settings["seed"], settings["memory"])
 
     advice = "try a smaller --lr" if word == "fp32" else "try --dtype fp32 or a smaller --lr"
     with folder.working(), advising(Unsuitable, advice):
-        if state := folder.state(tuning.masters):
+        state = folder.state(tuning.masters)
+        if state:
             tuning.restore(state)
         done, total = len(tuning.losses), settings["steps"]
         if done > total:

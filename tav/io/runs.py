@@ -49,7 +49,8 @@ def check_layout(file: Path, tensors: dict[str, Tensor], layout: Layout, advice:
     def wrong(what: str) -> UserError:
         return UserError(f"{file}: {what}, which no run writes; {advice}")
 
-    if odd := sorted(layout.keys() ^ tensors.keys()):
+    odd = sorted(layout.keys() ^ tensors.keys())  # in one of the two only
+    if odd:
         raise wrong(f"{'without' if odd[0] in layout else 'with'} a tensor {odd[0]!r}")
     sizes = {}
     for name, (dtype, shape) in layout.items():
@@ -80,11 +81,12 @@ class Run:
     """One run folder; by default the newest in `runs/`. It need not exist before `working`."""
 
     def __init__(self, path: str | Path | None = None):
-        if path is None and not (
-            begun := sorted(RUNS.glob("*/run.json"), key=lambda file: file.stat().st_mtime)
-        ):
-            raise UserError(f"no run in {RUNS}/ yet; make one with tune.py, or name its folder")
-        self.path = begun[-1].parent if path is None else Path(path)
+        if path is None:
+            begun = sorted(RUNS.glob("*/run.json"), key=lambda file: file.stat().st_mtime)
+            if not begun:
+                raise UserError(f"no run in {RUNS}/ yet; make one with tune.py, or name its folder")
+            path = begun[-1].parent
+        self.path = Path(path)
 
     @contextmanager
     def working(self) -> Iterator[None]:
