@@ -424,16 +424,16 @@ def train_unet(build: Path, steps: int, device: str) -> None:
 # --------------------------------------------------------------------------------- film, export
 
 
-def write_clip(path: Path) -> None:
-    """Stage `film`: "a man is skiing", 16 frames of 256 x 256 pixels, 8 a second.
-
-    The man's looks and his long jump are of those that training never shows.
-    """
+def demonstration() -> list[Scene]:
+    """The scenes of clip.mp4, "a man is skiing", 16 frames: his looks and his long jump are of
+    those that training never shows."""
     looks = Looks(jacket="green", second="white", pattern="halves", trousers="orange", hair="blond")
-    scene = Scene(looks=looks)
-    if not held_out(scene):
-        raise ValueError("training shows the film's man")
-    frames = [np.asarray(draw(one, 256)) for one in filmed(scene, 16, move="long jump")]
+    return filmed(Scene(looks=looks), 16, move="long jump")
+
+
+def write_clip(path: Path) -> None:
+    """Stage `film`: the demonstration's clip, 256 x 256 pixels, 8 frames a second."""
+    frames = [np.asarray(draw(one, 256)) for one in demonstration()]
     write_mp4(path, torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).float() / 127.5 - 1, 8)
 
 
