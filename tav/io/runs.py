@@ -21,7 +21,7 @@ from torch import Tensor
 from .. import __version__
 from ..model import StableDiffusion
 from ..ranks import RANK
-from ..tuning import MOMENTS
+from ..tuning import ADAMW_STATE
 from ..vae import LATENT
 from .charts import loss_chart
 from .cli import UserError
@@ -178,11 +178,11 @@ class Run:
             steps = tuple(found["losses"].shape[:1]) if "losses" in found else ()
             layout = {"losses": (torch.float64, steps or (0,)), "scale": (torch.float32, ())}
             # AdamW remembers all weights from the first update on, and none before it.
-            updated = any(key.partition("/")[0] in MOMENTS for key in found)
+            updated = any(key.partition("/")[0] in ADAMW_STATE for key in found)
             for name, weight in weights.items():
                 shape = tuple(weight.shape)
                 layout[f"weight/{name}"] = (torch.float32, shape)
-                for key in MOMENTS if updated else ():
+                for key in ADAMW_STATE if updated else ():
                     layout[f"{key}/{name}"] = (torch.float32, () if key == "step" else shape)
             return layout
 
