@@ -58,7 +58,7 @@ SOURCES = [
     *TAV_FILES,
     *ROOT.glob("*.py"),
     *ROOT.glob("weights/make/*.py"),
-    ROOT / "lessons/figures.py",
+    *ROOT.glob("lessons/*.py"),
 ]
 
 lessons = pytest.mark.parametrize("lesson", RUN, ids=lambda path: path.stem)
