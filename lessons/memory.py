@@ -99,6 +99,22 @@ def shapes_only(sizes, frames, side, words, dtype):
     return unet, lambda: unet(x.to(dtype), t, text.to(dtype), frames)
 
 
+def weights_in_all_and_trained(unet):
+    """How many weights it has, and how many of them train."""
+    counts = [(p.numel(), p.requires_grad) for p in unet.parameters()]
+    return sum(count for count, _ in counts), sum(count for count, trains in counts if trains)
+
+
+@contextmanager
+def checkpointed(levels):
+    """A context in which these levels of a UNet keep only the inputs of their steps."""
+    for level in levels:
+        level.checkpointing = True
+    yield
+    for level in levels:
+        level.checkpointing = False
+
+
 def largest_step(sizes):
     """The bytes of the step of a level that keeps most, from bytes by name of a module.
 
