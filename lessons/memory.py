@@ -99,10 +99,18 @@ def shapes_only(sizes, frames, side, words, dtype):
     return unet, lambda: unet(x.to(dtype), t, text.to(dtype), frames)
 
 
-def weights_in_all_and_trained(unet):
+def count_weights(unet):
     """How many weights it has, and how many of them train."""
     counts = [(p.numel(), p.requires_grad) for p in unet.parameters()]
     return sum(count for count, _ in counts), sum(count for count, trains in counts if trains)
+
+
+def accounts_in_gb(unet, activations):
+    """For each name its bytes of activations, weights in bf16, and fp32 state of AdamW: all in
+    GB."""
+    weights, trained = count_weights(unet)
+    fixed = {"weights": 2 * weights / 1e9, "AdamW": 16 * trained / 1e9}
+    return {name: fixed | {"activations": size / 1e9} for name, size in activations.items()}
 
 
 @contextmanager
