@@ -318,48 +318,42 @@ def not_scaled(ns):
 
 
 def captions(ns):
-    """The cosine of the end states of each pair of captions."""
-    figure, axis = canvas(width=8, height=4.2)
-    axis.imshow(ns["cosines"].numpy(), cmap="RdBu_r", vmin=-1, vmax=1)
-    for i, row in enumerate(ns["cosines"].tolist()):
-        for j, cosine in enumerate(row):
-            axis.text(
-                j,
-                i,
-                f"{cosine:.1f}".replace("-0.0", "0.0"),
-                ha="center",
-                va="center",
-                color="white" if cosine > 0.7 else "black",
-            )
-    count = range(len(ns["captions"]))
-    axis.set(xticks=count, yticks=count)
-    axis.set_xticklabels([chr(ord("A") + i) for i in count])
-    axis.set_yticklabels(
-        [f"{caption}  {chr(ord('A') + i)}" for i, caption in enumerate(ns["captions"])]
-    )
-    axis.spines[:].set_visible(False)
-    axis.tick_params(length=0)
+    """How similar CLIP finds each pair of captions, and in a column of their own, each caption and
+    a frame."""
+    figure, (axis, column) = canvas(1, 2, width=7.5, height=4.4, width_ratios=[9, 1.4])
+    letters = [chr(ord("A") + i) for i in range(len(ns["captions"]))]
+    for place, cosines in ((axis, ns["cosines"]), (column, ns["with_frame"][:, None])):
+        place.imshow(cosines.numpy(), cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
+        for (i, j), cosine in np.ndenumerate(cosines.numpy()):
+            text = f"{cosine:.1f}".replace("-0.0", "0.0")
+            color = "white" if abs(cosine) > 0.6 else "black"
+            place.text(j, i, text, ha="center", va="center", color=color)
+        place.spines[:].set_visible(False)
+        place.tick_params(length=0)
+        place.xaxis.tick_top()
+    axis.set(xticks=range(len(letters)), xticklabels=letters, yticks=range(len(letters)))
+    axis.set_yticklabels([f"{text}   {x}" for text, x in zip(ns["captions"], letters)])
+    column.set(xticks=[], yticks=[])
+    axis.set_title("caption and caption", fontsize=11)
+    column.set_title("caption\nand frame", fontsize=11)
+    side = column.inset_axes([0.0, -0.19, 1.0, 0.17])  # under the column: the frame itself
+    show(side, ns["frame"][0])
     return figure
 
 
 def one_word(ns):
     """How much each text state changes when the third piece does."""
-    figure, axis = canvas(width=8, height=2.6)
+    figure, axis = canvas(width=7, height=2.8)
     labels = [label.removesuffix("</w>") for label in ns["labels"]]
     labels[0], labels[2], labels[-1] = "start", "man / cat", "end"
-    change, count = ns["change"].tolist(), len(ns["change"])
-    colors = [
-        "tab:red" if i == 2 else "tab:blue" if i < len(labels) else "silver" for i in range(count)
-    ]
+    words, change, count = len(labels), ns["change"].tolist(), len(ns["change"])
+    colors = ["tab:red" if i == 2 else "tab:blue" if i < words else "silver" for i in range(count)]
     axis.bar(range(count), change, color=colors)
-    axis.set_xticks(
-        range(count),
-        [*labels, *["padding"] * (count - len(labels))],
-        rotation=60,
-        ha="right",
-        fontsize=8,
-    )
-    axis.set(ylabel="relative change", xlim=(-0.6, count - 0.4))
+    axis.set_xticks(range(words), labels, rotation=60, ha="right", rotation_mode="anchor")
+    middle, low = (words + count - 1) / 2, -0.06 * max(change)
+    axis.plot([words - 0.4, count - 0.6], [low, low], color="gray", clip_on=False)
+    axis.text(middle, 1.6 * low, f"padding, {count - words} positions", ha="center", va="top")
+    axis.set(ylabel="relative change", xlim=(-0.6, count - 0.4), ylim=(0, 1.05 * max(change)))
     return figure
 
 
