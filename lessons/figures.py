@@ -417,108 +417,162 @@ def schedules(ns):
 # ---- 04
 
 
+BLUE, AMBER = "#9dc3e6", "#f3b562"  # of ResNet blocks and transformers
+# The arrows of `the_u`: data, skips, time, text.
+DATA = {"color": "black", "linewidth": 1.2}
+SKIP = {"color": "gray", "linewidth": 1.2, "linestyle": (0, (4, 2))}
+TIME, TEXT = {"color": "#c0392b", "linewidth": 1.8}, {"color": "#1e8449", "linewidth": 1.8}
+
+
+def way(axis, style, *points):
+    """A line through points, with an arrowhead at the last."""
+    axis.plot(*zip(*points[:-1]), **style, solid_capstyle="butt", zorder=0)
+    arrow = style | {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0}
+    axis.annotate("", points[-1], points[-2], arrowprops=arrow, zorder=1)
+
+
+def steps_of_u(axis, x, y, kinds):
+    """Layers side by side, "ResNet" or "transf.", with the arrows of time and text; where they
+    end."""
+    from matplotlib.patches import Rectangle
+
+    for kind in kinds:
+        color = BLUE if kind == "ResNet" else AMBER
+        axis.add_patch(Rectangle((x, y - 0.3), 1, 0.6, facecolor=color, edgecolor="black"))
+        axis.text(x + 0.5, y, kind, ha="center", va="center", fontsize=9)
+        up = 1 if kind == "ResNet" else -1
+        style = TIME if kind == "ResNet" else TEXT
+        way(axis, style, (x + 0.5, y + 0.68 * up), (x + 0.5, y + 0.3 * up))
+        x += 1
+    return x
+
+
 def the_u(ns):
-    """The UNet of the trace, each block a box: as high as its maps, as wide as they are deep."""
-    from matplotlib.patches import Patch, Rectangle
+    """The UNet of the trace, resolution by resolution: its layers, its skips, and what time and
+    text reach."""
+    from matplotlib.patches import Circle
 
-    figure, axis = canvas(width=8, height=4)
     shapes, unet = dict(zip(ns["blocks"], ns["trace"])), ns["unet"]
-    most, colors = max(after[0] for _, after in ns["trace"]), ["#9dc3e6", "#f3b562"]
-    arrow = {"arrowstyle": "->", "color": "gray", "shrinkA": 0, "shrinkB": 0}
-    last = 0.0  # half the height of the box above
+    down, up, row, slope = unet.down_blocks, unet.up_blocks[::-1], 2.2, 0.45
+    figure, axis = canvas(width=8, height=1.7 + 1.1 * len(down))
+    count = len(down[0].resnets)
+    widest = 0.7 + 2 * count + 2.3 + (count + 1) * 2.35 + count * 0.35  # the lowest level, full
+    right = widest + 2 * slope * (len(down) - 1)  # where the first row ends
 
-    def box(x, y, name, channels, size, attentive):
-        w, h = 0.15 + 0.5 * channels / most, 0.2 + 0.025 * size
-        color = colors[bool(attentive)]
-        axis.add_patch(Rectangle((x - w / 2, y - h / 2), w, h, facecolor=color, edgecolor="black"))
-        at, ha = (x + 0.45, "left") if x > 4 else (x - 0.45, "right")
-        at, ha, below = (x, "center", y - h / 2 - 0.3) if x == 4 else (at, ha, y)
-        axis.text(
-            at, below, f"{name}\n{channels} x {size} x {size}", ha=ha, va="center", fontsize=8
-        )
-        return w / 2, h / 2
+    def kinds(level, i):
+        return ["ResNet", "transf."][: 2 if i < len(level.attentions) else 1]
 
-    for i, down in enumerate(unet.down_blocks):
-        up, y = len(unet.up_blocks) - 1 - i, -float(i)
-        left, right, size = 1.3 + 0.6 * i, 6.7 - 0.6 * i, shapes[f"down_blocks.{i}"][0][1]
-        w, h = box(
-            left,
-            y,
-            f"down_blocks.{i}",
-            shapes[f"down_blocks.{i}"][1][0],
-            size,
-            len(down.attentions),
-        )
-        block, channels = unet.up_blocks[up], shapes[f"up_blocks.{up}"][1][0]
-        v, _ = box(right, y, f"up_blocks.{up}", channels, size, len(block.attentions))
-        axis.annotate("", (right - v, y), (left + w, y), arrowprops=arrow | {"linestyle": "--"})
-        axis.text(
-            4,
-            y + 0.04,
-            f"{len(block.resnets)} skips",
-            ha="center",
-            va="bottom",
-            fontsize=8,
-            color="gray",
-        )
-        if i:
-            axis.annotate("", (left - 0.1, y + h), (left - 0.5, y + 1 - last), arrowprops=arrow)
-            axis.annotate("", (right + 0.5, y + 1 - last), (right + 0.1, y + h), arrowprops=arrow)
-        last = h
-    c, size, _ = shapes["mid_block"][1]
-    w, _ = box(4, y - 0.6, "mid_block", c, size, True)
-    axis.annotate("", (4 - w, y - 0.6), (left, y - last), arrowprops=arrow)
-    axis.annotate("", (right, y - last), (4 + w, y - 0.6), arrowprops=arrow)
-    for x, sign, name in ((1.3, 1, "conv_in"), (6.7, -1, "conv_out")):
-        c, size, _ = shapes[name][0] if sign > 0 else shapes[name][1]
-        ends = [(x, 0.32), (x, 0.62)][::sign]
-        axis.annotate("", ends[0], ends[1], arrowprops=arrow)
-        axis.text(x, 0.65, f"{name}: {c} x {size} x {size}", ha="center", va="bottom", fontsize=8)
-    labels = ["ResNet blocks (time)", "ResNet blocks (time) and transformers (text)"]
-    keys = [
-        Patch(facecolor=color, edgecolor="black", label=label)
-        for color, label in zip(colors, labels)
-    ]
-    axis.legend(handles=keys, loc="lower left", fontsize=8, frameon=False)
-    axis.set(xlim=(-0.6, 8.6), ylim=(y - 1.25, 0.9))
+    def point(x, y, color):
+        axis.add_patch(Circle((x, y), 0.09, facecolor=color, edgecolor="black", zorder=3))
+
+    left_end, right_start = (-0.45, 1.6), None
+    for i in range(len(down)):
+        y, x, kept, joined = -row * i, slope * i, [slope * i], []
+        way(axis, DATA, left_end, (x - 0.45, left_end[1]), (x - 0.45, y), (x - 0.09, y))
+        for j in range(count):
+            way(axis, DATA, (x, y), (x + 0.35, y))
+            x = steps_of_u(axis, x + 0.35, y, kinds(down[i], j)) + 0.35
+            axis.plot([x - 0.35, x], [y, y], **DATA)
+            kept.append(x)
+        axis.plot([x, x], [y, y - 0.9], **DATA)
+        left_end, end = (x, y - 0.9), right - slope * i
+        x = end
+        for j in reversed(range(count + 1)):  # from the last step to the first
+            x -= len(kinds(up[i], j))
+            steps_of_u(axis, x, y, kinds(up[i], j))
+            x -= 0.35
+            way(axis, DATA, (x, y), (x + 0.35, y))
+            joined.append(x)
+            if j:
+                axis.plot([x - 0.35, x], [y, y], **DATA)
+                x -= 0.35
+        for n, (a, b) in enumerate(zip(kept, joined)):  # the first that is kept is used last
+            over = y + 1 - 0.15 * n
+            bent = (a, over), (b, over), (b, y + 0.09)
+            way(axis, SKIP, (a, y), *([(b - 0.09, y)] if n == count else bent))
+            point(a, y, "black")
+            point(b, y, "white")
+        if i:  # up to the resolution above
+            turn = (end, y + row - 0.9), (right_start, y + row - 0.9)
+            way(axis, DATA, (end, y), *turn, (right_start, y + row - 0.09))
+        right_start = joined[-1]
+        size, channels = shapes[f"down_blocks.{i}"][0][1], shapes[f"down_blocks.{i}"][1][0]
+        label, middle = f"{size} x {size}\n{channels} channels", (kept[-1] + joined[-1]) / 2
+        axis.text(middle, y - 0.12, label, ha="center", va="top", fontsize=10)
+        axis.text(kept[0] - 0.6, y, f"down_blocks.{i}", ha="right", va="center", fontsize=10)
+        axis.text(end + 0.2, y, f"up_blocks.{len(up) - 1 - i}", va="center", fontsize=10)
+    y, x = -row * len(down), (left_end[0] + right_start) / 2 - 1.5
+    way(axis, DATA, left_end, (left_end[0], y + 0.9), (x - 0.35, y + 0.9), (x - 0.35, y), (x, y))
+    steps_of_u(axis, x, y, ["ResNet", "transf.", "ResNet"])
+    turn = (x + 3.35, y), (x + 3.35, y + 0.9), (right_start, y + 0.9)
+    way(axis, DATA, (x + 3, y), *turn, (right_start, y + row - 0.09))
+    axis.text(x - 0.5, y, "mid_block", ha="right", va="center", fontsize=10)
+    way(axis, DATA, (right, 0), (right, 1.6))
+    for x, name, (c, h, w) in (
+        (-0.45, "conv_in", shapes["conv_in"][0]),
+        (right, "conv_out", shapes["conv_out"][1]),
+    ):
+        axis.text(x, 1.7, f"{name}\n{c} x {h} x {w}", ha="center", va="bottom", fontsize=10)
+    key = {"time embedding": TIME, "text states": TEXT, "skip, joined to the channels": SKIP}
+    for n, (text, style) in enumerate(key.items()):
+        x = right * (0.02 + 0.33 * n)
+        way(axis, style, (x, y - 1.1), (x + 0.8, y - 1.1))
+        axis.text(x + 1, y - 1.1, text, va="center", fontsize=10)
+    axis.set(xlim=(-2.8, right + 2.1), ylim=(y - 1.4, 2.6), aspect="equal")
     axis.axis("off")
     return figure
 
 
 def time_embedding(ns):
-    """The waves of all timesteps, and how alike the row of t = 500 is to the others."""
-    rows = ns["timestep_embedding"](ns["torch"].arange(1000), ns["unet"].conv_in.out_channels)
-    figure, (left, right) = canvas(1, 2, width=8, height=2.8, width_ratios=[1.7, 1])
-    picture = left.imshow(
-        rows.T.numpy(), cmap="RdBu_r", aspect="auto", vmin=-1, vmax=1, interpolation="nearest"
-    )
+    """Four of the waves over all timesteps, and the whole rows of five timesteps."""
+    times, torch = [100, 101, 500, 501, 900], ns["torch"]
+    rows = ns["timestep_embedding"](torch.arange(1000), ns["unet"].conv_in.out_channels).numpy()
     half = rows.shape[1] // 2
-    left.axhline(half - 0.5, color="black", linewidth=1)
-    left.set(
-        xlabel="timestep t", yticks=[0, half, 2 * half - 1], ylabel="cosines above, sines below"
-    )
-    figure.colorbar(picture, ax=left)
-    right.plot(rows @ rows[500] / half)
-    right.set(xlabel="timestep t", ylabel="cosine with the row of t = 500")
+    figure, axes = canvas(5, 1, width=7, height=6, height_ratios=[1, 1, 1, 1, 3.2])
+    for axis, k in zip(axes, [half * part // 16 for part in (3, 6, 9, 12)]):
+        axis.plot(rows[:, k], color="tab:blue")
+        axis.plot(rows[:, half + k], color="tab:orange", linestyle="--", linewidth=1)
+        axis.set(xlim=(0, 999), ylim=(-1.15, 1.15), yticks=[-1, 1], xticks=range(0, 1000, 100))
+        axis.tick_params(labelbottom=axis is axes[3])
+        axis.set_ylabel(f"k = {k}", rotation=0, ha="right", va="center", labelpad=12)
+    axes[3].set_xlabel("timestep t")
+    picture = axes[4].imshow(rows[times], cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
+    axes[4].set(yticks=range(len(times)), yticklabels=[f"t = {t}" for t in times])
+    axes[4].set_xticks([0, half - 1, half, 2 * half - 1], ["fast", "slow", "fast", "slow"])
+    for tick, side in zip(axes[4].get_xticklabels(), ("left", "right", "left", "right")):
+        tick.set_ha(side)
+    axes[4].tick_params(length=0)
+    axes[4].spines[:].set_visible(False)
+    for y in range(1, len(times)):
+        axes[4].axhline(y - 0.5, color="white", linewidth=4)
+    axes[4].axvline(half - 0.5, color="white", linewidth=6)
+    for x, what in ((half / 2, "cosines"), (1.5 * half, "sines")):
+        axes[4].text(x - 0.5, -0.65, what, ha="center", va="bottom")
+    figure.colorbar(picture, ax=axes[4], ticks=[-1, 0, 1])
     return figure
 
 
 def attention_maps(ns):
-    """A sampled picture; where its words are looked at; and what share each of three words has
-    among them."""
-    pieces, attention = ns["pieces"], ns["attention"]
-    words = [pieces.index(word) for word in ("man", "skiing", "beach")]
-    figure, axes = canvas(2, 5, width=8, height=3.4)
-    show(axes[0, 0], ns["picture"], ns["prompt"].replace(" skiing", "\nskiing"))
-    show(axes[0, 4], ns["padding"].numpy(), "all padding")
-    among = attention / attention[words].sum(0)
-    for column, word in enumerate(words, start=1):
-        show(axes[0, column], attention[word].numpy(), pieces[word])
-        show(axes[1, column], among[word].numpy())
-    axes[0, 1].set_ylabel("share of all", fontsize=10)
-    axes[1, 1].set_ylabel("among the three", fontsize=10)
-    axes[1, 0].axis("off")
-    axes[1, 4].axis("off")
+    """A sampled picture, and over it, how much each place attends to the start, to three words and
+    to the padding."""
+    figure, axes = canvas(2, 3, width=5.6, height=4)
+    maps = {"start token": ns["attention"][0]}
+    maps |= {
+        f'"{piece}"': ns["attention"][i] for i, piece in enumerate(ns["pieces"]) if len(piece) > 4
+    }
+    maps = {name: heat for name, heat in maps.items() if "|" not in name}
+    maps["all padding"] = ns["padding"]
+    picture = rgb(ns["picture"])
+    pale = 0.6 + 0.4 * picture.mean(-1) / 255  # so that the heat shows
+    show(axes.flat[0], ns["picture"], "the picture")
+    whole = (-0.5, len(picture) - 0.5, len(picture) - 0.5, -0.5)
+    heats = {"cmap": "inferno", "alpha": 0.75, "vmin": 0, "vmax": 1, "interpolation": "bilinear"}
+    for axis, (name, heat) in zip(axes.flat[1:], maps.items()):
+        show(axis, pale, f"{name}: {100 * heat.mean():.0f} %", cmap="gray", vmin=0, vmax=1)
+        share = np.clip((heat / heat.max()).numpy(), 0, 1)
+        image = axis.imshow(share, extent=whole, **heats)
+    bar = figure.colorbar(image, ax=axes, ticks=[0, 1], shrink=0.5, aspect=12)
+    bar.ax.set_yticklabels(["none", "most"])
     return figure
 
 
