@@ -708,8 +708,29 @@ def two_layouts(ns):
 
 
 def not_strict(ns):
-    """Two prompts, sampled with the right weights and with three that were loaded carelessly."""
-    return two_rows(ns["pictures"], 3.9, width=7)
+    """Two prompts, sampled with the right weights and with three that were loaded carelessly; under
+    each wrong picture, how much it differs from the right one."""
+    titles = {
+        "right": "right",
+        "VAE's attention random": "VAE's attention\nrandom",
+        "text encoder random": "text encoder\nrandom",
+        "query and key swapped": "query and key\nswapped",
+    }
+    figure, axes = canvas(4, len(titles), width=5, height=5.5)
+    right = ns["pictures"]["right"]
+    for column, (name, title) in zip(axes.T, titles.items()):
+        for i, picture in enumerate(ns["pictures"][name][:2]):
+            show(column[2 * i], picture, "" if i else title)
+            below = column[2 * i + 1]
+            if name == "right":
+                below.axis("off")
+                prompt = ns["prompts"][2 + i].replace(" is ", "\nis ").replace(" at ", "\nat ")
+                text = prompt.replace(" on ", "\non ") + "\n\ndifferences:"
+                below.text(0.97, 0.95, text, ha="right", va="top", transform=below.transAxes)
+                continue
+            off = (picture - right[i]).abs().mean(0)
+            show(below, off, cmap="magma", vmin=0, vmax=1)
+    return figure
 
 
 # ---- 07
