@@ -739,13 +739,13 @@ def not_strict(ns):
 def folding(ns):
     """Two videos as a grid, folded into one row of pictures, and stacked into two tall ones."""
     figure, axis = canvas(width=8, height=4.1)
-    videos = [[rgb(frame) for frame in video[:4]] for video in (ns["clip"], ns["together"])]
+    videos = [[rgb(frame) for frame in video[:4]] for video in (ns["clip"], ns["together"][0])]
     colours = ["tab:blue", "tab:orange"]
 
     def put(v, i, x, y, text=""):
         axis.imshow(videos[v][i], extent=(x, x + 1, y, y + 1))
         axis.add_patch(Rectangle((x, y), 1, 1, fill=False, edgecolor=colours[v], linewidth=1.5))
-        axis.text(x + 0.5, y - 0.07, text, ha="center", va="top", fontsize=8)
+        axis.text(x + 0.5, y - 0.07, text, ha="center", va="top", fontsize=10)
 
     from matplotlib.patches import Rectangle
 
@@ -757,20 +757,20 @@ def folding(ns):
             ha="right",
             va="center",
             color=colours[v],
-            fontsize=9,
+            fontsize=10,
         )
         for i in range(4):
             put(v, i, 1.1 * i, 3.4 - 1.1 * v)
             put(v, i, 1.04 * (4 * v + i) - 0.6, 0, f"row {4 * v + i}")
             put(v, i, 9.2 + 1.3 * v, 3.4 - i)
     for i in range(4):
-        axis.text(1.1 * i + 0.5, 4.5, f"frame {i}", ha="center", fontsize=9)
+        axis.text(1.1 * i + 0.5, 4.5, f"frame {i}", ha="center", fontsize=10)
     arrow = {"arrowstyle": "-|>", "linewidth": 1.5}
     axis.annotate("", (2.1, 1.15), (2.1, 2.2), arrowprops=arrow)
-    axis.text(2.3, 1.68, "fold:  (b, f, c, h, w)  to  (b f, c, h, w)", va="center", fontsize=9)
+    axis.text(2.3, 1.68, "fold:  (b, f, c, h, w)  to  (b f, c, h, w)", va="center", fontsize=10)
     axis.annotate("", (9.0, 1.9), (7.8, 1.15), arrowprops=arrow)
-    axis.text(10.35, 4.78, "for GroupNorm: (b, c, f h, w)", ha="center", fontsize=9)
-    axis.text(10.35, 4.5, "one mean, one variance each", ha="center", fontsize=9)
+    axis.text(10.35, 4.78, "for GroupNorm: (b, c, f h, w)", ha="center", fontsize=10)
+    axis.text(10.35, 4.5, "one mean, one variance each", ha="center", fontsize=10)
     axis.set(xlim=(-1.1, 12.2), ylim=(-0.4, 5.1))
     axis.axis("off")
     return figure
@@ -836,10 +836,13 @@ def strips(rows, width=8.0, height=1.1):
 
 
 def one_by_one(ns):
-    """The same noises sampled as pictures, and as one video."""
-    return strips(
-        {"one by one": ns["one_by_one"], "together, as one video": ns["together"]}, height=1.25
-    )
+    """The same noises sampled as pictures, and as one video in the orders of the least and the
+    largest spread."""
+    rows = {f"one by one: spread {ns['spread'](ns['one_by_one']):.2f}": ns["one_by_one"]}
+    for what, i in (("best", ns["spreads"].argmin()), ("worst", ns["spreads"].argmax())):
+        name = f"as one video, {what} order: spread {ns['spreads'][i]:.2f}"
+        rows[name] = ns["together"][i]
+    return strips(rows, width=7, height=1.15)
 
 
 def not_pooled(ns):
@@ -861,7 +864,7 @@ def not_pooled(ns):
             if i == 0:
                 axis.set_ylabel(name, color=colour)
     bars.set(xlim=(-0.5, 7.5), xlabel="frame", ylabel="off by, percent")
-    bars.legend(frameon=False, ncols=3)
+    bars.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
     return figure
 
 
