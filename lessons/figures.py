@@ -627,34 +627,31 @@ def header(ns):
     """The parts of a safetensors file, and how the table leads to the numbers."""
     from matplotlib.patches import Rectangle
 
-    figure, axis = canvas(width=8, height=2.7)
+    figure, axis = canvas(width=7.4, height=3.4)
     raw, length, entries = ns["raw"], ns["length"], list(ns["header"].items())[:3]
-    gray = {"fontsize": 8, "color": "gray"}
-    code = {"family": "monospace", "fontsize": 7.5, "va": "center"}
-    parts = {"length of the table": (8, 0.0, 2.3), "table, as JSON": (length, 2.5, 5.2)}
-    parts["numbers"] = (len(raw) - 8 - length, 7.9, 2.5)
+    gray, code = {"color": "#555555"}, {"family": "monospace", "fontsize": 8, "va": "center"}
+    parts = {"length of the table": (8, 0, 2.8), "table, as JSON": (length, 3.0, 4.3)}
+    parts["numbers"] = (len(raw) - 8 - length, 7.5, 2.5)
     for what, (size, left, width) in parts.items():
-        axis.add_patch(Rectangle((left, 3.6), width, 0.5, facecolor="#eeeeee", edgecolor="black"))
-        axis.text(left + width / 2, 3.85, what, ha="center", va="center", fontsize=9)
-        axis.text(left + width / 2, 4.2, f"{size:,} bytes", ha="center", va="bottom", **gray)
-    axis.text(0.0, 3.2, raw[:8].hex(" "), **code)
-    axis.text(0.0, 2.85, f"= {length:,}", **code)
-    for i, ((name, about), color) in enumerate(zip(entries, ["#f3b562", "#9dc3e6", "#b5d99c"])):
+        axis.add_patch(Rectangle((left, 4.2), width, 0.55, facecolor="#eeeeee", edgecolor="black"))
+        axis.text(left + width / 2, 4.475, what, ha="center", va="center")
+        axis.text(left + width / 2, 4.8, f"{size:,} bytes", ha="center", va="bottom", **gray)
+    axis.text(0, 3.95, f"{raw[:8].hex(' ')} = {length:,}", **code)
+    axis.text(0, 3.45, "the first entries of the table:", va="center", **gray)
+    axis.text(0, 1.75, "their numbers, and the data_offsets where they are:", va="center", **gray)
+    for i, ((name, about), color) in enumerate(zip(entries, [AMBER, BLUE, "#b5d99c"])):
         box = {"facecolor": color, "edgecolor": "none", "pad": 1.5}
-        axis.text(2.5, 3.2 - 0.38 * i, json.dumps({name: about})[1:-1], bbox=box, **code)
-        left, (begin, end) = 2.5 + 2.6 * i, about["data_offsets"]
+        axis.text(0.03, 3.05 - 0.4 * i, json.dumps({name: about})[1:-1], bbox=box, **code)
+        left, (begin, end) = 3.25 * i, about["data_offsets"]
         values = np.frombuffer(raw[8 + length + begin :][:4], "<f2")
-        axis.add_patch(Rectangle((left, 0.9), 2.4, 0.5, facecolor=color, edgecolor="black"))
-        axis.text(
-            left + 0.08, 1.15, ", ".join(f"{value:.3f}" for value in values) + ", ...", **code
-        )
-        axis.text(left + 1.2, 1.5, name, ha="center", va="bottom", fontsize=8)
-        axis.text(left, 0.75, f"{begin:,}", va="top", **gray)
-        axis.text(left + 2.4, 0.75, f"{end:,}", va="top", ha="right", **gray)
-    axis.text(2.3, 1.15, "numbers", ha="right", va="center", fontsize=9)
-    axis.text(2.3, 0.75, "data_offsets", ha="right", va="top", **gray)
-    axis.text(10.25, 1.15, "...", va="center")
-    axis.set(xlim=(-0.05, 10.5), ylim=(0.4, 4.6))
+        axis.add_patch(Rectangle((left, 0.6), 3.05, 0.5, facecolor=color, edgecolor="black"))
+        text = ", ".join(f"{value:.3f}" for value in values) + ", ..."
+        axis.text(left + 0.1, 0.85, text, **code)
+        axis.text(left + 1.525, 1.15, name, ha="center", va="bottom", fontsize=9)
+        axis.text(left, 0.5, f"{begin:,}", va="top", **gray)
+        axis.text(left + 3.05, 0.5, f"{end:,}", va="top", ha="right", **gray)
+    axis.text(9.7, 0.85, "...", va="center")
+    axis.set(xlim=(-0.05, 10.05), ylim=(0.1, 5.2))
     axis.axis("off")
     return figure
 
@@ -664,45 +661,44 @@ def two_layouts(ns):
     level."""
     from matplotlib.patches import Rectangle
 
-    figure, axis = canvas(width=8, height=4.6)
-    colors = {
-        "conv_in": "#dddddd",
-        "0": "#f3b562",
-        "1": "#9dc3e6",
-        "2": "#b5d99c",
-        "3": "#d8b4e2",
-        "mid": "#dddddd",
-    }
+    figure, axis = canvas(width=8.2, height=6.2)
+    colors = [AMBER, BLUE, "#b5d99c", "#d8b4e2"]
 
     def row(x, y, theirs, color, ours):
-        axis.add_patch(
-            Rectangle((x, y - 0.4), 1.75, 0.8, facecolor=color, edgecolor="black", linewidth=0.7)
-        )
-        axis.text(x + 0.875, y, theirs, ha="center", va="center", fontsize=8)
-        axis.text(x + 1.83, y, ours, va="center", fontsize=8)
+        axis.add_patch(Rectangle((x, y - 0.4), 1.7, 0.8, facecolor=color, edgecolor="black"))
+        axis.text(x + 0.85, y, theirs, ha="center", va="center")
+        axis.text(x + 1.8, y, ours, va="center")
 
-    for x, way in ((0.0, "input"), (6.15, "output")):
-        for n in range(12):
-            ours = [
-                ours
-                for theirs, ours in ns["pairs"].items()
-                if theirs.startswith(f"{way}_blocks.{n}.")
-            ]
-            block, level = (
-                ours[0].split(".")[:2] if n or way == "output" else ("conv_in", "conv_in")
-            )
-            color = colors[level if way == "input" else str(3 - int(level))]
-            inside = " + ".join(".".join(name.split(".")[2:4]) for name in ours)
-            label = f"{block}.{level}: {inside}" if inside else block
-            row(x, -n if way == "input" else n - 11, f"{way}_blocks.{n}", color, label)
-    ours = " + ".join(
-        o.removeprefix("mid_block.") for t, o in ns["pairs"].items() if t.startswith("middle_block")
-    )
-    row(2.6, -12.4, "middle_block", colors["mid"], f"mid_block: {ours}")
-    arrow = {"arrowstyle": "->", "color": "gray"}
-    axis.annotate("", (-0.25, -11.4), (-0.25, 0.4), arrowprops=arrow)
-    axis.annotate("", (5.95, 0.4), (5.95, -11.4), arrowprops=arrow)
-    axis.set(xlim=(-0.4, 12.5), ylim=(-13, 0.6))
+    def inside(block):
+        """What a numbered block holds: names in the diffusers layout, with their level."""
+        names = [ours for theirs, ours in ns["pairs"].items() if theirs.startswith(block + ".")]
+        parts = [name.split(".") for name in names]
+        return parts[0][:2], " + ".join(".".join(part[2:4]) for part in parts)
+
+    for x, blocks, numbers in (
+        (0, "input_blocks", range(1, 12)),
+        (4.3, "output_blocks", range(12)),
+    ):
+        y, before = 0.0, None
+        if x == 0:
+            row(x, y, "input_blocks.0", "#dddddd", "conv_in")
+            y -= 1
+        # from top to bottom: the way up ends at the top
+        for n in numbers if x == 0 else reversed(numbers):
+            level, names = inside(f"{blocks}.{n}")
+            if level != before:
+                axis.text(x, y + 0.05, ".".join(level) + ":", va="center", weight="bold")
+                y, before = y - 0.9, level
+            depth = int(level[1]) if x == 0 else 3 - int(level[1])
+            row(x, y, f"{blocks}.{n}", colors[depth], names)
+            y -= 1
+    low = y + 1
+    parts = [name.split(".", 1)[1] for name in ns["pairs"].values() if "mid_block" in name]
+    row(2.2, low - 1.5, "middle_block", "#dddddd", f"mid_block: {' + '.join(parts)}")
+    arrow = {"arrowstyle": "-|>", "color": "gray"}
+    axis.annotate("", (-0.25, low), (-0.25, 0.4), arrowprops=arrow)
+    axis.annotate("", (4.05, 0.4), (4.05, low), arrowprops=arrow)
+    axis.set(xlim=(-0.35, 9.6), ylim=(low - 2, 0.6))
     axis.axis("off")
     return figure
 
