@@ -4,7 +4,8 @@
 
 Stages, in order: pictures, tokenizer, vae, clip, latents, unet, decoder, film, export. Without
 --stage all that are not done yet are run. A stage that is cut goes on where it last saved.
---steps sets how long the named training stage lasts in all, its earlier parts included. The build folder is TAV_BUILD, where that is set.
+--steps sets how long the named training stage lasts in all, its earlier parts included. The build
+folder is TAV_BUILD, where that is set.
 
 Shapes: b batch, n pictures, H W pixels (128), h w = H/8 W/8, l text tokens, d width of the text
 states.
