@@ -21,7 +21,7 @@ from tav.vae import decode
 
 
 def main() -> None:
-    given = sample_options(__doc__)  # what was not given is not in there
+    given = sample_options(__doc__)  # only the options that were given
     folder = Run(given.get("run"))
     settings, tuned, source = folder.settings, folder.tuned(), folder.source()
     if tuned is None or source is None:
@@ -39,27 +39,27 @@ def main() -> None:
         raise UserError("an empty prompt; say what the video should show")
     scored = "score" in given or "clip" in given
     if scored:
-        clip = load_clip(given.get("clip", Path(model.path) / "clip"), device)
+        judge = load_clip(given.get("clip", Path(model.path) / "clip"), device)
 
     with folder.working():
-        noise = first_noise(folder, model, source["mean"].to(device), args)  # f 4 h/8 w/8
-        frames = source["frames"].float() / 127.5 - 1  # f 3 h w
+        noise = first_noise(folder, model, source["mean"].to(device), args)  # f 4 h w
+        frames = source["frames"].float() / 127.5 - 1  # f 3 H W
         videos = frames.new_zeros(len(args["prompts"]), *frames.shape)
         for i, prompt in list(enumerate(args["prompts"]))[RANK::RANKS]:
             text = model.embed([args["negative"], prompt])  # 2 l d
             latents = sample(model, noise, text, args["steps"], args["guidance"], bar(prompt))
             videos[i] = decode(model.vae, latents, bar("decoding", "batch"))
             write(folder, f"{i + 1} {prompt}", videos[i], source["fps"].item())
-        add_up([videos])  # each rank has made its share
+        add_up([videos])  # what other ranks make is zeros here, so the sum has all videos
         if RANK > 0:
             return
-        videos = [(f"source: {settings['prompt']}", frames), *zip(args["prompts"], videos)]
+        labelled = [(f"source: {settings['prompt']}", frames), *zip(args["prompts"], videos)]
         with replacing(folder.path / "samples" / "comparison.png") as part:
-            sheet(videos).save(part, format="png")
-        write(folder, "comparison", side_by_side(videos), source["fps"].item())
+            sheet(labelled).save(part, format="png")
+        write(folder, "comparison", side_by_side(labelled), source["fps"].item())
         if scored:
-            prompts = [settings["prompt"], *args["prompts"]]
-            rows = [(name, *scores(*clip, video, p)) for (name, video), p in zip(videos, prompts)]
+            words = [settings["prompt"], *args["prompts"]]
+            rows = [(name, *scores(*judge, video, w)) for (name, video), w in zip(labelled, words)]
             print(folder.write_scores(rows))
     print(f"edits: {folder.path / 'samples'} (first look at comparison.png)")
 
@@ -83,7 +83,7 @@ def first_noise(folder: Run, model, latents: torch.Tensor, args: dict) -> torch.
 
 
 def write(folder: Run, title: str, video: torch.Tensor, fps: float) -> None:
-    """A gif and an mp4 in samples/, named after the title as far as file names go."""
+    """A gif and an mp4 in samples/, named after the title: words and dashes, at most 80 bytes."""
     name = re.sub(r"\W+", "-", title.lower()).strip("-").encode()[:80].decode(errors="ignore")
     write_gif(folder.path / "samples" / f"{name}.gif", video, fps)
     write_mp4(folder.path / "samples" / f"{name}.mp4", video, fps)

@@ -23,7 +23,7 @@ NEW_RUN = {
     "start": 0,
     "stretch": False,
     "seed": 0,
-    "seconds": 0.0,  # that it has worked
+    "seconds": 0.0,  # worked so far
     "memory": "auto",
 }
 SAVE_EVERY = 60.0  # seconds
@@ -35,15 +35,16 @@ def main() -> None:
     model = load(settings["weights"], device, dtype)
     if RANK == 0 and model.defaults.get("note"):
         print(" ".join(model.defaults["note"].split()))
-    require_same_weights(model, settings.setdefault("weights_hash", model.hash))
-    word = next(key for key in DTYPES if DTYPES[key] == model.dtype)  # fp32, bf16 or fp16
-    settings = model.recipe("tune") | settings | {"device": device, "dtype": word}
+    settings.setdefault("weights_hash", model.hash)  # a new run has none yet
+    require_same_weights(model, settings["weights_hash"])
+    dtype_name = next(key for key in DTYPES if DTYPES[key] == model.dtype)  # fp32, bf16 or fp16
+    settings = model.recipe("tune") | settings | {"device": device, "dtype": dtype_name}
 
     source = folder.source()
     if source is None:
-        frames, fps = read_clip(settings["clip"], **{key: settings[key] for key in READ})  # f 3 h w
+        frames, fps = read_clip(settings["clip"], **{key: settings[key] for key in READ})  # f 3 H W
         with advising(Unsuitable, "choose another --size"):
-            latents = encode_clip(model, frames, bar("encoding", "batch"))  # its mean: f 4 h/8 w/8
+            latents = encode_clip(model, frames, bar("encoding", "batch"))  # its mean: f 4 h w
         pixels = ((frames + 1) * 127.5).round().byte()
         source = {"frames": pixels, "mean": latents.mean, "std": latents.std}
         source["fps"] = frames.new_tensor(fps)
@@ -51,13 +52,14 @@ def main() -> None:
         folder.check_latents(source, model)
     posterior = Posterior(source["mean"].to(device), source["std"].to(device))
     text = model.embed(settings["prompt"])  # 1 l d
-    model.vae = model.text_encoder = None  # they leave memory
-    how = settings["lr"], settings["seed"], settings["memory"]
-    tuning = Tuning(model, posterior, text, *how)  # inflates
+    model.vae = model.text_encoder = None  # not needed any more: free their memory
+    # This inflates model.unet, in place.
+    tuning = Tuning(model, posterior, text, settings["lr"], settings["seed"], settings["memory"])
 
-    advice = "try a smaller --lr" if word == "fp32" else "try --dtype fp32 or a smaller --lr"
+    advice = "try a smaller --lr" if dtype_name == "fp32" else "try --dtype fp32 or a smaller --lr"
     with folder.working(), advising(Unsuitable, advice):
-        if state := folder.state(tuning.masters):
+        state = folder.state(tuning.masters)
+        if state:
             tuning.restore(state)
         done, total = len(tuning.losses), settings["steps"]
         if done > total:
@@ -65,11 +67,14 @@ def main() -> None:
         if RANK == 0:
             folder.write_settings(settings)
             folder.save("source", source)
-        began, due = time.monotonic() - settings["seconds"], 0.0
-        stop = ctrl_c_waits()  # so that it cuts no step in two
+        began = time.monotonic() - settings["seconds"]
+        due = 0.0  # so that the first turn saves
+        stop = ctrl_c_waits()  # a list, empty until Ctrl-C
         progress = bar("tuning")(range(done, total + 1), initial=done, total=total)
+        # One turn more than there are updates. Each first computes a loss, which raises if the
+        # weights have gone bad, so that only sound ones are saved, if it is time. Then it updates.
         for step in progress:
-            loss = tuning.loss()  # only if it is finite: weights saved here have just proved sound
+            loss = tuning.loss()
             if RANK == 0 and (step == total or stop or time.monotonic() > due):
                 folder.save("state", tuning.state())
                 folder.save("tuned", tuning.tuned())
@@ -79,8 +84,8 @@ def main() -> None:
             if step == total:
                 break
             if stop:
-                advice = f"continue with tune.py --resume --out {folder.path}"
-                raise KeyboardInterrupt(f" at step {step}; {advice}")
+                resume = f"continue with tune.py --resume --out {folder.path}"
+                raise KeyboardInterrupt(f" at step {step}; {resume}")
             tuning.update(loss)
             progress.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
     if RANK == 0:
@@ -89,7 +94,7 @@ def main() -> None:
 
 def command_line() -> tuple[Run, dict]:
     """The run folder, new or resumed, and the settings that are given or known from before."""
-    given = tune_options(__doc__)  # what was not given is not in there
+    given = tune_options(__doc__)  # only the options that were given
     if given.pop("resume", False):
         folder = Run(given.pop("out", None))
         settings = folder.settings
@@ -104,10 +109,11 @@ def command_line() -> tuple[Run, dict]:
         raise UserError(f"a clip and a prompt are needed: {example}; see --help")
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{Path(given['clip']).stem}"
     folder = Run(given.pop("out", RUNS / name))
+    # A file of that name, or a folder with files in it, other than hidden ones.
     if any(file.is_file() for file in [folder.path, *folder.path.rglob("[!.]*")]):
         advice = "choose another --out, or continue a run with --resume"
         raise UserError(f"{folder.path}: not an empty folder; {advice}")
-    read_clip(given["clip"], frames=1)  # is it one? Before gigabytes of weights are read
+    read_clip(given["clip"], frames=1)  # fails now if it is no clip, before gigabytes are read
     return folder, NEW_RUN | given
 
 

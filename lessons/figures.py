@@ -318,48 +318,42 @@ def not_scaled(ns):
 
 
 def captions(ns):
-    """The cosine of the end states of each pair of captions."""
-    figure, axis = canvas(width=8, height=4.2)
-    axis.imshow(ns["cosines"].numpy(), cmap="RdBu_r", vmin=-1, vmax=1)
-    for i, row in enumerate(ns["cosines"].tolist()):
-        for j, cosine in enumerate(row):
-            axis.text(
-                j,
-                i,
-                f"{cosine:.1f}".replace("-0.0", "0.0"),
-                ha="center",
-                va="center",
-                color="white" if cosine > 0.7 else "black",
-            )
-    count = range(len(ns["captions"]))
-    axis.set(xticks=count, yticks=count)
-    axis.set_xticklabels([chr(ord("A") + i) for i in count])
-    axis.set_yticklabels(
-        [f"{caption}  {chr(ord('A') + i)}" for i, caption in enumerate(ns["captions"])]
-    )
-    axis.spines[:].set_visible(False)
-    axis.tick_params(length=0)
+    """How similar CLIP finds each pair of captions, and in a column of their own, each caption and
+    a frame."""
+    figure, (axis, column) = canvas(1, 2, width=7.5, height=4.4, width_ratios=[9, 1.4])
+    letters = [chr(ord("A") + i) for i in range(len(ns["captions"]))]
+    for place, cosines in ((axis, ns["cosines"]), (column, ns["with_frame"][:, None])):
+        place.imshow(cosines.numpy(), cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
+        for (i, j), cosine in np.ndenumerate(cosines.numpy()):
+            text = f"{cosine:.1f}".replace("-0.0", "0.0")
+            color = "white" if abs(cosine) > 0.6 else "black"
+            place.text(j, i, text, ha="center", va="center", color=color)
+        place.spines[:].set_visible(False)
+        place.tick_params(length=0)
+        place.xaxis.tick_top()
+    axis.set(xticks=range(len(letters)), xticklabels=letters, yticks=range(len(letters)))
+    axis.set_yticklabels([f"{text}   {x}" for text, x in zip(ns["captions"], letters)])
+    column.set(xticks=[], yticks=[])
+    axis.set_title("caption and caption", fontsize=11)
+    column.set_title("caption\nand frame", fontsize=11)
+    side = column.inset_axes([0.0, -0.19, 1.0, 0.17])  # under the column: the frame itself
+    show(side, ns["frame"][0])
     return figure
 
 
 def one_word(ns):
     """How much each text state changes when the third piece does."""
-    figure, axis = canvas(width=8, height=2.6)
+    figure, axis = canvas(width=7, height=2.8)
     labels = [label.removesuffix("</w>") for label in ns["labels"]]
     labels[0], labels[2], labels[-1] = "start", "man / cat", "end"
-    change, count = ns["change"].tolist(), len(ns["change"])
-    colors = [
-        "tab:red" if i == 2 else "tab:blue" if i < len(labels) else "silver" for i in range(count)
-    ]
+    words, change, count = len(labels), ns["change"].tolist(), len(ns["change"])
+    colors = ["tab:red" if i == 2 else "tab:blue" if i < words else "silver" for i in range(count)]
     axis.bar(range(count), change, color=colors)
-    axis.set_xticks(
-        range(count),
-        [*labels, *["padding"] * (count - len(labels))],
-        rotation=60,
-        ha="right",
-        fontsize=8,
-    )
-    axis.set(ylabel="relative change", xlim=(-0.6, count - 0.4))
+    axis.set_xticks(range(words), labels, rotation=60, ha="right", rotation_mode="anchor")
+    middle, low = (words + count - 1) / 2, -0.06 * max(change)
+    axis.plot([words - 0.4, count - 0.6], [low, low], color="gray", clip_on=False)
+    axis.text(middle, 1.6 * low, f"padding, {count - words} positions", ha="center", va="top")
+    axis.set(ylabel="relative change", xlim=(-0.6, count - 0.4), ylim=(0, 1.05 * max(change)))
     return figure
 
 
@@ -423,108 +417,162 @@ def schedules(ns):
 # ---- 04
 
 
+BLUE, AMBER = "#9dc3e6", "#f3b562"  # of ResNet blocks and transformers
+# The arrows of `the_u`: data, skips, time, text.
+DATA = {"color": "black", "linewidth": 1.2}
+SKIP = {"color": "gray", "linewidth": 1.2, "linestyle": (0, (4, 2))}
+TIME, TEXT = {"color": "#c0392b", "linewidth": 1.8}, {"color": "#1e8449", "linewidth": 1.8}
+
+
+def way(axis, style, *points):
+    """A line through points, with an arrowhead at the last."""
+    axis.plot(*zip(*points[:-1]), **style, solid_capstyle="butt", zorder=0)
+    arrow = style | {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0}
+    axis.annotate("", points[-1], points[-2], arrowprops=arrow, zorder=1)
+
+
+def steps_of_u(axis, x, y, kinds):
+    """Layers side by side, "ResNet" or "transf.", with the arrows of time and text; where they
+    end."""
+    from matplotlib.patches import Rectangle
+
+    for kind in kinds:
+        color = BLUE if kind == "ResNet" else AMBER
+        axis.add_patch(Rectangle((x, y - 0.3), 1, 0.6, facecolor=color, edgecolor="black"))
+        axis.text(x + 0.5, y, kind, ha="center", va="center", fontsize=9)
+        up = 1 if kind == "ResNet" else -1
+        style = TIME if kind == "ResNet" else TEXT
+        way(axis, style, (x + 0.5, y + 0.68 * up), (x + 0.5, y + 0.3 * up))
+        x += 1
+    return x
+
+
 def the_u(ns):
-    """The UNet of the trace, each block a box: as high as its maps, as wide as they are deep."""
-    from matplotlib.patches import Patch, Rectangle
+    """The UNet of the trace, resolution by resolution: its layers, its skips, and what time and
+    text reach."""
+    from matplotlib.patches import Circle
 
-    figure, axis = canvas(width=8, height=4)
     shapes, unet = dict(zip(ns["blocks"], ns["trace"])), ns["unet"]
-    most, colors = max(after[0] for _, after in ns["trace"]), ["#9dc3e6", "#f3b562"]
-    arrow = {"arrowstyle": "->", "color": "gray", "shrinkA": 0, "shrinkB": 0}
-    last = 0.0  # half the height of the box above
+    down, up, row, slope = unet.down_blocks, unet.up_blocks[::-1], 2.2, 0.45
+    figure, axis = canvas(width=8, height=1.7 + 1.1 * len(down))
+    count = len(down[0].resnets)
+    widest = 0.7 + 2 * count + 2.3 + (count + 1) * 2.35 + count * 0.35  # the lowest level, full
+    right = widest + 2 * slope * (len(down) - 1)  # where the first row ends
 
-    def box(x, y, name, channels, size, attentive):
-        w, h = 0.15 + 0.5 * channels / most, 0.2 + 0.025 * size
-        color = colors[bool(attentive)]
-        axis.add_patch(Rectangle((x - w / 2, y - h / 2), w, h, facecolor=color, edgecolor="black"))
-        at, ha = (x + 0.45, "left") if x > 4 else (x - 0.45, "right")
-        at, ha, below = (x, "center", y - h / 2 - 0.3) if x == 4 else (at, ha, y)
-        axis.text(
-            at, below, f"{name}\n{channels} x {size} x {size}", ha=ha, va="center", fontsize=8
-        )
-        return w / 2, h / 2
+    def kinds(level, i):
+        return ["ResNet", "transf."][: 2 if i < len(level.attentions) else 1]
 
-    for i, down in enumerate(unet.down_blocks):
-        up, y = len(unet.up_blocks) - 1 - i, -float(i)
-        left, right, size = 1.3 + 0.6 * i, 6.7 - 0.6 * i, shapes[f"down_blocks.{i}"][0][1]
-        w, h = box(
-            left,
-            y,
-            f"down_blocks.{i}",
-            shapes[f"down_blocks.{i}"][1][0],
-            size,
-            len(down.attentions),
-        )
-        block, channels = unet.up_blocks[up], shapes[f"up_blocks.{up}"][1][0]
-        v, _ = box(right, y, f"up_blocks.{up}", channels, size, len(block.attentions))
-        axis.annotate("", (right - v, y), (left + w, y), arrowprops=arrow | {"linestyle": "--"})
-        axis.text(
-            4,
-            y + 0.04,
-            f"{len(block.resnets)} skips",
-            ha="center",
-            va="bottom",
-            fontsize=8,
-            color="gray",
-        )
-        if i:
-            axis.annotate("", (left - 0.1, y + h), (left - 0.5, y + 1 - last), arrowprops=arrow)
-            axis.annotate("", (right + 0.5, y + 1 - last), (right + 0.1, y + h), arrowprops=arrow)
-        last = h
-    c, size, _ = shapes["mid_block"][1]
-    w, _ = box(4, y - 0.6, "mid_block", c, size, True)
-    axis.annotate("", (4 - w, y - 0.6), (left, y - last), arrowprops=arrow)
-    axis.annotate("", (right, y - last), (4 + w, y - 0.6), arrowprops=arrow)
-    for x, sign, name in ((1.3, 1, "conv_in"), (6.7, -1, "conv_out")):
-        c, size, _ = shapes[name][0] if sign > 0 else shapes[name][1]
-        ends = [(x, 0.32), (x, 0.62)][::sign]
-        axis.annotate("", ends[0], ends[1], arrowprops=arrow)
-        axis.text(x, 0.65, f"{name}: {c} x {size} x {size}", ha="center", va="bottom", fontsize=8)
-    labels = ["ResNet blocks (time)", "ResNet blocks (time) and transformers (text)"]
-    keys = [
-        Patch(facecolor=color, edgecolor="black", label=label)
-        for color, label in zip(colors, labels)
-    ]
-    axis.legend(handles=keys, loc="lower left", fontsize=8, frameon=False)
-    axis.set(xlim=(-0.6, 8.6), ylim=(y - 1.25, 0.9))
+    def point(x, y, color):
+        axis.add_patch(Circle((x, y), 0.09, facecolor=color, edgecolor="black", zorder=3))
+
+    left_end, right_start = (-0.45, 1.6), None
+    for i in range(len(down)):
+        y, x, kept, joined = -row * i, slope * i, [slope * i], []
+        way(axis, DATA, left_end, (x - 0.45, left_end[1]), (x - 0.45, y), (x - 0.09, y))
+        for j in range(count):
+            way(axis, DATA, (x, y), (x + 0.35, y))
+            x = steps_of_u(axis, x + 0.35, y, kinds(down[i], j)) + 0.35
+            axis.plot([x - 0.35, x], [y, y], **DATA)
+            kept.append(x)
+        axis.plot([x, x], [y, y - 0.9], **DATA)
+        left_end, end = (x, y - 0.9), right - slope * i
+        x = end
+        for j in reversed(range(count + 1)):  # from the last step to the first
+            x -= len(kinds(up[i], j))
+            steps_of_u(axis, x, y, kinds(up[i], j))
+            x -= 0.35
+            way(axis, DATA, (x, y), (x + 0.35, y))
+            joined.append(x)
+            if j:
+                axis.plot([x - 0.35, x], [y, y], **DATA)
+                x -= 0.35
+        for n, (a, b) in enumerate(zip(kept, joined)):  # the first that is kept is used last
+            over = y + 1 - 0.15 * n
+            bent = (a, over), (b, over), (b, y + 0.09)
+            way(axis, SKIP, (a, y), *([(b - 0.09, y)] if n == count else bent))
+            point(a, y, "black")
+            point(b, y, "white")
+        if i:  # up to the resolution above
+            turn = (end, y + row - 0.9), (right_start, y + row - 0.9)
+            way(axis, DATA, (end, y), *turn, (right_start, y + row - 0.09))
+        right_start = joined[-1]
+        size, channels = shapes[f"down_blocks.{i}"][0][1], shapes[f"down_blocks.{i}"][1][0]
+        label, middle = f"{size} x {size}\n{channels} channels", (kept[-1] + joined[-1]) / 2
+        axis.text(middle, y - 0.12, label, ha="center", va="top", fontsize=10)
+        axis.text(kept[0] - 0.6, y, f"down_blocks.{i}", ha="right", va="center", fontsize=10)
+        axis.text(end + 0.2, y, f"up_blocks.{len(up) - 1 - i}", va="center", fontsize=10)
+    y, x = -row * len(down), (left_end[0] + right_start) / 2 - 1.5
+    way(axis, DATA, left_end, (left_end[0], y + 0.9), (x - 0.35, y + 0.9), (x - 0.35, y), (x, y))
+    steps_of_u(axis, x, y, ["ResNet", "transf.", "ResNet"])
+    turn = (x + 3.35, y), (x + 3.35, y + 0.9), (right_start, y + 0.9)
+    way(axis, DATA, (x + 3, y), *turn, (right_start, y + row - 0.09))
+    axis.text(x - 0.5, y, "mid_block", ha="right", va="center", fontsize=10)
+    way(axis, DATA, (right, 0), (right, 1.6))
+    for x, name, (c, h, w) in (
+        (-0.45, "conv_in", shapes["conv_in"][0]),
+        (right, "conv_out", shapes["conv_out"][1]),
+    ):
+        axis.text(x, 1.7, f"{name}\n{c} x {h} x {w}", ha="center", va="bottom", fontsize=10)
+    key = {"time embedding": TIME, "text states": TEXT, "skip, joined to the channels": SKIP}
+    for n, (text, style) in enumerate(key.items()):
+        x = right * (0.02 + 0.33 * n)
+        way(axis, style, (x, y - 1.1), (x + 0.8, y - 1.1))
+        axis.text(x + 1, y - 1.1, text, va="center", fontsize=10)
+    axis.set(xlim=(-2.8, right + 2.1), ylim=(y - 1.4, 2.6), aspect="equal")
     axis.axis("off")
     return figure
 
 
 def time_embedding(ns):
-    """The waves of all timesteps, and how alike the row of t = 500 is to the others."""
-    rows = ns["timestep_embedding"](ns["torch"].arange(1000), ns["unet"].conv_in.out_channels)
-    figure, (left, right) = canvas(1, 2, width=8, height=2.8, width_ratios=[1.7, 1])
-    picture = left.imshow(
-        rows.T.numpy(), cmap="RdBu_r", aspect="auto", vmin=-1, vmax=1, interpolation="nearest"
-    )
+    """Four of the waves over all timesteps, and the whole rows of five timesteps."""
+    times, torch = [100, 101, 500, 501, 900], ns["torch"]
+    rows = ns["timestep_embedding"](torch.arange(1000), ns["unet"].conv_in.out_channels).numpy()
     half = rows.shape[1] // 2
-    left.axhline(half - 0.5, color="black", linewidth=1)
-    left.set(
-        xlabel="timestep t", yticks=[0, half, 2 * half - 1], ylabel="cosines above, sines below"
-    )
-    figure.colorbar(picture, ax=left)
-    right.plot(rows @ rows[500] / half)
-    right.set(xlabel="timestep t", ylabel="cosine with the row of t = 500")
+    figure, axes = canvas(5, 1, width=7, height=6, height_ratios=[1, 1, 1, 1, 3.2])
+    for axis, k in zip(axes, [half * part // 16 for part in (3, 6, 9, 12)]):
+        axis.plot(rows[:, k], color="tab:blue")
+        axis.plot(rows[:, half + k], color="tab:orange", linestyle="--", linewidth=1)
+        axis.set(xlim=(0, 999), ylim=(-1.15, 1.15), yticks=[-1, 1], xticks=range(0, 1000, 100))
+        axis.tick_params(labelbottom=axis is axes[3])
+        axis.set_ylabel(f"k = {k}", rotation=0, ha="right", va="center", labelpad=12)
+    axes[3].set_xlabel("timestep t")
+    picture = axes[4].imshow(rows[times], cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
+    axes[4].set(yticks=range(len(times)), yticklabels=[f"t = {t}" for t in times])
+    axes[4].set_xticks([0, half - 1, half, 2 * half - 1], ["fast", "slow", "fast", "slow"])
+    for tick, side in zip(axes[4].get_xticklabels(), ("left", "right", "left", "right")):
+        tick.set_ha(side)
+    axes[4].tick_params(length=0)
+    axes[4].spines[:].set_visible(False)
+    for y in range(1, len(times)):
+        axes[4].axhline(y - 0.5, color="white", linewidth=4)
+    axes[4].axvline(half - 0.5, color="white", linewidth=6)
+    for x, what in ((half / 2, "cosines"), (1.5 * half, "sines")):
+        axes[4].text(x - 0.5, -0.65, what, ha="center", va="bottom")
+    figure.colorbar(picture, ax=axes[4], ticks=[-1, 0, 1])
     return figure
 
 
 def attention_maps(ns):
-    """A sampled picture; where its words are looked at; and what share each of three words has
-    among them."""
-    pieces, attention = ns["pieces"], ns["attention"]
-    words = [pieces.index(word) for word in ("man", "skiing", "beach")]
-    figure, axes = canvas(2, 5, width=8, height=3.4)
-    show(axes[0, 0], ns["picture"], ns["prompt"].replace(" skiing", "\nskiing"))
-    show(axes[0, 4], ns["padding"].numpy(), "all padding")
-    among = attention / attention[words].sum(0)
-    for column, word in enumerate(words, start=1):
-        show(axes[0, column], attention[word].numpy(), pieces[word])
-        show(axes[1, column], among[word].numpy())
-    axes[0, 1].set_ylabel("share of all", fontsize=10)
-    axes[1, 1].set_ylabel("among the three", fontsize=10)
-    axes[1, 0].axis("off")
-    axes[1, 4].axis("off")
+    """A sampled picture, and over it, how much each place attends to the start, to three words and
+    to the padding."""
+    figure, axes = canvas(2, 3, width=5.6, height=4)
+    maps = {"start token": ns["attention"][0]}
+    maps |= {
+        f'"{piece}"': ns["attention"][i] for i, piece in enumerate(ns["pieces"]) if len(piece) > 4
+    }
+    maps = {name: heat for name, heat in maps.items() if "|" not in name}
+    maps["all padding"] = ns["padding"]
+    picture = rgb(ns["picture"])
+    pale = 0.6 + 0.4 * picture.mean(-1) / 255  # so that the heat shows
+    show(axes.flat[0], ns["picture"], "the picture")
+    whole = (-0.5, len(picture) - 0.5, len(picture) - 0.5, -0.5)
+    heats = {"cmap": "inferno", "alpha": 0.75, "vmin": 0, "vmax": 1, "interpolation": "bilinear"}
+    for axis, (name, heat) in zip(axes.flat[1:], maps.items()):
+        show(axis, pale, f"{name}: {100 * heat.mean():.0f} %", cmap="gray", vmin=0, vmax=1)
+        share = np.clip((heat / heat.max()).numpy(), 0, 1)
+        image = axis.imshow(share, extent=whole, **heats)
+    bar = figure.colorbar(image, ax=axes, ticks=[0, 1], shrink=0.5, aspect=12)
+    bar.ax.set_yticklabels(["none", "most"])
     return figure
 
 
@@ -579,34 +627,31 @@ def header(ns):
     """The parts of a safetensors file, and how the table leads to the numbers."""
     from matplotlib.patches import Rectangle
 
-    figure, axis = canvas(width=8, height=2.7)
+    figure, axis = canvas(width=7.4, height=3.4)
     raw, length, entries = ns["raw"], ns["length"], list(ns["header"].items())[:3]
-    gray = {"fontsize": 8, "color": "gray"}
-    code = {"family": "monospace", "fontsize": 7.5, "va": "center"}
-    parts = {"length of the table": (8, 0.0, 2.3), "table, as JSON": (length, 2.5, 5.2)}
-    parts["numbers"] = (len(raw) - 8 - length, 7.9, 2.5)
+    gray, code = {"color": "#555555"}, {"family": "monospace", "fontsize": 8, "va": "center"}
+    parts = {"length of the table": (8, 0, 2.8), "table, as JSON": (length, 3.0, 4.3)}
+    parts["numbers"] = (len(raw) - 8 - length, 7.5, 2.5)
     for what, (size, left, width) in parts.items():
-        axis.add_patch(Rectangle((left, 3.6), width, 0.5, facecolor="#eeeeee", edgecolor="black"))
-        axis.text(left + width / 2, 3.85, what, ha="center", va="center", fontsize=9)
-        axis.text(left + width / 2, 4.2, f"{size:,} bytes", ha="center", va="bottom", **gray)
-    axis.text(0.0, 3.2, raw[:8].hex(" "), **code)
-    axis.text(0.0, 2.85, f"= {length:,}", **code)
-    for i, ((name, about), color) in enumerate(zip(entries, ["#f3b562", "#9dc3e6", "#b5d99c"])):
+        axis.add_patch(Rectangle((left, 4.2), width, 0.55, facecolor="#eeeeee", edgecolor="black"))
+        axis.text(left + width / 2, 4.475, what, ha="center", va="center")
+        axis.text(left + width / 2, 4.8, f"{size:,} bytes", ha="center", va="bottom", **gray)
+    axis.text(0, 3.95, f"{raw[:8].hex(' ')} = {length:,}", **code)
+    axis.text(0, 3.45, "the first entries of the table:", va="center", **gray)
+    axis.text(0, 1.75, "their numbers, and the data_offsets where they are:", va="center", **gray)
+    for i, ((name, about), color) in enumerate(zip(entries, [AMBER, BLUE, "#b5d99c"])):
         box = {"facecolor": color, "edgecolor": "none", "pad": 1.5}
-        axis.text(2.5, 3.2 - 0.38 * i, json.dumps({name: about})[1:-1], bbox=box, **code)
-        left, (begin, end) = 2.5 + 2.6 * i, about["data_offsets"]
+        axis.text(0.03, 3.05 - 0.4 * i, json.dumps({name: about})[1:-1], bbox=box, **code)
+        left, (begin, end) = 3.25 * i, about["data_offsets"]
         values = np.frombuffer(raw[8 + length + begin :][:4], "<f2")
-        axis.add_patch(Rectangle((left, 0.9), 2.4, 0.5, facecolor=color, edgecolor="black"))
-        axis.text(
-            left + 0.08, 1.15, ", ".join(f"{value:.3f}" for value in values) + ", ...", **code
-        )
-        axis.text(left + 1.2, 1.5, name, ha="center", va="bottom", fontsize=8)
-        axis.text(left, 0.75, f"{begin:,}", va="top", **gray)
-        axis.text(left + 2.4, 0.75, f"{end:,}", va="top", ha="right", **gray)
-    axis.text(2.3, 1.15, "numbers", ha="right", va="center", fontsize=9)
-    axis.text(2.3, 0.75, "data_offsets", ha="right", va="top", **gray)
-    axis.text(10.25, 1.15, "...", va="center")
-    axis.set(xlim=(-0.05, 10.5), ylim=(0.4, 4.6))
+        axis.add_patch(Rectangle((left, 0.6), 3.05, 0.5, facecolor=color, edgecolor="black"))
+        text = ", ".join(f"{value:.3f}" for value in values) + ", ..."
+        axis.text(left + 0.1, 0.85, text, **code)
+        axis.text(left + 1.525, 1.15, name, ha="center", va="bottom", fontsize=9)
+        axis.text(left, 0.5, f"{begin:,}", va="top", **gray)
+        axis.text(left + 3.05, 0.5, f"{end:,}", va="top", ha="right", **gray)
+    axis.text(9.7, 0.85, "...", va="center")
+    axis.set(xlim=(-0.05, 10.05), ylim=(0.1, 5.2))
     axis.axis("off")
     return figure
 
@@ -616,52 +661,72 @@ def two_layouts(ns):
     level."""
     from matplotlib.patches import Rectangle
 
-    figure, axis = canvas(width=8, height=4.6)
-    colors = {
-        "conv_in": "#dddddd",
-        "0": "#f3b562",
-        "1": "#9dc3e6",
-        "2": "#b5d99c",
-        "3": "#d8b4e2",
-        "mid": "#dddddd",
-    }
+    figure, axis = canvas(width=8.2, height=6.2)
+    colors = [AMBER, BLUE, "#b5d99c", "#d8b4e2"]
 
     def row(x, y, theirs, color, ours):
-        axis.add_patch(
-            Rectangle((x, y - 0.4), 1.75, 0.8, facecolor=color, edgecolor="black", linewidth=0.7)
-        )
-        axis.text(x + 0.875, y, theirs, ha="center", va="center", fontsize=8)
-        axis.text(x + 1.83, y, ours, va="center", fontsize=8)
+        axis.add_patch(Rectangle((x, y - 0.4), 1.7, 0.8, facecolor=color, edgecolor="black"))
+        axis.text(x + 0.85, y, theirs, ha="center", va="center")
+        axis.text(x + 1.8, y, ours, va="center")
 
-    for x, way in ((0.0, "input"), (6.15, "output")):
-        for n in range(12):
-            ours = [
-                ours
-                for theirs, ours in ns["pairs"].items()
-                if theirs.startswith(f"{way}_blocks.{n}.")
-            ]
-            block, level = (
-                ours[0].split(".")[:2] if n or way == "output" else ("conv_in", "conv_in")
-            )
-            color = colors[level if way == "input" else str(3 - int(level))]
-            inside = " + ".join(".".join(name.split(".")[2:4]) for name in ours)
-            label = f"{block}.{level}: {inside}" if inside else block
-            row(x, -n if way == "input" else n - 11, f"{way}_blocks.{n}", color, label)
-    ours = " + ".join(
-        o.removeprefix("mid_block.") for t, o in ns["pairs"].items() if t.startswith("middle_block")
-    )
-    row(2.6, -12.4, "middle_block", colors["mid"], f"mid_block: {ours}")
-    arrow = {"arrowstyle": "->", "color": "gray"}
-    axis.annotate("", (-0.25, -11.4), (-0.25, 0.4), arrowprops=arrow)
-    axis.annotate("", (5.95, 0.4), (5.95, -11.4), arrowprops=arrow)
-    axis.set(xlim=(-0.4, 12.5), ylim=(-13, 0.6))
+    def inside(block):
+        """What a numbered block holds: names in the diffusers layout, with their level."""
+        names = [ours for theirs, ours in ns["pairs"].items() if theirs.startswith(block + ".")]
+        parts = [name.split(".") for name in names]
+        return parts[0][:2], " + ".join(".".join(part[2:4]) for part in parts)
+
+    for x, blocks, numbers in (
+        (0, "input_blocks", range(1, 12)),
+        (4.3, "output_blocks", range(12)),
+    ):
+        y, before = 0.0, None
+        if x == 0:
+            row(x, y, "input_blocks.0", "#dddddd", "conv_in")
+            y -= 1
+        # from top to bottom: the way up ends at the top
+        for n in numbers if x == 0 else reversed(numbers):
+            level, names = inside(f"{blocks}.{n}")
+            if level != before:
+                axis.text(x, y + 0.05, ".".join(level) + ":", va="center", weight="bold")
+                y, before = y - 0.9, level
+            depth = int(level[1]) if x == 0 else 3 - int(level[1])
+            row(x, y, f"{blocks}.{n}", colors[depth], names)
+            y -= 1
+    low = y + 1
+    parts = [name.split(".", 1)[1] for name in ns["pairs"].values() if "mid_block" in name]
+    row(2.2, low - 1.5, "middle_block", "#dddddd", f"mid_block: {' + '.join(parts)}")
+    arrow = {"arrowstyle": "-|>", "color": "gray"}
+    axis.annotate("", (-0.25, low), (-0.25, 0.4), arrowprops=arrow)
+    axis.annotate("", (4.05, 0.4), (4.05, low), arrowprops=arrow)
+    axis.set(xlim=(-0.35, 9.6), ylim=(low - 2, 0.6))
     axis.axis("off")
     return figure
 
 
 def not_strict(ns):
-    """Two prompts, sampled with the right weights and with three that were loaded carelessly."""
-    return two_rows(ns["pictures"], 3.9, width=7)
+    """Two prompts, sampled with the right weights and with three that were loaded carelessly; under
+    each wrong picture, how much it differs from the right one."""
+    titles = {
+        "right": "right",
+        "VAE's attention random": "VAE's attention\nrandom",
+        "text encoder random": "text encoder\nrandom",
+        "query and key swapped": "query and key\nswapped",
+    }
+    figure, axes = canvas(4, len(titles), width=5, height=5.5)
+    right = ns["pictures"]["right"]
+    for column, (name, title) in zip(axes.T, titles.items()):
+        for i, picture in enumerate(ns["pictures"][name][:2]):
+            show(column[2 * i], picture, "" if i else title)
+            below = column[2 * i + 1]
+            if name == "right":
+                below.axis("off")
+                prompt = ns["prompts"][2 + i].replace(" is ", "\nis ").replace(" at ", "\nat ")
+                text = prompt.replace(" on ", "\non ") + "\n\ndifferences:"
+                below.text(0.97, 0.95, text, ha="right", va="top", transform=below.transAxes)
+                continue
+            off = (picture - right[i]).abs().mean(0)
+            show(below, off, cmap="magma", vmin=0, vmax=1)
+    return figure
 
 
 # ---- 07
@@ -670,13 +735,13 @@ def not_strict(ns):
 def folding(ns):
     """Two videos as a grid, folded into one row of pictures, and stacked into two tall ones."""
     figure, axis = canvas(width=8, height=4.1)
-    videos = [[rgb(frame) for frame in video[:4]] for video in (ns["clip"], ns["together"])]
+    videos = [[rgb(frame) for frame in video[:4]] for video in (ns["clip"], ns["together"][0])]
     colours = ["tab:blue", "tab:orange"]
 
     def put(v, i, x, y, text=""):
         axis.imshow(videos[v][i], extent=(x, x + 1, y, y + 1))
         axis.add_patch(Rectangle((x, y), 1, 1, fill=False, edgecolor=colours[v], linewidth=1.5))
-        axis.text(x + 0.5, y - 0.07, text, ha="center", va="top", fontsize=8)
+        axis.text(x + 0.5, y - 0.07, text, ha="center", va="top", fontsize=10)
 
     from matplotlib.patches import Rectangle
 
@@ -688,20 +753,20 @@ def folding(ns):
             ha="right",
             va="center",
             color=colours[v],
-            fontsize=9,
+            fontsize=10,
         )
         for i in range(4):
             put(v, i, 1.1 * i, 3.4 - 1.1 * v)
             put(v, i, 1.04 * (4 * v + i) - 0.6, 0, f"row {4 * v + i}")
             put(v, i, 9.2 + 1.3 * v, 3.4 - i)
     for i in range(4):
-        axis.text(1.1 * i + 0.5, 4.5, f"frame {i}", ha="center", fontsize=9)
+        axis.text(1.1 * i + 0.5, 4.5, f"frame {i}", ha="center", fontsize=10)
     arrow = {"arrowstyle": "-|>", "linewidth": 1.5}
     axis.annotate("", (2.1, 1.15), (2.1, 2.2), arrowprops=arrow)
-    axis.text(2.3, 1.68, "fold:  (b, f, c, h, w)  to  (b f, c, h, w)", va="center", fontsize=9)
+    axis.text(2.3, 1.68, "fold:  (b, f, c, h, w)  to  (b f, c, h, w)", va="center", fontsize=10)
     axis.annotate("", (9.0, 1.9), (7.8, 1.15), arrowprops=arrow)
-    axis.text(10.35, 4.78, "for GroupNorm: (b, c, f h, w)", ha="center", fontsize=9)
-    axis.text(10.35, 4.5, "one mean, one variance each", ha="center", fontsize=9)
+    axis.text(10.35, 4.78, "for GroupNorm: (b, c, f h, w)", ha="center", fontsize=10)
+    axis.text(10.35, 4.5, "one mean, one variance each", ha="center", fontsize=10)
     axis.set(xlim=(-1.1, 12.2), ylim=(-0.4, 5.1))
     axis.axis("off")
     return figure
@@ -767,10 +832,13 @@ def strips(rows, width=8.0, height=1.1):
 
 
 def one_by_one(ns):
-    """The same noises sampled as pictures, and as one video."""
-    return strips(
-        {"one by one": ns["one_by_one"], "together, as one video": ns["together"]}, height=1.25
-    )
+    """The same noises sampled as pictures, and as one video in the orders of the least and the
+    largest spread."""
+    rows = {f"one by one: spread {ns['spread'](ns['one_by_one']):.2f}": ns["one_by_one"]}
+    for what, i in (("best", ns["spreads"].argmin()), ("worst", ns["spreads"].argmax())):
+        name = f"as one video, {what} order: spread {ns['spreads'][i]:.2f}"
+        rows[name] = ns["together"][i]
+    return strips(rows, width=7, height=1.15)
 
 
 def not_pooled(ns):
@@ -792,7 +860,7 @@ def not_pooled(ns):
             if i == 0:
                 axis.set_ylabel(name, color=colour)
     bars.set(xlim=(-0.5, 7.5), xlabel="frame", ylabel="off by, percent")
-    bars.legend(frameon=False, ncols=3)
+    bars.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
     return figure
 
 

@@ -18,9 +18,9 @@ class SparseCausalAttention(Attention):
 
         Q = W_q z_i,   K = W_k [z_0, z_{i-1}],   V = W_v [z_0, z_{i-1}]
 
-    x is (b*f, n, d). For frame 0 both are frame 0 itself. Its keys are then there twice, which
-    changes no softmax: it is plain self-attention. Later frames do not attend to themselves. Some
-    call it ST-Attn, for spatio-temporal.
+    x is (b*f, n, d). Frame 0 attends to itself twice over: every key is there twice, which halves
+    each weight and leaves the output as it was, that of plain self-attention. Later frames do not
+    attend to themselves. Some call it ST-Attn, for spatio-temporal.
     """
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
@@ -64,7 +64,7 @@ class VideoTransformerBlock(BasicTransformerBlock):
     """
 
     def __init__(self, image: BasicTransformerBlock, spatial: type, temporal: type | None):
-        dim, context_dim = image.attn2.to_k.weight.shape
+        dim, context_dim = image.attn2.to_k.weight.shape  # a weight is (out, in)
         heads = image.attn2.heads
         with torch.device("meta"):  # no memory, because the image block has the weights
             super().__init__(dim, heads, context_dim)
@@ -93,10 +93,10 @@ def inflate(
 ) -> UNet2DConditionModel:
     """Turn the image UNet into the video UNet, in place, and return it.
 
-    The image weights stay. Temp-Attn's queries, keys and values take PyTorch's initial values
-    (`torch.manual_seed`). A UNet that is inflated already stays as it is.
+    The image weights stay. Temp-Attn's `to_q`, `to_k`, `to_v` get PyTorch's random initial values
+    (seed them by `torch.manual_seed`). A UNet that is already inflated is left as it is.
 
-    Another attention is a variant of the method, in one line: `inflate(unet, temporal=None)` has no
+    To try a variant of the method, pass another attention: `inflate(unet, temporal=None)` has no
     Temp-Attn. A class of your own needs a `forward` that takes x (b*f, n, d) and `frames`.
     """
     transformers = [m for m in unet.modules() if isinstance(m, Transformer2DModel)]
@@ -106,7 +106,7 @@ def inflate(
             continue
         video = VideoTransformerBlock(image, spatial, temporal)
         transformer.transformer_blocks[0] = video.to(image.attn2.to_k.weight)
-    # Feature maps are channels-last. Unless weights are too, each convolution converts its own.
+    # Like the feature maps. Otherwise each convolution would convert its weights at every call.
     return unet.to(memory_format=torch.channels_last)
 
 

@@ -1,8 +1,9 @@
 """What VAE and UNet share: attention, feed-forward, ResNet block, resampling (lesson 04).
 
-Shapes: b batch (with the frames folded in), f frames, c channels, h w height and width, n = h*w
-tokens, l context tokens, d token width, e width of a head. Attributes are named as in Stable
-Diffusion's files in the diffusers layout.
+Shapes: b batch (frames folded in, unless b*f is written), f frames, c channels, h w height and
+width, n = h*w tokens, l context tokens, d token width, e width of a head. Attributes are named as
+in Stable Diffusion's files in the diffusers layout. A class without a `forward` is an
+`nn.Sequential`, which calls its attributes in the order in which they were set.
 """
 
 import torch.nn.functional as F
@@ -67,8 +68,8 @@ class FeedForward(nn.Sequential):
 def group_norm(norm: nn.GroupNorm, x: Tensor, frames: int = 1) -> Tensor:
     """GroupNorm of x (b*f, c, h, w) whose statistics are shared by the f = `frames` frames.
 
-    To the norm, a video of f frames looks like one picture that is f times as tall. In memory x is
-    channels-last, (b*f, h, w, c), so that both reshapings below are views and copy nothing.
+    To the norm, a video of f frames looks like one picture that is f times as tall. If x is
+    channels-last in memory, (b*f, h, w, c), both reshapings are views and copy nothing on a CPU.
     """
     if frames == 1:
         return norm(x)
@@ -98,12 +99,12 @@ class ResnetBlock2D(nn.Module):
             self.conv_shortcut = nn.Conv2d(in_channels, out_channels, 1)
 
     def forward(self, x: Tensor, time: Tensor | None = None, frames: int = 1) -> Tensor:
-        h = self.conv1(F.silu(group_norm(self.norm1, x, frames)))
+        hidden = self.conv1(F.silu(group_norm(self.norm1, x, frames)))
         if time is not None:
-            h = h + self.time_emb_proj(F.silu(time))[:, :, None, None]  # b c 1 1
-        h = self.conv2(F.silu(group_norm(self.norm2, h, frames)))
+            hidden = hidden + self.time_emb_proj(F.silu(time))[:, :, None, None]  # b c 1 1
+        hidden = self.conv2(F.silu(group_norm(self.norm2, hidden, frames)))
         shortcut = self.conv_shortcut(x) if hasattr(self, "conv_shortcut") else x
-        return h + shortcut
+        return hidden + shortcut
 
 
 class Downsample2D(nn.Sequential):

@@ -60,7 +60,8 @@ class CLIPVisionTransformer(nn.Module):
 class CLIP(CLIPTextModel):
     """Both towers, and their projections into one space of width p (transformers' `CLIPModel`).
 
-    `text` and `vision` are the two parts of its config.json; `width` is p.
+    It extends the text tower, as the files' names do: calling it gives text states. `text` and
+    `vision` are the two parts of its config.json; `width` is p.
     """
 
     def __init__(self, text: dict, vision: dict, width: int):
@@ -68,7 +69,7 @@ class CLIP(CLIPTextModel):
         self.vision_model = CLIPVisionTransformer(vision)
         self.text_projection = nn.Linear(text["hidden_size"], width, bias=False)
         self.visual_projection = nn.Linear(vision["hidden_size"], width, bias=False)
-        self.logit_scale = nn.Parameter(torch.tensor(2.6592))  # log(1 / 0.07), as training starts
+        self.logit_scale = nn.Parameter(torch.tensor(2.6592))  # about log(1 / 0.07)
         self.image_size = vision["image_size"]
 
     def embed_pictures(self, pixels: Tensor) -> Tensor:
@@ -121,8 +122,8 @@ def textual_alignment(vectors: Tensor, text: Tensor) -> float:
 
 @torch.no_grad()
 def scores(clip: CLIP, tokenizer: Tokenizer, frames: Tensor, prompt: str) -> list[float]:
-    """Of one video (f, 3, H, W) beside its prompt: the frame consistency over all pairs of frames,
-    the same over neighbours, and the textual alignment."""
+    """Frame consistency over all pairs of frames and over neighbours, and textual alignment, of one
+    video (f, 3, H, W) with its prompt."""
     device = clip.logit_scale.device
     vectors = clip.embed_pictures(preprocess(frames, clip.image_size).to(device)).cpu()  # f p
     text = clip.embed_texts(tokenizer(prompt).to(device), tokenizer.end)[0].cpu()  # p

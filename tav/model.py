@@ -20,7 +20,7 @@ PUBLISHED = {
 class Unsuitable(ValueError):
     """What was given does not suit the model or the method: the user's mistake, not a bug.
 
-    What to do about it is for the caller to say, who knows the user (`tav.io.cli.advising`).
+    The caller says what to do about it, since it knows the user's options (`tav.io.cli.advising`).
     """
 
 
@@ -49,11 +49,11 @@ class StableDiffusion:
 
     @property
     def multiple(self) -> int:
-        """What the sides of a picture are a multiple of: VAE and UNet halve them that often."""
+        """Sides of a picture must be multiples of this (SD: 8 for the VAE times 8 for the UNet)."""
         return self.vae.factor * 2 ** (len(self.unet.down_blocks) - 1)
 
     def recipe(self, command: str) -> dict:
-        """How to "tune" these weights or "sample" from them: as published, or as they say."""
+        """Settings for "tune" or "sample": the published ones, overridden by the weights' own."""
         return {"size": self.size} | PUBLISHED[command] | self.defaults.get(command, {})
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Several processes at one job, as torchrun starts them: one a GPU, or on the CPU (lesson 13)."""
+"""Several processes working on one job, started by torchrun, one for each GPU (lesson 13)."""
 
 import atexit
 import os
@@ -7,12 +7,12 @@ import torch.distributed as dist
 from torch import Tensor
 
 # torchrun sets both variables; without it this process is the only one.
-RANK = int(os.environ.get("RANK", 0))  # the number of this process
+RANK = int(os.environ.get("RANK", 0))  # this process's number, from 0
 RANKS = int(os.environ.get("WORLD_SIZE", 1))  # how many there are
 
 
 def join(device: str) -> str:
-    """Meet the other processes, each of which has come so far; returns this one's own device."""
+    """Wait until every process has called this; returns the device that this one should use."""
     if RANKS == 1:
         return device
     dist.init_process_group()  # gloo for tensors on the CPU, nccl for those on GPUs

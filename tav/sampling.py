@@ -19,8 +19,8 @@ def invert(
 ) -> Tensor:
     """The noise (f, c, h, w) from which DDIM sampling comes back close to these latents.
 
-    As published: no caption, no guidance, and each step asks the UNet at the timestep it leads to,
-    about latents that are not there yet. That is an approximation; more steps make it better.
+    As published, `caption` is empty and there is no guidance. Each step tells the UNet the timestep
+    it goes to, while x is still at the one before: an approximation that more steps improve.
     """
     text = model.embed(caption)  # 1 l d
     schedule = model.schedule
@@ -39,7 +39,7 @@ def sample(
 ) -> Tensor:
     """Noise (b*f, c, h, w) -> the latents of b videos of f frames, by DDIM with guidance g:
 
-        prediction = negative + g (prompt - negative)
+        prediction = from negative prompt + g (from prompt - from negative prompt)
 
     `text` (2b, l, d) holds the b negative (or empty) prompts, then the b prompts. At guidance 1 the
     negative prompts cancel out, and are not computed.
@@ -56,8 +56,8 @@ def sample(
         time = torch.full((len(text),), t, device=x.device)
         prediction = model.unet(inputs.to(text.dtype), time, text, frames).float()
         if guided:
-            negative, prompt = prediction.chunk(2)  # b*f c h w
-            prediction = negative + guidance * (prompt - negative)
+            from_negative, from_prompt = prediction.chunk(2)  # b*f c h w
+            prediction = from_negative + guidance * (from_prompt - from_negative)
         x = schedule.ddim_step(prediction, x, t, t - stride)
     return x
 

@@ -48,9 +48,9 @@ class Schedule:
         self.prediction_type = prediction_type
 
     def timesteps(self, steps: int) -> list[int]:
-        """The DDIM grid, descending: 50 steps visit 981, 961, ..., 1; below 0 is the end.
+        """The DDIM grid, descending: 50 steps visit 981, 961, ..., 1 (diffusers: "leading").
 
-        diffusers calls this spacing "leading".
+        The last step goes to 1 - 20: any t below 0 means `final_alpha_cumprod`.
         """
         if not 1 <= steps <= self.num_train_timesteps - self.steps_offset:
             raise ValueError(f"{steps} steps do not fit into {self.num_train_timesteps} timesteps")
@@ -79,7 +79,7 @@ class Schedule:
             x = sqrt(a_x) x_0 + sqrt(1 - a_x) e
             prediction = e, or v = sqrt(a) e - sqrt(1 - a) x_0
 
-        In sampling a_x = a, and so c = 1; in inversion a_x belongs to the level before.
+        In sampling a_x = a, and c below is 1; in inversion a_x belongs to the level `previous`.
         """
         a, a_x = self._alpha(t, x), self._alpha(t if level is None else level, x)
         if self.prediction_type == "epsilon":
@@ -97,9 +97,9 @@ class Schedule:
     def ddim_invert_step(self, prediction: Tensor, x: Tensor, t: Time, previous: Time) -> Tensor:
         """From level `previous` up to t: undoes `ddim_step`, given the same prediction.
 
-        As published, the UNet is asked about x, which still sits at `previous`, but told t. That it
-        would answer the same about x_t, not known yet, is an approximation, whose error falls with
-        the number of steps.
+        As published, the UNet gets x, which is still at `previous`, but is told t. That assumes it
+        would predict the same for x_t, which is not known yet: an approximation, the better the
+        more steps there are.
         """
         x0, noise = self.to_x0_and_noise(prediction, x, t, level=previous)
         a = self._alpha(t, x)
@@ -115,7 +115,7 @@ class Schedule:
         """
         x0, _ = self.to_x0_and_noise(prediction, x, t)
         a, a_prev = self._alpha(t, x), self._alpha(previous, x, final=torch.tensor(1.0))
-        beta = 1 - a / a_prev  # the betas between the two, as one
+        beta = 1 - a / a_prev  # 1 - the product of (1 - beta_s), previous < s <= t
         weighted = a_prev.sqrt() * beta * x0 + (1 - beta).sqrt() * (1 - a_prev) * x
         mean = weighted / (1 - a)  # equation 7
         variance = (1 - a_prev) / (1 - a) * beta

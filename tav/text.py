@@ -28,8 +28,8 @@ class Tokenizer:
     """CLIP's byte-level byte-pair encoding: start token, the prompt's pieces, end token, padding.
 
     `vocab` maps pieces to ids, `merges` lists the pairs to join, most frequent first. Every row is
-    padded or cut to `length`. SD 1 pads with the end token, SD 2 with "!"; a "!" in a prompt
-    ("wow!") then has the padding's id too.
+    padded or cut to `length`. SD 1 pads with the end token, SD 2 with "!"; there a "!" in a prompt
+    ("wow!") becomes the padding token too.
     """
 
     def __init__(
@@ -39,8 +39,8 @@ class Tokenizer:
         if missing:
             raise ValueError(f"the vocabulary lacks {', '.join(sorted(missing))}")
         bpe = BPETokenizer(models.BPE(vocab, merges, unk_token=END, end_of_word_suffix="</w>"))
-        one_blank = normalizers.Replace(Regex(r"\s+"), " ")
-        steps = [normalizers.NFC(), one_blank, normalizers.Lowercase()]
+        one_space = normalizers.Replace(Regex(r"\s+"), " ")
+        steps = [normalizers.NFC(), one_space, normalizers.Lowercase()]
         bpe.normalizer = normalizers.Sequence(steps)
         # Inverted: what lies between two words is removed.
         words = pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True)
@@ -65,11 +65,11 @@ class Tokenizer:
         encoding = self.bpe.encode(prompt, add_special_tokens=False)
         room = self.length - 2
         if len(encoding.ids) > room:
-            # The first word that does not fit; a word cut in the middle counts as cut.
+            # The first token of the first word that does not fit whole.
             first = encoding.word_ids.index(encoding.word_ids[room])
             cut = " ".join(prompt[encoding.offsets[first][0] :].split())
-            counts = f"{len(encoding.ids)} tokens and the text encoder reads {room}"
-            warnings.warn(f'the prompt has {counts}; cut: "{cut}"', stacklevel=3)
+            excess = f"{len(encoding.ids)} tokens and the text encoder reads {room}"
+            warnings.warn(f'the prompt has {excess}; cut: "{cut}"', stacklevel=3)
         return [self.start, *encoding.ids[:room], self.end]
 
 

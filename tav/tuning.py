@@ -15,9 +15,10 @@ from .unet import Level, UNet2DConditionModel
 from .vae import Posterior, encode
 
 FP16_SCALE = 2.0**14  # what the loss is multiplied by in fp16, so that small gradients survive
-MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW remembers of a parameter
-# What a step at full resolution keeps for its backward pass: that many feature maps as large as its
-# output. Counted for SD 1.4 and for the miniature (lesson 13).
+ADAMW_STATE = ("step", "exp_avg", "exp_avg_sq")  # what AdamW remembers of a parameter
+# What a tuning step keeps for its backward pass, at all levels together, divided by the size of a
+# full-resolution feature map and by the number of ResNet blocks that have such maps: 78 for SD 1.4,
+# 76 for the miniature, counted from shapes (lesson 13).
 KEPT_MAPS = 78
 
 
@@ -26,7 +27,7 @@ class Tuning:
 
     `posterior` is that of the clip's latents (f, c, h, w), sampled anew each step; `text` (1, l, d)
     is the caption. `parts` says what trains (`inflation.trainable`). The seed and the number of a
-    step determine its random draws, so that a run that was cut takes the same steps as another.
+    step determine its random draws, so that a resumed run takes the same steps as an uncut one.
 
     The trained weights are kept in fp32 (`masters`). A UNet in half precision gets a rounded copy
     of them after each step; in fp16 the loss is scaled as well. `memory` "low" keeps little for the
@@ -61,18 +62,18 @@ class Tuning:
 
     def is_large(self) -> bool:
         """Whether a step would keep over 8 GB, or over half of a GPU's free memory (lesson 13)."""
-        steps = len(self.unet.down_blocks[0].resnets) + len(self.unet.up_blocks[-1].resnets)
-        values = self.unet.conv_in.out_channels * self.posterior.mean[:, 0].numel()  # of one map
-        kept = KEPT_MAPS * steps * values * self.text.itemsize  # bytes
-        free = torch.cuda.mem_get_info(self.text.device)[0] if self.text.is_cuda else 16e9
+        resnets = len(self.unet.down_blocks[0].resnets) + len(self.unet.up_blocks[-1].resnets)
+        values = self.unet.conv_in.out_channels * self.posterior.mean[:, 0].numel()  # f*c*h*w
+        kept = KEPT_MAPS * resnets * values * self.text.itemsize  # bytes
+        free = torch.cuda.mem_get_info(self.text.device)[0] if self.text.is_cuda else torch.inf
         return kept > min(8e9, free / 2)
 
     def loss(self) -> Tensor:
         """The loss of the next step: the mean of (e - UNet(x_t, t, text))^2 over the clip.
 
         x_0 is drawn from the posterior, e is unit noise, independent for each frame, and one t is
-        drawn for the whole clip. (With v-prediction, v takes e's place.) Unsuitable, with nothing
-        changed, if the loss is not finite.
+        drawn for the whole clip. (With v-prediction, v takes e's place.) Raises Unsuitable,
+        and changes nothing, if the loss is not finite.
         """
         step_seed = 1_000_003 * (self.seed * RANKS + RANK) + len(self.losses)
         generator = torch.Generator().manual_seed(step_seed)
@@ -87,7 +88,7 @@ class Tuning:
         return loss
 
     def update(self, loss: Tensor) -> None:
-        """One step of AdamW on the gradients of the loss, averaged over ranks and clipped to 1."""
+        """One step of AdamW on the gradients, averaged over ranks and clipped to norm 1."""
         (loss * self.scale).backward()
         for name, parameter in self.parameters.items():
             self.masters[name].grad = parameter.grad.float() / (self.scale * RANKS)
@@ -95,11 +96,10 @@ class Tuning:
         mean_loss = loss.detach() / RANKS
         add_up([mean_loss, *(master.grad for master in self.masters.values())])
         norm = nn.utils.clip_grad_norm_(self.masters.values(), 1.0)
-        if self.scale == 1:
+        if self.scale == 1:  # there is nothing left to lower
             self.check_finite("gradient", norm)
         self.losses.append(mean_loss.item())
-        if not norm.isfinite():
-            # fp16 overflowed: this step is left out, and the next ones are scaled less.
+        if not norm.isfinite():  # fp16 overflowed: leave this step out, and scale less from now on
             self.scale /= 2
             return
         self.optimizer.step()
@@ -123,7 +123,7 @@ class Tuning:
         }
         for name, master in self.masters.items():
             tensors[f"weight/{name}"] = master.detach()
-            for key, value in self.optimizer.state[master].items():  # MOMENTS, after a first step
+            for key, value in self.optimizer.state[master].items():  # empty before the first update
                 tensors[f"{key}/{name}"] = value
         return tensors
 
@@ -131,14 +131,14 @@ class Tuning:
         """Continue from a `state()`."""
         self.losses = tensors["losses"].tolist()
         scale = tensors["scale"].item()
-        if scale != 1 and self.scale != 1:  # a run in fp16 may go on in another dtype, and back
+        if scale != 1 and self.scale != 1:  # a scale of 1 was saved in another dtype: keep our own
             self.scale = scale
         self.optimizer.state.clear()
         for name, master in self.masters.items():
             master.data.copy_(tensors[f"weight/{name}"])
             self.parameters[name].data.copy_(master)
             if f"step/{name}" in tensors:
-                moments = {key: tensors[f"{key}/{name}"].to(master.device) for key in MOMENTS}
+                moments = {key: tensors[f"{key}/{name}"].to(master.device) for key in ADAMW_STATE}
                 self.optimizer.state[master] = moments
 
 
@@ -150,7 +150,7 @@ def encode_clip(model: StableDiffusion, frames: Tensor, progress=iter) -> Poster
     multiple = model.multiple
     height, width = frames.shape[2:]
     if height % multiple or width % multiple:
-        raise Unsuitable(f"frames of {width} x {height} pixels, not of multiples of {multiple}")
+        raise Unsuitable(f"frames of {width} x {height} pixels: not multiples of {multiple}")
     return encode(model.vae, frames, progress)
 
 
@@ -159,7 +159,7 @@ def load_tuned(
 ) -> UNet2DConditionModel:
     """Inflate `unet` and put tuned weights into it; freeze it.
 
-    Unsuitable if the tensors are not exactly those that `parts` trains; `origin` names them then.
+    Unsuitable, with the name `origin`, unless the tensors are exactly those that `parts` trains.
     """
     parameters = trainable(inflate(unet), parts)
     wanted = {name: p.shape for name, p in parameters.items()}

@@ -53,7 +53,7 @@ class Sizes:
 class BasicTransformerBlock(nn.Module):
     """Self-attention, attention to the text, feed-forward, each behind a LayerNorm and a residual.
 
-    x is (b*f, n, d), text is (b, l, context_dim). `inflate` makes it a `VideoTransformerBlock`.
+    x is (b*f, n, d), text (b, l, context_dim). `frames` is for `VideoTransformerBlock` (`inflate`).
     """
 
     def __init__(self, dim: int, heads: int, context_dim: int):
@@ -79,7 +79,7 @@ class BasicTransformerBlock(nn.Module):
 class Transformer2DModel(nn.Module):
     """Feature map (b*f, c, h, w) -> tokens -> a transformer block -> feature map, with a residual.
 
-    `proj_in` and `proj_out` are 1x1 convolutions in SD 1's files: the same arithmetic.
+    In SD 1's files `proj_in` and `proj_out` are 1x1 convolutions, which is the same arithmetic.
     """
 
     def __init__(self, channels: int, heads: int, sizes: Sizes):
@@ -93,17 +93,17 @@ class Transformer2DModel(nn.Module):
     def forward(self, x: Tensor, text: Tensor, frames: int = 1) -> Tensor:
         tokens = self.norm(x).permute(0, 2, 3, 1).flatten(1, 2)  # b*f n c
         tokens = self.transformer_blocks[0](self.proj_in(tokens), text, frames)
-        residual = self.proj_out(tokens).unflatten(1, x.shape[2:]).permute(0, 3, 1, 2)  # b*f c h w
-        return x + residual
+        update = self.proj_out(tokens).unflatten(1, x.shape[2:]).permute(0, 3, 1, 2)  # b*f c h w
+        return x + update
 
 
 class Level(nn.Module):
-    """Steps at one resolution: each is a ResNet block and, as far as there are any, a transformer.
+    """Steps at one resolution: step i is ResNet block i, then transformer i if there is one.
 
     `widths` are the input channels of the ResNet blocks; `transformers` counts the transformers.
     """
 
-    checkpointing = False  # if so, a step keeps only its input, and runs again when going backward
+    checkpointing = False  # if True, a step keeps only its input, and the backward pass reruns it
 
     def __init__(
         self, widths: list[int], channels: int, heads: int, transformers: int, sizes: Sizes
@@ -130,10 +130,10 @@ class Level(nn.Module):
 
 
 class DownBlock(Level):
-    """A resolution on the way down, then half of it. Every feature map is added to the skips."""
+    """Steps at one resolution, then half of it. Each feature map is appended to `skips`."""
 
-    def __init__(self, widths: list[int], channels: int, *level, halve: bool):
-        super().__init__(widths, channels, *level)  # all but `halve` as in `Level`
+    def __init__(self, widths: list[int], channels: int, *rest, halve: bool):
+        super().__init__(widths, channels, *rest)  # heads, transformers, sizes
         self.downsamplers = nn.ModuleList([Downsample2D(channels, padding=1)] if halve else [])
 
     def forward(
@@ -149,13 +149,13 @@ class DownBlock(Level):
 
 
 class UpBlock(Level):
-    """A resolution on the way up, whose steps each take the last skip; then twice the resolution.
+    """Steps at one resolution, each of which takes the last skip; then twice the resolution.
 
-    A step reads what comes from below and the skip, side by side: `widths` counts both.
+    A step's input is what comes from below and the skip, concatenated: `widths` are their sums.
     """
 
-    def __init__(self, widths: list[int], channels: int, *level, double: bool):
-        super().__init__(widths, channels, *level)  # all but `double` as in `Level`
+    def __init__(self, widths: list[int], channels: int, *rest, double: bool):
+        super().__init__(widths, channels, *rest)  # heads, transformers, sizes
         self.upsamplers = nn.ModuleList([Upsample2D(channels)] if double else [])
 
     def forward(
@@ -230,8 +230,8 @@ class UNet2DConditionModel(nn.Module):
         self.conv_out = nn.Conv2d(first, LATENT, 3, padding=1)
 
     def forward(self, x: Tensor, t: Tensor, text: Tensor, frames: int = 1) -> Tensor:
-        """Latents x (b*f, c, h, w), timesteps t (b,), text (b, l, d) -> the prediction, as x."""
-        time = timestep_embedding(t, self.conv_in.out_channels).to(x.dtype)  # b first
+        """Latents x (b*f, c, h, w), timesteps t (b,), text (b, l, d) -> the prediction, like x."""
+        time = timestep_embedding(t, self.conv_in.out_channels).to(x.dtype)  # b c, c of level 0
         time = self.time_embedding(time).repeat_interleave(frames, dim=0)  # b*f time_dim
         x = self.conv_in(x.contiguous(memory_format=torch.channels_last))
         skips = [x]

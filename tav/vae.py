@@ -40,8 +40,8 @@ class SpatialAttention(Attention):
 
     def forward(self, x: Tensor) -> Tensor:
         tokens = self.group_norm(x).flatten(2).transpose(1, 2)  # b n c
-        residual = super().forward(tokens).transpose(1, 2).unflatten(2, x.shape[2:])  # b c h w
-        return x + residual
+        update = super().forward(tokens).transpose(1, 2).unflatten(2, x.shape[2:])  # b c h w
+        return x + update
 
 
 class MidBlock(nn.Module):
@@ -71,7 +71,7 @@ class Stage(nn.Sequential):
 
 
 def stages(channels: list[int], layers: int, groups: int, change: str) -> nn.Sequential:
-    """A stage for each width; the last one keeps its resolution."""
+    """A stage for each width; all but the last change the resolution."""
     made, before = [], channels[0]
     for i, width in enumerate(channels):
         last = i == len(channels) - 1
@@ -81,10 +81,7 @@ def stages(channels: list[int], layers: int, groups: int, change: str) -> nn.Seq
 
 
 class Encoder(nn.Sequential):
-    """Pictures (b, 3, H, W) -> mean and log-variance stacked (b, 2z, h, w).
-
-    An `nn.Sequential` calls its parts in the order in which they are set.
-    """
+    """Pictures (b, 3, H, W) -> mean and log-variance stacked (b, 2z, h, w)."""
 
     def __init__(self, channels: list[int], layers: int, groups: int):
         super().__init__()
@@ -164,7 +161,7 @@ def encode(vae: AutoencoderKL, frames: Tensor, progress=iter) -> Posterior:
 
 @torch.no_grad()
 def decode(vae: AutoencoderKL, latents: Tensor, progress=iter) -> Tensor:
-    """Latents (f, z, h, w) -> frames (f, 3, H, W) in [-1, 1], fp32, on the CPU; as in `encode`."""
+    """Latents (f, z, h, w) -> frames (f, 3, H, W) in [-1, 1], fp32, on the CPU."""
     height, width = (vae.factor * side for side in latents.shape[2:])
     batches = latents.split(at_once(height, width))
     parts = [vae.decode(batch.to(vae.quant_conv.weight)) for batch in progress(batches)]

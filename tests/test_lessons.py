@@ -26,6 +26,8 @@ How to write a lesson, `lessons/NN-name.md`:
 
     python -m pytest tests/test_lessons.py -k 03
     python tests/test_lessons.py --update 03 04      # rewrites outputs, quotes and line counts
+
+`lessons/questions.md` is written, run and updated (`--update questions`) in the same way.
 """
 
 import ast
@@ -47,17 +49,19 @@ import torch  # noqa: E402
 from lessons import figures  # noqa: E402
 
 LESSONS = figures.lesson_files([])
-DOCUMENTS = [ROOT / "README.md", *LESSONS]
+QUESTIONS = ROOT / "lessons" / "questions.md"  # a lesson in all but number and figure
+RUN = [*LESSONS, QUESTIONS]
+DOCUMENTS = [ROOT / "README.md", *RUN]
 NUMBER = r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 TAV_FILES = [*sorted(ROOT.glob("tav/*.py")), *sorted(ROOT.glob("tav/io/*.py"))]
 SOURCES = [
     *TAV_FILES,
     *ROOT.glob("*.py"),
     *ROOT.glob("weights/make/*.py"),
-    ROOT / "lessons/figures.py",
+    *ROOT.glob("lessons/*.py"),
 ]
 
-lessons = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
+lessons = pytest.mark.parametrize("lesson", RUN, ids=lambda path: path.stem)
 documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
 
 
@@ -159,7 +163,7 @@ def ran(request) -> tuple[Path, list[str], dict, set[Path]]:
     return request.param, printed, ns, left
 
 
-run_lessons = pytest.mark.parametrize("ran", LESSONS, ids=lambda path: path.stem, indirect=True)
+run_lessons = pytest.mark.parametrize("ran", RUN, ids=lambda path: path.stem, indirect=True)
 
 
 @run_lessons
@@ -336,7 +340,7 @@ def test_commands_shown_exist(document):
                 assert option in known_options(script), f"{document.name}: {script} {option}"
 
 
-@lessons
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 def test_a_lesson_has_a_title_and_a_figure(lesson):
     assert prose(read(lesson)).startswith(f"# {lesson.name[:2]} "), "`# NN What it is about`"
     assert figures.names(lesson), "no figure"
@@ -384,7 +388,8 @@ def recount(match: re.Match) -> str:
 
 if __name__ == "__main__":
     if sys.argv[1:2] != ["--update"]:
-        sys.exit("python tests/test_lessons.py --update [03 ...]")
-    for each in figures.lesson_files(sys.argv[2:]):
+        sys.exit("python tests/test_lessons.py --update [03 ... questions]")
+    named = sys.argv[2:]
+    for each in [file for file in RUN if not named or file.stem.startswith(tuple(named))]:
         update(each)
         print(f"updated {each.relative_to(ROOT)}")

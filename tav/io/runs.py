@@ -21,7 +21,7 @@ from torch import Tensor
 from .. import __version__
 from ..model import StableDiffusion
 from ..ranks import RANK
-from ..tuning import MOMENTS
+from ..tuning import ADAMW_STATE
 from ..vae import LATENT
 from .charts import loss_chart
 from .cli import UserError
@@ -49,7 +49,8 @@ def check_layout(file: Path, tensors: dict[str, Tensor], layout: Layout, advice:
     def wrong(what: str) -> UserError:
         return UserError(f"{file}: {what}, which no run writes; {advice}")
 
-    if odd := sorted(layout.keys() ^ tensors.keys()):
+    odd = sorted(layout.keys() ^ tensors.keys())  # in one of the two only
+    if odd:
         raise wrong(f"{'without' if odd[0] in layout else 'with'} a tensor {odd[0]!r}")
     sizes = {}
     for name, (dtype, shape) in layout.items():
@@ -80,11 +81,12 @@ class Run:
     """One run folder; by default the newest in `runs/`. It need not exist before `working`."""
 
     def __init__(self, path: str | Path | None = None):
-        if path is None and not (
-            begun := sorted(RUNS.glob("*/run.json"), key=lambda file: file.stat().st_mtime)
-        ):
-            raise UserError(f"no run in {RUNS}/ yet; make one with tune.py, or name its folder")
-        self.path = begun[-1].parent if path is None else Path(path)
+        if path is None:
+            begun = sorted(RUNS.glob("*/run.json"), key=lambda file: file.stat().st_mtime)
+            if not begun:
+                raise UserError(f"no run in {RUNS}/ yet; make one with tune.py, or name its folder")
+            path = begun[-1].parent
+        self.path = Path(path)
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -176,11 +178,11 @@ class Run:
             steps = tuple(found["losses"].shape[:1]) if "losses" in found else ()
             layout = {"losses": (torch.float64, steps or (0,)), "scale": (torch.float32, ())}
             # AdamW remembers all weights from the first update on, and none before it.
-            updated = any(key.partition("/")[0] in MOMENTS for key in found)
+            updated = any(key.partition("/")[0] in ADAMW_STATE for key in found)
             for name, weight in weights.items():
                 shape = tuple(weight.shape)
                 layout[f"weight/{name}"] = (torch.float32, shape)
-                for key in MOMENTS if updated else ():
+                for key in ADAMW_STATE if updated else ():
                     layout[f"{key}/{name}"] = (torch.float32, () if key == "step" else shape)
             return layout
 

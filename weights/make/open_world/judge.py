@@ -1,7 +1,7 @@
 """The judge: a small network that says what a drawing shows, trained on drawings only.
 
-    python -m weights.make.open_world.judge [--train-steps N]  train it, and say how often it is right
-    python -m weights.make.open_world.judge --prompts 300    judge what the miniature draws
+    python -m weights.make.open_world.judge [--train-steps N]   train it; say how often it is right
+    python -m weights.make.open_world.judge --prompts 300       judge what the miniature draws
 
 It is kept apart from what it judges: it never sees a sample, a latent or a decoded picture.
 Pictures are softened and made noisy at random in training, so that a small VAE's blur does not

@@ -4,7 +4,8 @@
 
 Stages, in order: pictures, tokenizer, vae, clip, latents, unet, decoder, film, export. Without
 --stage all that are not done yet are run. A stage that is cut goes on where it last saved.
---steps sets how long the named training stage lasts in all, its earlier parts included. The build folder is TAV_BUILD, where that is set.
+--steps sets how long the named training stage lasts in all, its earlier parts included. The build
+folder is TAV_BUILD, where that is set.
 
 Shapes: b batch, n pictures, H W pixels (128), h w = H/8 W/8, l text tokens, d width of the text
 states.
@@ -424,16 +425,16 @@ def train_unet(build: Path, steps: int, device: str) -> None:
 # --------------------------------------------------------------------------------- film, export
 
 
-def write_clip(path: Path) -> None:
-    """Stage `film`: "a man is skiing", 16 frames of 256 x 256 pixels, 8 a second.
-
-    The man's looks and his long jump are of those that training never shows.
-    """
+def demonstration() -> list[Scene]:
+    """The scenes of clip.mp4, "a man is skiing", 16 frames: his looks and his long jump are of
+    those that training never shows."""
     looks = Looks(jacket="green", second="white", pattern="halves", trousers="orange", hair="blond")
-    scene = Scene(looks=looks)
-    if not held_out(scene):
-        raise ValueError("training shows the film's man")
-    frames = [np.asarray(draw(one, 256)) for one in filmed(scene, 16, move="long jump")]
+    return filmed(Scene(looks=looks), 16, move="long jump")
+
+
+def write_clip(path: Path) -> None:
+    """Stage `film`: the demonstration's clip, 256 x 256 pixels, 8 frames a second."""
+    frames = [np.asarray(draw(one, 256)) for one in demonstration()]
     write_mp4(path, torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).float() / 127.5 - 1, 8)
 
 
