@@ -290,10 +290,15 @@ class Lesson(Page):
         """Turn the address in a link of the text into the site's."""
         path, _, anchor = unquote(link.attrs["href"]).partition("#")
         if path and not re.match(r"\w+:", path):
-            file = posixpath.normpath(posixpath.join(posixpath.dirname(self.file), path))
-            if not (ROOT / file).exists():
-                raise SystemExit(f"error: {self.file} links to {path}, which is not there")
-            link.attrs |= dict(re.findall(r'(\w+)="(.*?)"', self.link(file, anchor)))
+            attributes = self.link(self.there(path), anchor)
+            link.attrs |= dict(re.findall(r'(\w+)="(.*?)"', attributes))
+
+    def there(self, path: str) -> str:
+        """The file of the repository that this one calls by a path."""
+        file = posixpath.normpath(posixpath.join(posixpath.dirname(self.file), path))
+        if not (ROOT / file).exists():
+            raise SystemExit(f"error: {self.file} names {path}, which is not there")
+        return file
 
     def to(self, place: Place, html: str, kind: str = "") -> str:
         file, anchor = place
@@ -323,7 +328,7 @@ class Lesson(Page):
         )
 
     def image(self, token: Token) -> str:
-        file = posixpath.normpath(posixpath.join(posixpath.dirname(self.file), token.attrs["src"]))
+        file = self.there(token.attrs["src"])
         url, alt, (width, height) = self.url(file), escape(token.content), size(ROOT / file)
         return (
             f'<a class="picture" href="{url}"><img src="{url}" alt="{alt}" width="{width}" '
