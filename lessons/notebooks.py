@@ -62,7 +62,7 @@ def text_cell(text: str, lesson: Path, folder: Path) -> dict:
         path, _, heading = match[1].partition("#")
         if re.match(r"\w+:", path) or not path:
             return match[0]
-        if re.fullmatch(r"\d\d\w?-[\w-]+\.md", path):
+        if re.fullmatch(r"[\w-]+\.md", path):
             return f"]({path.removesuffix('.md')}.ipynb{heading and '#' + heading})"
         return f"]({Path(os.path.relpath(lesson.parent / path, folder)).as_posix()})"
 
@@ -85,7 +85,7 @@ def text_cell(text: str, lesson: Path, folder: Path) -> dict:
 def main() -> None:
     folder = Path(sys.argv[1] if sys.argv[1:] else ROOT / "notebooks").resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    for lesson in figures.lesson_files([]):
+    for lesson in sorted(figures.LESSONS.glob("*.md")):
         content = json.dumps(notebook(lesson, folder), indent=1, ensure_ascii=False)
         (folder / f"{lesson.stem}.ipynb").write_text(content + "\n", encoding="utf-8")
     print(f"{folder}: open with Jupyter or an editor that knows notebooks")

@@ -60,7 +60,7 @@ ASSETS = ROOT / "lessons" / "page"
 FOLDERS = ("", "tav", "tav/io", "lessons", "lessons/exercises", "weights/mini", "weights/make")
 MOST_SHOWN = 300_000  # bytes of a file that becomes a page
 PIECE = r" [*/=+@-] |\w\(."  # in backticks: a piece of code, not a name
-EQUATION = r"=|\\(le|ge|approx|sim|propto|leftarrow)\b"
+EQUATION = r"[^-+=]{1,24}(=|\\(approx|leftarrow)\b)"  # a formula that says what one thing is
 SHORT = 12  # characters of a formula; shorter ones, as t = 0, are not what a line computes
 MATHML = {  # what latex2mathml writes, and what browsers know
     'width="thinmathspace"': 'width="0.17em"',
@@ -239,7 +239,7 @@ class Lesson(Page):
             elif token.type == "inline":
                 within = []
                 for i, child in enumerate(token.children):
-                    if child.type == "math_inline" and re.search(EQUATION, child.content):
+                    if child.type == "math_inline" and re.match(EQUATION, child.content):
                         within.append(child)
                     elif child.type == "code_inline" and (line := self.line_of(child.content)):
                         for formula in [child, *within, *(before if i == 0 else [])]:
@@ -419,6 +419,7 @@ def start_page(lessons: list[Lesson]) -> tuple[Page, str]:
     values["sentence"] = re.search("<p>(.*?)</p>", body, re.DOTALL)[1]
     values |= {name: readme.url(f"lessons/figures/edits.{name}") for name in ("gif", "png")}
     values |= {"readme": readme.url("README.md"), "exercises": readme.url("lessons/exercises")}
+    values["miniature"] = readme.url("weights/mini/README.md")
     return readme, readme.fill("start.html", contents=contents(readme, lessons), **values)
 
 

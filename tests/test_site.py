@@ -15,14 +15,14 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 from browser import CHROMIUM, Browser
-from test_lessons import LESSONS, ROOT, quotes, read, same, source
+from test_lessons import ROOT, RUN, quotes, read, same, source
 
 for package in ("markdown_it", "mdit_py_plugins", "latex2mathml", "pygments"):
     pytest.importorskip(package, reason='the site needs pip install -e ".[lessons]"')
 
 from lessons import figures, notebooks, site  # noqa: E402
 
-lessons = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
+lessons = pytest.mark.parametrize("lesson", RUN, ids=lambda path: path.stem)
 
 
 @pytest.fixture(scope="module")
@@ -272,8 +272,21 @@ def test_it_can_be_read_by_keyboard(browser, lesson_with_formulas):
     assert browser.until("document.querySelector('details.contents').open")
     browser.key("Escape")
     assert not browser.run("document.querySelector('details.contents').open")
+    browser.until(f"{FRAME}.contentDocument.body?.dataset.lit")
+    browser.run(f"{FRAME}.contentWindow.focus()")
     browser.key("Escape")
-    assert browser.run("getComputedStyle(document.querySelector('#code')).display") == "none"
+    assert browser.until("getComputedStyle(document.querySelector('#code')).display === 'none'")
+
+
+def test_a_name_in_the_code_leads_to_its_definition(browser, lesson_with_formulas):
+    browser.window(*WIDE)
+    browser.open(lesson_with_formulas)
+    browser.until(f"{FRAME}.contentDocument.body?.dataset.lit")
+    link = f"{FRAME}.contentDocument.querySelector('.code a[href*=\"#\"]')"
+    target = browser.run(f"{link}.href")
+    browser.run(f"{link}.click()")
+    path, symbol = urldefrag(target)
+    shown(browser, urlsplit(path).path.strip("/").removesuffix(".html"), symbol)
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -330,9 +343,8 @@ def test_a_notebook_runs_what_the_lesson_runs(lesson, tmp_path):
     runs = [block for block, _ in figures.blocks(read(lesson))]
     assert code[1:] == [block.code.strip("\n") for block in runs]
     for fence in figures.fences(read(lesson)):
-        assert (fence.code in text) == (
-            fence.note.startswith("quote") or fence.language in ("sh", "")
-        ) or fence.language == "text"
+        if fence.language == "python":
+            assert (fence.code in text) == fence.note.startswith("quote ")
     for cell in content["cells"]:
         for name in re.findall(r"\(attachment:([^)]*)\)", cell["source"]):
             assert name in cell["attachments"]
