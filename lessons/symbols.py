@@ -38,7 +38,8 @@ def definitions(file: str) -> dict[str, tuple[int, int]]:
                 names = [node.name]
             else:
                 targets = getattr(node, "targets", [getattr(node, "target", None)])
-                names = [n.id for t in targets if t for n in ast.walk(t) if isinstance(n, ast.Name)]
+                inside = [n for t in targets if t for n in ast.walk(t) if isinstance(n, ast.Name)]
+                names = [n.id for n in inside if isinstance(n.ctx, ast.Store)]
             for name in names:
                 found.setdefault(prefix + name, (first, node.end_lineno))
             if isinstance(node, ast.ClassDef):
