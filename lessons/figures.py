@@ -877,10 +877,10 @@ def where_patches_look(ns):
             8 * x + 3.5,
             8 * y + 3.5,
             "s",
-            markersize=6.5,
+            markersize=8,
             color="none",
             markeredgecolor="red",
-            mew=2,
+            mew=2.5,
         )
         for axis, i, seen in zip(line[1:], (0, 4), ns["maps"][name]):
             show(
@@ -906,7 +906,7 @@ def where_patches_look(ns):
 
 
 def who_sees_whom(ns):
-    """Four kinds of attention as matrices of frames: rows ask, columns are looked at."""
+    """Four kinds of attention as matrices of frames: a row looks, columns are looked at."""
     f = 8
     first = torch.eye(f)[0].expand(f, f)
     previous = torch.eye(f)[[0, *range(f - 1)]]
@@ -916,17 +916,18 @@ def who_sees_whom(ns):
         "all up to itself": (torch.ones(f, f).tril(), "½ f (f + 1) n²"),
         "SC-Attn": ((first + previous) / 2, "2 f n²"),
     }
-    figure, axes = canvas(1, 4, width=8, height=2.7)
+    figure, axes = canvas(1, 4, width=8, height=2.9)
     for axis, (name, (seen, cost)) in zip(axes, kinds.items()):
         axis.imshow(seen.numpy(), cmap="Oranges", vmin=0, vmax=1.3)
         axis.set(xticks=range(f), yticks=range(f), xlabel=f"looks at frame\n{cost} pairs")
-        axis.set_title(name, fontsize=10)
+        axis.xaxis.label.set_size(11)
+        axis.set_title(name, fontsize=11)
         axis.set_xticks(np.arange(f) - 0.5, minor=True)
         axis.set_yticks(np.arange(f) - 0.5, minor=True)
         axis.grid(which="minor", color="white", linewidth=1.5)
-        axis.tick_params(which="both", length=0, labelsize=8)
+        axis.tick_params(which="both", length=0, labelsize=9.5)
         axis.spines[:].set_visible(False)
-    axes[0].set_ylabel("frame that asks")
+    axes[0].set_ylabel("frame", fontsize=11)
     return figure
 
 
@@ -953,21 +954,23 @@ def influence(ns):
                     number,
                     ha="center",
                     va="center",
-                    fontsize=7.5,
+                    fontsize=9.5,
                     color="white" if i == j else "black",
                 )
         axis.set(xticks=range(8), yticks=range(8), xlabel="frame that is disturbed")
         axis.set_title(name, fontsize=10)
         axis.tick_params(length=0)
         axis.spines[:].set_visible(False)
-    axes[0].set_ylabel("frame whose prediction moves, percent")
+    axes[0].set_ylabel("frame whose prediction moves (percent)")
     return figure
 
 
 def flicker(ns):
-    """The same noises drawn with four choices of frames to look at."""
+    """The same noises, in the first of the orders, drawn with four choices of frames to look at."""
     return strips(
-        {f"each frame looks at: {name}": video for name, video in ns["videos"].items()}, height=1.25
+        {f"each frame looks at: {name}": videos[0] for name, videos in ns["videos"].items()},
+        width=7,
+        height=1.15,
     )
 
 
