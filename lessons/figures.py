@@ -1049,7 +1049,9 @@ def over_time(ns):
             label = f"changes {what}, {when}"
             axis.plot(layers, numbers[when][:, column], "o", color=colour, label=label, **style)
     ticks = ["first"] + [""] * (len(layers) - 2) + ["last"]
-    axis.set(ylim=(0, None), ylabel="uneven by", xlabel="Temp-Attn layers; grey: the layer shown above")
+    axis.set(
+        ylim=(0, None), ylabel="uneven by", xlabel="Temp-Attn layers; grey: the layer shown above"
+    )
     axis.set_xticks(layers, ticks)
     axis.legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
     return figure
