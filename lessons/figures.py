@@ -877,10 +877,10 @@ def where_patches_look(ns):
             8 * x + 3.5,
             8 * y + 3.5,
             "s",
-            markersize=6.5,
+            markersize=8,
             color="none",
             markeredgecolor="red",
-            mew=2,
+            mew=2.5,
         )
         for axis, i, seen in zip(line[1:], (0, 4), ns["maps"][name]):
             show(
@@ -906,7 +906,7 @@ def where_patches_look(ns):
 
 
 def who_sees_whom(ns):
-    """Four kinds of attention as matrices of frames: rows ask, columns are looked at."""
+    """Four kinds of attention as matrices of frames: a row looks, columns are looked at."""
     f = 8
     first = torch.eye(f)[0].expand(f, f)
     previous = torch.eye(f)[[0, *range(f - 1)]]
@@ -916,17 +916,18 @@ def who_sees_whom(ns):
         "all up to itself": (torch.ones(f, f).tril(), "½ f (f + 1) n²"),
         "SC-Attn": ((first + previous) / 2, "2 f n²"),
     }
-    figure, axes = canvas(1, 4, width=8, height=2.7)
+    figure, axes = canvas(1, 4, width=8, height=2.9)
     for axis, (name, (seen, cost)) in zip(axes, kinds.items()):
         axis.imshow(seen.numpy(), cmap="Oranges", vmin=0, vmax=1.3)
         axis.set(xticks=range(f), yticks=range(f), xlabel=f"looks at frame\n{cost} pairs")
-        axis.set_title(name, fontsize=10)
+        axis.xaxis.label.set_size(11)
+        axis.set_title(name, fontsize=11)
         axis.set_xticks(np.arange(f) - 0.5, minor=True)
         axis.set_yticks(np.arange(f) - 0.5, minor=True)
         axis.grid(which="minor", color="white", linewidth=1.5)
-        axis.tick_params(which="both", length=0, labelsize=8)
+        axis.tick_params(which="both", length=0, labelsize=9.5)
         axis.spines[:].set_visible(False)
-    axes[0].set_ylabel("frame that asks")
+    axes[0].set_ylabel("frame", fontsize=11)
     return figure
 
 
@@ -953,21 +954,23 @@ def influence(ns):
                     number,
                     ha="center",
                     va="center",
-                    fontsize=7.5,
+                    fontsize=9.5,
                     color="white" if i == j else "black",
                 )
         axis.set(xticks=range(8), yticks=range(8), xlabel="frame that is disturbed")
         axis.set_title(name, fontsize=10)
         axis.tick_params(length=0)
         axis.spines[:].set_visible(False)
-    axes[0].set_ylabel("frame whose prediction moves, percent")
+    axes[0].set_ylabel("frame whose prediction moves (percent)")
     return figure
 
 
 def flicker(ns):
-    """The same noises drawn with four choices of frames to look at."""
+    """The same noises, in the first of the orders, drawn with four choices of frames to look at."""
     return strips(
-        {f"each frame looks at: {name}": video for name, video in ns["videos"].items()}, height=1.25
+        {f"each frame looks at: {name}": videos[0] for name, videos in ns["videos"].items()},
+        width=7,
+        height=1.15,
     )
 
 
@@ -990,31 +993,67 @@ def trained(ns):
 
 
 def over_time(ns):
-    """The clip with two places marked, and below it Temp-Attn's matrix of each, before and after
-    tuning."""
+    """Of the most uneven Temp-Attn: the matrices of two places, before and after tuning, and how
+    uneven it is at all places; below, how uneven all layers are."""
     from matplotlib import pyplot as plt
     from matplotlib.patches import Rectangle
 
     canvas()
-    figure = plt.figure(figsize=(8, 3.6), dpi=160, layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=[1, 2.2])
-    colours = {"skier": "red", "sky": "tab:green"}
+    figure = plt.figure(figsize=(7, 8.2), dpi=160, layout="constrained")
+    top, middle, maps, bottom = figure.subfigures(4, 1, height_ratios=[1, 2.2, 2.3, 2])
+    uneven = [ns["distance"](a, 1 / 8) for a in ns["attention"]["after"]]
+    layer = max(range(len(uneven)), key=lambda i: uneven[i].mean())
+    side = round(len(uneven[layer]) ** 0.5)
+    change = ns["change"](side * side)
+    places = {"changes most": change.argmax().item(), "changes least": change.argmin().item()}
+    colours = {"changes most": "red", "changes least": "tab:green"}
+
+    def mark(axis, size):
+        """Outline the two places in a picture `size` pixels wide."""
+        for name, place in places.items():
+            corner = (np.array([place % side, place // side])) * size / side - 0.5
+            outline = {"fill": False, "edgecolor": colours[name], "linewidth": 2}
+            axis.add_patch(Rectangle(corner, size / side, size / side, **outline))
+
     for i, axis in enumerate(top.subplots(1, 8)):
         show(axis, ns["clip"][i], f"frame {i}")
-        for name, place in ns["places"].items():
-            side = ns["maps"][name, "after"][ns["most"]][0]
-            y, x = (int(p * side) * 128 / side - 0.5 for p in place)
-            outline = {"fill": False, "edgecolor": colours[name], "linewidth": 1.5}
-            axis.add_patch(Rectangle((x, y), 128 / side, 128 / side, **outline))
-    axes = bottom.subplots(1, 4)
-    for axis, ((name, when), of_layers) in zip(axes, ns["maps"].items()):
-        image = axis.imshow(8 * of_layers[ns["most"]][1].numpy(), cmap="viridis", vmin=0, vmax=4)
-        axis.set_title(f"{name}, {when} tuning", fontsize=10, color=colours[name])
+        mark(axis, ns["clip"].shape[-1])
+
+    axes = middle.subplots(1, 4)
+    pairs = [(name, when) for name in places for when in ns["attention"]]
+    for axis, (name, when) in zip(axes, pairs):
+        a = ns["attention"][when][layer][places[name]]
+        image = axis.imshow(8 * a.numpy(), cmap="viridis", vmin=0, vmax=4)
+        axis.set_title(f"{name},\n{when} tuning", fontsize=10, color=colours[name])
         axis.set(xticks=range(8), yticks=range(8), xlabel="looks at frame")
-        axis.tick_params(length=0, labelsize=8)
+        axis.tick_params(length=0, labelsize=9)
         axis.spines[:].set_visible(False)
-    axes[0].set_ylabel("frame that asks")
-    bottom.colorbar(image, ax=axes, shrink=0.8, extend="max", label="even share = 1")
+    axes[0].set_ylabel("frame")
+    label = "attention,\neven share = 1"
+    middle.colorbar(image, ax=axes, shrink=0.7, extend="max", label=label)
+
+    axes = maps.subplots(1, 3)
+    show(axes[0], change.view(side, side), "change of the pixels", cmap="gray")
+    for axis, (when, attention) in zip(axes[1:], ns["attention"].items()):
+        values = ns["distance"](attention[layer], 1 / 8).view(side, side)
+        show(axis, values, f"uneven, {when} tuning", cmap="viridis", vmin=0, vmax=7 / 8)
+    for axis in axes:
+        mark(axis, side)
+    maps.colorbar(axes[2].images[0], ax=axes, shrink=0.8, label="uneven by")
+
+    axis, numbers = bottom.subplots(), ns["by_layer"]
+    layers = np.arange(len(uneven))
+    axis.axvspan(layer - 0.4, layer + 0.4, color="#eeeeee")
+    for column, what, colour in ((0, "most", "red"), (1, "least", "tab:green")):
+        for when, style in (("before", {"mfc": "white"}), ("after", {})):
+            label = f"changes {what}, {when}"
+            axis.plot(layers, numbers[when][:, column], "o", color=colour, label=label, **style)
+    ticks = ["first"] + [""] * (len(layers) - 2) + ["last"]
+    axis.set(
+        ylim=(0, None), ylabel="uneven by", xlabel="Temp-Attn layers; grey: the layer shown above"
+    )
+    axis.set_xticks(layers, ticks)
+    axis.legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
     return figure
 
 
@@ -1027,7 +1066,7 @@ def not_zero(ns):
         for i, picture in enumerate(pictures):
             show(line[i], picture)
             show(line[i + 4], (picture - image[i]).abs().mean(0), cmap="magma", vmin=0, vmax=0.2)
-        line[0].set_ylabel(name)
+        line[0].set_ylabel(wrapped(name))
     axes[0, 6].set_title(
         "difference from the image network, times 10", fontsize=10, x=0
     ).set_in_layout(False)
