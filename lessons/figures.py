@@ -20,6 +20,7 @@ import sys
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
@@ -1080,37 +1081,41 @@ def tuning_loss(ns):
     """The losses of the run by step, coloured by timestep; and by timestep, with the loss at fixed
     timesteps."""
     losses = np.array(ns["losses"])
-    figure, (left, right) = canvas(1, 2, width=9, height=3.2, sharey=True)
+    figure, (left, right) = canvas(1, 2, width=7.5, height=3.4, sharey=True)
     left.plot(losses, color="lightgray", linewidth=0.8, zorder=0)
     means = np.convolve(losses, np.ones(20) / 20, "valid")
     left.plot(range(19, len(losses)), means, "k", linewidth=2, label="mean of the last 20")
     for axis, places in ((left, range(len(losses))), (right, ns["drawn"])):
         dots = axis.scatter(places, losses, c=ns["drawn"], s=16, cmap="viridis", vmin=0, vmax=999)
-    right.plot(
-        ns["times"], ns["curves"][0], "--", color="tab:red", label="fixed noise, before tuning"
-    )
-    right.plot(ns["times"], ns["curves"][60], color="tab:red", label="fixed noise, after")
+    for style, step, label in (("--", 0, "before tuning"), ("-", 60, "after 60 steps")):
+        curve = ns["curves"][step]
+        right.plot(ns["times"], curve, style, color="tab:red", label=f"fixed noise, {label}")
     left.set(
-        xlabel="step", ylabel="loss", yscale="log", ylim=(losses.min() / 3, losses.max() * 1.5)
+        xlabel="step", ylabel="loss", yscale="log", ylim=(losses.min() / 4, losses.max() * 2.5)
     )
     right.set(xlabel="timestep t")
     left.legend(frameon=False, loc="lower left")
-    right.legend(frameon=False)
+    right.legend(frameon=False, loc="lower left")
     figure.colorbar(dots, ax=(left, right), label="timestep t", pad=0.01)
     return figure
 
 
 def tuning_steps(ns):
-    """The clip; then two prompts, two frames of each, after more and more steps of tuning."""
+    """The clip; then a frame of two prompts after more and more steps of tuning, and a part of it
+    enlarged."""
+    from matplotlib.patches import Rectangle
+
     columns = {"the clip": (ns["clip"], ns["clip"])}
-    columns |= {
-        f"{key} steps" if isinstance(key, int) else key: pair for key, pair in ns["looks"].items()
-    }
-    figure, axes = canvas(4, len(columns), width=9, height=6.1)
+    for key, videos in ns["looks"].items():
+        columns[f"{key} steps" if isinstance(key, int) else "too far, on\npurpose"] = videos
+    left, top, side = 12, 50, 76  # the enlarged part: legs, hands, poles and skis
+    figure, axes = canvas(4, len(columns), width=7.5, height=5.7)
     for column, (label, videos) in zip(axes.T, columns.items()):
-        for k, axis in enumerate(column):
-            show(axis, videos[k // 2][(0, 2)[k % 2]], label if k == 0 else "")
+        for k, video in enumerate(videos):
+            show(column[2 * k], video[0], label if k == 0 else "")
+            show(column[2 * k + 1], video[0, :, top : top + side, left : left + side])
     for k, prompt in zip((0, 2), ns["prompts"]):
+        axes[k, 0].add_patch(Rectangle((left, top), side, side, fill=False, edgecolor="tab:red"))
         axes[k, 0].set_ylabel(prompt.replace(" on ", "\non "), y=-0.05)
     return figure
 
@@ -1126,19 +1131,24 @@ def clip_noise(ns):
         "its own\nnoise": (ns["own"], ns["from_own"]),
         "random\nnoise": (ns["other"], ns["from_other"]),
     }
-    figure, axes = canvas(3, 8, width=9, height=3.6)
+    ratios = [1, 1, 1, 0.08, 1, 1, 1]
+    figure, axes = canvas(3, 7, width=7.5, height=3.7, width_ratios=ratios)
+    for axis in axes[:, 3]:
+        axis.axis("off")
     for row, (label, (latents, pictures)) in zip(axes, rows.items()):
         row[0].set_ylabel(label, rotation=0, ha="right", va="center")
-        for i in range(4):
+        for i in range(3):
             show(row[i], latents[i, 0], cmap="gray", vmin=-2.5, vmax=2.5)
             show(row[4 + i], pictures[i])
+    axes[0, 1].set_title("channel 0 of the latents", fontsize=10).set_in_layout(False)
+    axes[0, 5].set_title("frames: the clip, or drawn", fontsize=10).set_in_layout(False)
     return figure
 
 
 def words_over_frames(ns):
-    """The frames of an edit, and where two words of its prompt are asked for in each."""
+    """The frames of an edit, and how much each place of them attends to two words of its prompt."""
     figure, axes = canvas(3, 4, width=7, height=4.8)
-    for row, label in zip(axes, ("edit", '"skiing"', '"beach"')):
+    for row, label in zip(axes, ("edit", 'attention\nto "skiing"', 'attention\nto "beach"')):
         row[0].set_ylabel(label, rotation=0, ha="right", va="center")
     for k in range(4):
         show(axes[0, k], ns["edits"][1][k])
@@ -1148,24 +1158,42 @@ def words_over_frames(ns):
 
 
 def edit_grid(ns):
-    """Four edits, and beneath each what the program that drew the clip draws for its prompt."""
+    """The clip and four edits, and beside each what the program that drew the clip draws for its
+    prompt."""
     sys.path.insert(0, str(ROOT / "weights" / "make"))
     import world
-    from matplotlib import pyplot as plt
 
     film = world.clip(world.Scene(), 16)[::4]
-    canvas()
-    figure = plt.figure(figsize=(9, 5.2), dpi=160, layout="constrained")
-    for part, prompt, edit in zip(figure.subfigures(2, 2).flat, ns["prompts"], ns["edits"]):
-        truth = [world.draw(scene) for scene in world.edit(film, **world.parse(prompt))]
-        part.suptitle(prompt, fontsize=10)
-        axes = part.subplots(2, 4)
-        for k in range(4):
-            show(axes[0, k], edit[k])
-            show(axes[1, k], torch.from_numpy(np.array(truth[k])).permute(2, 0, 1) / 127.5 - 1)
-        for axis, label in zip(axes[:, 0], ("edit", "truth")):
-            axis.set_ylabel(label)
+    rows = [("the clip: a man is skiing", ns["frames"], film)]
+    for prompt, video in zip(ns["prompts"], ns["edits"]):
+        rows.append((prompt, video, world.edit(film, **world.parse(prompt))))
+    figure, axes = canvas(
+        len(rows), 7, width=7.5, height=6.9, width_ratios=[1, 1, 1, 0.12, 1, 1, 1]
+    )
+    for line, (prompt, video, scenes) in zip(axes, rows):
+        line[3].axis("off")
+        with without_palms(world):
+            drawn = [world.draw(scene) for scene in scenes]
+        for k in range(3):
+            show(line[k], video[k])
+            picture = torch.from_numpy(np.array(drawn[k])).permute(2, 0, 1)
+            show(line[4 + k], picture / 127.5 - 1)
+        for axis, label in ((line[0], prompt), (line[4], "drawn by the program")):
+            # room for the label, which must not push its neighbour away
+            axis.set_title(" ", fontsize=10)
+            axis.text(0, 1.06, label, fontsize=10, transform=axis.transAxes).set_in_layout(False)
     return figure
+
+
+def without_palms(world):
+    """While this lasts, the drawn world's beaches have no palms: no prompt asks for them."""
+    scroll = world.scroll
+
+    def without(pen, depth, spacing, layer, *reach):
+        palms = pen.scene.background == "beach" and layer == 2
+        return () if palms else scroll(pen, depth, spacing, layer, *reach)
+
+    return mock.patch.object(world, "scroll", without)
 
 
 def inversion_error(ns):
@@ -1191,11 +1219,12 @@ def inversion_error(ns):
 
 
 def wrong_ways(ns):
-    """A frame, and what comes back of it after round trips of several kinds."""
+    """A frame and what comes back of it: above from v, right and wrong, below with more and more
+    guidance."""
     pictures = {"the clip": ns["frames"][0]} | ns["pictures"]
-    figure, axes = canvas(1, len(pictures), width=9, height=1.9)
-    for axis, (name, picture) in zip(axes, pictures.items()):
-        show(axis, picture, name.replace("guided ", "guided\n"))
+    figure, axes = canvas(2, 4, width=7, height=4.1)
+    for axis, (name, picture) in zip(axes.flat, pictures.items()):
+        show(axis, picture, name)
     return figure
 
 
