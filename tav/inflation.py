@@ -1,9 +1,9 @@
 """Image UNet -> video UNet: SC-Attn, Temp-Attn, and which parameters train (lessons 07, 08, 09).
 
 Shapes: b prompts, f frames, n = h*w tokens of a frame, d token width. Frames are folded into the
-batch. Source: Tune-A-Video (arXiv 2212.11565), section 4.1, and its published code. Inflation
-changes the transformer blocks alone: convolutions work frame by frame as they are, and `unet.py`
-says which GroupNorms pool over the frames.
+batch. Source: Tune-A-Video (arXiv 2212.11565), "Network Inflation", and its published code.
+Inflation changes the transformer blocks alone: convolutions work frame by frame as they are, and
+`unet.py` says which GroupNorms pool over the frames.
 """
 
 import torch

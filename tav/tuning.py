@@ -1,7 +1,7 @@
 """One-shot tuning: a few attention projections learn one clip (lesson 10).
 
 Shapes: f frames, c h w latent channels, height and width, l d text tokens and width. Source:
-Tune-A-Video, section 4.2, with the settings of its published code.
+Tune-A-Video, "Fine-Tuning and Inference", with the settings of its published code.
 """
 
 import torch
