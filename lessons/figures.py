@@ -276,6 +276,35 @@ def no_inversion(ns):
     return figure
 
 
+# ---- 00b
+
+
+def drawn(ns):
+    """Drawings to train on, and sampled ones, a row for each guidance."""
+    rows = {"to train on": ns["examples"]}
+    rows |= {f"guidance {g}": pictures for g, (pictures, _) in ns["sampled"].items()}
+    figure, axes = canvas(len(rows), 12, width=9, height=3.3)
+    for row, (label, pictures) in zip(axes, rows.items()):
+        for axis, picture in zip(row, pictures):
+            show(axis, picture)
+        row[0].set_ylabel(label, rotation=0, ha="right", va="center")
+    for axis, word in zip(axes[1, 1::4], ns["WORDS"]):
+        axis.set_title(f"{word}s", fontsize=10, loc="left")
+    return figure
+
+
+def on_the_way(ns):
+    """One sample of each word at some of its steps: the noisy drawing above, the implied below."""
+    path = ns["sampled"][2][1]
+    shown = [path[i] for i in (0, 15, 30, 45, 60, 75, 90, 99)]
+    figure, axes = canvas(6, len(shown), width=7, height=5.6)
+    for column, (t, x, x0) in zip(axes.T, shown):
+        for k, i in enumerate((1, 5, 9)):
+            show(column[2 * k], (x[i] / 2).clamp(-1, 1), f"t = {t}" if k == 0 else "")
+            show(column[2 * k + 1], x0[i])
+    return figure
+
+
 # ---- 01
 
 

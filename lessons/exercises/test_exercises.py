@@ -73,6 +73,21 @@ def check_to_bytes(to_bytes):
     )
 
 
+# ---- 00b
+
+
+@exercise("e00b_fill", "fill")
+def check_fill(fill):
+    torch.manual_seed(0)
+    x, picture, noise = torch.randn(3, 5, 3, 16, 16)
+    given, schedule = torch.arange(16).expand(16, 16) < 8, Schedule()
+    for t in (10, 500, 990):
+        yours = fill(x, picture, given, noise, schedule.alphas_cumprod[t])
+        assert torch.equal(yours[..., 8:], x[..., 8:]), "the other half changes"
+        expected = schedule.add_noise(picture, noise, t)[..., :8]
+        assert torch.allclose(yours[..., :8], expected, atol=1e-5), f"wrong at t = {t}"
+
+
 # ---- 01
 
 
