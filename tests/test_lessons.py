@@ -338,7 +338,8 @@ def test_commands_shown_exist(document):
 
 @lessons
 def test_a_lesson_has_a_title_and_a_figure(lesson):
-    assert prose(read(lesson)).startswith(f"# {lesson.name[:2]} "), "`# NN What it is about`"
+    number = lesson.name.partition("-")[0]
+    assert prose(read(lesson)).startswith(f"# {number} "), "`# NN What it is about`"
     assert figures.names(lesson), "no figure"
 
 
