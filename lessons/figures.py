@@ -231,7 +231,8 @@ def draw(name: str, ns: dict):
 
 def names(lesson: Path) -> list[str]:
     """The figures of its own that a lesson shows, without folder and ending: `03-forward-chain`."""
-    shown = re.findall(r"\]\(figures/(\d\db?-[\w-]+)\.png\)", lesson.read_text(encoding="utf-8"))
+    text = lesson.read_text(encoding="utf-8")
+    shown = re.findall(r"\]\(figures/(\d\d[a-z]?-[\w-]+)\.png\)", text)
     number = lesson.name.partition("-")[0]
     return [name for name in dict.fromkeys(shown) if name.partition("-")[0] == number]
 

@@ -1,6 +1,6 @@
 """The lessons are true: blocks run; outputs, quotes, figures, links and names are what they say.
 
-How to write a lesson, `lessons/NN-name.md`:
+How to write a lesson, `lessons/NN-name.md`, or `lessons/NNb-name.md` between two numbers:
 
 - ```python: executed, in order, all blocks of a lesson in one namespace, in the repository's root.
   Seed what you draw: the lesson is run with various seeds before its first block. Files go to runs/
@@ -202,7 +202,7 @@ def test_figures_shown_are_there(document):
         # the README's moving picture
         most = figures.MOST_BYTES * (2 if file.suffix == ".gif" else 1)
         assert file.stat().st_size <= most, f"{path} has {file.stat().st_size:,} bytes"
-        function = re.sub(r"^\d\db?-", "", file.stem).replace("-", "_")
+        function = re.sub(r"^\d\d[a-z]?-", "", file.stem).replace("-", "_")
         assert callable(getattr(figures, function, None)), (
             f"no function {function} in lessons/figures.py"
         )
