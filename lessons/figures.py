@@ -296,12 +296,12 @@ def drawn(ns):
 
 def on_the_way(ns):
     """One sample of each word at some of its steps: the noisy drawing above, the implied below."""
-    path = ns["sampled"][2][1]
+    path = ns["sampled"][1][1]
     shown = [path[i] for i in (0, 15, 30, 45, 60, 75, 90, 99)]
     figure, axes = canvas(6, len(shown), width=7, height=5.6)
     for column, (t, x, x0) in zip(axes.T, shown):
-        for k, i in enumerate((1, 5, 9)):
-            show(column[2 * k], (x[i] / 2).clamp(-1, 1), f"t = {t}" if k == 0 else "")
+        for k, i in enumerate((0, 5, 9)):
+            show(column[2 * k], x[i].clamp(-1, 1), f"t = {t}" if k == 0 else "")
             show(column[2 * k + 1], x0[i])
     return figure
 
@@ -431,8 +431,9 @@ def loss_by_timestep(ns):
     axis.plot(
         ns["steps"], ns["errors"], "s-", color="tab:blue", label="error of the picture it implies"
     )
-    axis.plot(ns["steps"], ns["recipe"], "--", color="gray", label="weight in training")
-    axis.set(xlabel="timestep t", ylabel="mean squared error", ylim=(0, 1.05))
+    weight = (ns["snr"].clamp(max=5) / ns["snr"]).tolist()
+    axis.plot(weight, "--", color="gray", label="weight in training")
+    axis.set(xlabel="timestep t", ylabel="mean squared error; weight", ylim=(0, 1.05))
     axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
