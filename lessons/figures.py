@@ -107,8 +107,8 @@ def lesson_files(numbers: list[str]) -> list[Path]:
     """The files of the lessons with these numbers; all of them if none is given."""
     return [
         file
-        for file in sorted(LESSONS.glob("[0-9][0-9]-*.md"))
-        if not numbers or file.name[:2] in numbers
+        for file in sorted(LESSONS.glob("[0-9][0-9]*-*.md"))
+        if not numbers or file.name.partition("-")[0] in numbers
     ]
 
 
@@ -227,13 +227,15 @@ def save(figure, path: Path) -> None:
 
 def draw(name: str, ns: dict):
     """What the function of the figure `03-forward-chain` draws."""
-    return globals()[name[3:].replace("-", "_")](ns)
+    return globals()[name.partition("-")[2].replace("-", "_")](ns)
 
 
 def names(lesson: Path) -> list[str]:
     """The figures of its own that a lesson shows, without folder and ending: `03-forward-chain`."""
-    shown = re.findall(r"\]\(figures/(\d\d-[\w-]+)\.png\)", lesson.read_text(encoding="utf-8"))
-    return [name for name in dict.fromkeys(shown) if name.startswith(lesson.name[:3])]
+    text = lesson.read_text(encoding="utf-8")
+    shown = re.findall(r"\]\(figures/(\d\d[a-z]?-[\w-]+)\.png\)", text)
+    number = lesson.name.partition("-")[0]
+    return [name for name in dict.fromkeys(shown) if name.partition("-")[0] == number]
 
 
 # The figures, lesson by lesson: each a function of the namespace `ns` that the lesson's blocks
@@ -273,6 +275,35 @@ def no_inversion(ns):
         for axis, picture in zip(row, pictures):
             show(axis, picture)
         row[0].set_ylabel(label, rotation=0, ha="right", va="center")
+    return figure
+
+
+# ---- 00b
+
+
+def drawn(ns):
+    """Drawings to train on, and sampled ones, a row for each guidance."""
+    rows = {"to train on": ns["examples"]}
+    rows |= {f"guidance {g}": pictures for g, (pictures, _) in ns["sampled"].items()}
+    figure, axes = canvas(len(rows), 12, width=9, height=3.3)
+    for row, (label, pictures) in zip(axes, rows.items()):
+        for axis, picture in zip(row, pictures):
+            show(axis, picture)
+        row[0].set_ylabel(label, rotation=0, ha="right", va="center")
+    for axis, word in zip(axes[1, 1::4], ns["WORDS"]):
+        axis.set_title(f"{word}s", fontsize=10, loc="left")
+    return figure
+
+
+def on_the_way(ns):
+    """One sample of each word at some of its steps: the noisy drawing above, the implied below."""
+    path = ns["sampled"][1][1]
+    shown = [path[i] for i in (0, 15, 30, 45, 60, 75, 90, 99)]
+    figure, axes = canvas(6, len(shown), width=7, height=5.6)
+    for column, (t, x, x0) in zip(axes.T, shown):
+        for k, i in enumerate((0, 5, 9)):
+            show(column[2 * k], x[i].clamp(-1, 1), f"t = {t}" if k == 0 else "")
+            show(column[2 * k + 1], x0[i])
     return figure
 
 
@@ -375,31 +406,39 @@ def forward_chain(ns):
     for i, t in enumerate(ns["levels"]):
         # three of four channels as colours
         show(axes[0, i], (ns["chain"][i, :3] / 3).clamp(-1, 1), f"t = {t}")
-        show(axes[1, i], ns["pictures"][i])
+        show(axes[1, i], ns["decoded"][i])
+    return figure
+
+
+def best_guess(ns):
+    """The mean of the clip's frames, weighted by how probable the noisy latents make each."""
+    figure, axes = canvas(1, len(ns["averages"]), width=9, height=1.8)
+    for axis, (t, picture) in zip(axes, ns["averages"].items()):
+        show(axis, picture, f"t = {t}")
     return figure
 
 
 def loss_by_timestep(ns):
-    """The network's error in the noise, and the error of the picture that it implies."""
+    """The network's error in the noise, the error of the picture that it implies, and the weight of
+    the timestep in the miniature's training."""
     figure, axis = canvas(width=7, height=2.8)
-    axis.plot(ns["steps"], ns["losses"], "o-", color="tab:red", label="of the noise (the loss)")
-    axis.plot(ns["steps"], ns["errors"], "s-", color="tab:blue", label="of the picture it implies")
-    axis.set(xlabel="timestep t", ylabel="mean squared error", ylim=(0, None))
-    axis.legend(frameon=False)
+    axis.plot(ns["steps"], ns["losses"], "o-", color="tab:red", label="error of the noise")
+    axis.plot(
+        ns["steps"], ns["errors"], "s-", color="tab:blue", label="error of the picture it implies"
+    )
+    weight = (ns["snr"].clamp(max=5) / ns["snr"]).tolist()
+    axis.plot(weight, "--", color="gray", label="weight in training")
+    axis.set(xlabel="timestep t", ylabel="mean squared error; weight", ylim=(0, 1.05))
+    axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
 def wrong_schedule(ns):
     """Two prompts from the same noise, sampled with each schedule."""
-    columns = [
-        (name, picture)
-        for i in range(2)
-        for name, pictures in ns["sampled"].items()
-        for picture in pictures[i : i + 1]
-    ]
-    figure, axes = canvas(1, len(columns), width=9, height=1.8)
-    for axis, (name, picture) in zip(axes, columns):
-        show(axis, picture, name.replace(", ", ",\n"))
+    figure, axes = canvas(2, len(ns["sampled"]), width=6.6, height=4.6)
+    for column, (name, pictures) in zip(axes.T, ns["sampled"].items()):
+        show(column[0], pictures[0], name)
+        show(column[1], pictures[1])
     return figure
 
 

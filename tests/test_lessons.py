@@ -1,6 +1,6 @@
 """The lessons are true: blocks run; outputs, quotes, figures, links and names are what they say.
 
-How to write a lesson, `lessons/NN-name.md`:
+How to write a lesson, `lessons/NN-name.md`, or `lessons/NNb-name.md` between two numbers:
 
 - ```python: executed, in order, all blocks of a lesson in one namespace, in the repository's root.
   Seed what you draw: the lesson is run with various seeds before its first block. Files go to runs/
@@ -206,7 +206,7 @@ def test_figures_shown_are_there(document):
         # the README's moving picture
         most = figures.MOST_BYTES * (2 if file.suffix == ".gif" else 1)
         assert file.stat().st_size <= most, f"{path} has {file.stat().st_size:,} bytes"
-        function = re.sub(r"^\d\d-", "", file.stem).replace("-", "_")
+        function = re.sub(r"^\d\d[a-z]?-", "", file.stem).replace("-", "_")
         assert callable(getattr(figures, function, None)), (
             f"no function {function} in lessons/figures.py"
         )
@@ -342,7 +342,8 @@ def test_commands_shown_exist(document):
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 def test_a_lesson_has_a_title_and_a_figure(lesson):
-    assert prose(read(lesson)).startswith(f"# {lesson.name[:2]} "), "`# NN What it is about`"
+    number = lesson.name.partition("-")[0]
+    assert prose(read(lesson)).startswith(f"# {number} "), "`# NN What it is about`"
     assert figures.names(lesson), "no figure"
 
 

@@ -73,16 +73,33 @@ def check_to_bytes(to_bytes):
     )
 
 
+# ---- 00b
+
+
+@exercise("e00b_fill", "fill")
+def check_fill(fill):
+    torch.manual_seed(0)
+    x, picture, noise = torch.randn(3, 5, 3, 16, 16)
+    given, schedule = torch.arange(16).expand(16, 16) < 8, Schedule()
+    for t in (10, 500, 990):
+        yours = fill(x, picture, given, noise, schedule.alphas_cumprod[t])
+        assert torch.equal(yours[..., 8:], x[..., 8:]), "the other half changes"
+        expected = schedule.add_noise(picture, noise, t)[..., :8]
+        assert torch.allclose(yours[..., :8], expected, atol=1e-5), f"wrong at t = {t}"
+
+
 # ---- 01
 
 
 @exercise("e01_kl", "kl")
 def check_kl(kl):
     torch.manual_seed(0)
-    mean, logvar = torch.randn(2, 3, 4, 8, 8)
-    gaussian, unit = Normal(mean, (0.5 * logvar).exp()), Normal(0.0, 1.0)
-    expected = kl_divergence(gaussian, unit).sum(dim=(1, 2, 3))
-    yours = kl(mean, logvar)
+    numbers = torch.randn(4, 3, 4, 8, 8)
+    one, other = (
+        Normal(mean, (0.5 * logvar).exp()) for mean, logvar in numbers.unflatten(0, (2, 2))
+    )
+    expected = kl_divergence(one, other).sum(dim=(1, 2, 3))
+    yours = kl(*numbers)
     assert yours.shape == (3,), f"one value for each of 3 pictures, not {tuple(yours.shape)}"
     assert torch.allclose(yours, expected, rtol=1e-4)
 
@@ -132,12 +149,15 @@ def check_causal(causal_attention):
 # ---- 03
 
 
-@exercise("e03_alphas", "alphas_cumprod")
-def check_alphas(alphas_cumprod):
-    for steps, start, end in [(1000, 0.00085, 0.012), (100, 0.001, 0.3)]:
-        yours = alphas_cumprod(steps, start, end)
-        assert yours.shape == (steps,), f"{steps} values, not {tuple(yours.shape)}"
-        assert torch.allclose(yours, Schedule(steps, start, end).alphas_cumprod, atol=1e-5)
+@exercise("e03_zero_end", "zero_end")
+def check_zero_end(zero_end):
+    for schedule in (Schedule(), Schedule(100, 0.001, 0.03)):
+        levels = schedule.alphas_cumprod
+        yours = zero_end(levels)
+        assert yours.shape == levels.shape, f"{len(levels)} levels, not {tuple(yours.shape)}"
+        assert yours[-1] == 0 and torch.allclose(yours[0], levels[0]), "the first or the last level"
+        slopes = yours.sqrt().diff() / levels.sqrt().diff()
+        assert torch.allclose(slopes, slopes[:1], rtol=0.01), "the roots are not shifted and scaled"
 
 
 @exercise("e03_velocity", "from_velocity")
@@ -180,12 +200,13 @@ def check_attend(yours):
 @exercise("e05_guided", "guided")
 def check_guided(guided):
     torch.manual_seed(0)
-    for guidance in (0, 1, 3.5, 12.5):
-        predictions = torch.randn(4, 4, 8, 8)
-        # `sample` says it in its own way
-        expected = torch.lerp(predictions[:2], predictions[2:], guidance)
-        assert guided(predictions, guidance).shape == (2, 4, 8, 8)
-        assert torch.allclose(guided(predictions, guidance), expected, atol=1e-4), (
+    for guidance in ([0.0], [1.0], [12.5], [3.5, 2.0], [7.5, -2.0, 1.0]):
+        predictions = torch.randn(1 + len(guidance), 4, 8, 8)
+        # as weights of all answers, which add up to 1
+        shares = torch.tensor([1 - sum(guidance), *guidance])
+        yours = guided(predictions, torch.tensor(guidance))
+        assert yours.shape == (4, 8, 8), f"one prediction, not {tuple(yours.shape)}"
+        assert torch.allclose(yours, torch.einsum("n,nchw->chw", shares, predictions), atol=1e-4), (
             f"wrong at guidance {guidance}"
         )
 
