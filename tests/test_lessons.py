@@ -8,6 +8,8 @@ How to write a lesson, `lessons/NN-name.md`, or `lessons/NNb-name.md` between tw
 - ```text, as the next fence after a block, is what it prints. Exactly; or, under a line
   `<!-- within 5 % -->` or `<!-- within 0.02 -->`, each number may differ by that much. A block that
   prints has one. `--update` writes it.
+- `show("01-round-trip", frame=..., ...)` of lessons/show.py lets the reader look at pictures while
+  typing. It prints where they are. Names begin with the lesson's number; LOOK at them.
 - `<!-- quote tav/schedule.py Schedule.add_noise -->` right above a ```python: that symbol's source,
   without docstring and indentation; not executed. A module's constant can be quoted too. `--update`
   writes it.

@@ -369,3 +369,5 @@ def test_a_notebook_runs_in_a_kernel(number, tmp_path):
     for cell, (block, shown) in zip(cells, figures.blocks(read(lesson)), strict=True):
         printed = "".join(o.text for o in cell.outputs if o.get("name") == "stdout")
         assert same(shown.code if shown else "", printed, shown.note if shown else ""), block.first
+        pictures = [output for output in cell.outputs if "image/png" in output.get("data", {})]
+        assert len(pictures) == printed.count("shown in "), block.first
