@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,23 +33,30 @@ class Muon(torch.optim.Optimizer):
     """Momentum whose update is made orthogonal, for weights of two or more dimensions.
 
     Source: Jordan et al. 2024. A convolution counts as the matrix (out, 3 * 3 * in). Updates are
-    scaled to AdamW's usual size (0.2 root mean square), and AdamW's learning rate serves both.
+    scaled to AdamW's usual size (0.2 root mean square), and AdamW's learning rate serves both. Most
+    matrices are too small for two cores, so each core works on matrices of its own.
     """
 
     def __init__(self, parameters: list[nn.Parameter], lr: float):
         super().__init__(parameters, {"lr": lr})
+        self.cores = ThreadPoolExecutor(CORES, initializer=torch.set_num_threads, initargs=(1,))
+
+    def step(self) -> None:
+        (group,) = self.param_groups
+        for p in group["params"]:
+            self.state[p].setdefault("momentum", torch.zeros_like(p))
+        list(self.cores.map(self.move, group["params"]))
 
     @torch.no_grad()
-    def step(self) -> None:
-        for group in self.param_groups:
-            for p in group["params"]:
-                momentum = self.state[p].setdefault("momentum", torch.zeros_like(p))
-                momentum.lerp_(p.grad, 0.05)
-                update = p.grad.lerp(momentum, 0.95).movedim(1, -1)  # Nesterov; channels last
-                matrix = orthogonal(update.flatten(1))
-                update = matrix.view(update.shape).movedim(-1, 1)
-                size = 0.2 * max(matrix.shape) ** 0.5
-                p.mul_(1 - 0.01 * group["lr"]).add_(update, alpha=-group["lr"] * size)
+    def move(self, p: nn.Parameter) -> None:
+        """The step of one parameter."""
+        lr, momentum = self.param_groups[0]["lr"], self.state[p]["momentum"]
+        momentum.lerp_(p.grad, 0.05)
+        update = p.grad.lerp(momentum, 0.95).movedim(1, -1)  # Nesterov; channels last
+        matrix = orthogonal(update.flatten(1))
+        update = matrix.view(update.shape).movedim(-1, 1)
+        size = 0.2 * max(matrix.shape) ** 0.5
+        p.mul_(1 - 0.01 * lr).add_(update, alpha=-lr * size)
 
 
 def orthogonal(g: Tensor) -> Tensor:
