@@ -27,7 +27,7 @@ from tav.inflation import (
     trainable,
 )
 from tav.io.vocabulary import read_tokenizer
-from tav.layers import Attention, Downsample2D, attend, group_norm
+from tav.layers import Attention, attend, group_norm
 from tav.metrics import frame_consistency
 from tav.sampling import invert
 from tav.schedule import Schedule
@@ -104,13 +104,27 @@ def check_kl(kl):
     assert torch.allclose(yours, expected, rtol=1e-4)
 
 
-@exercise("e01_halve", "halve")
-def check_halve(halve):
-    torch.manual_seed(0)
-    x, down = torch.randn(2, 6, 8, 12), Downsample2D(6, padding=0)
-    yours = halve(x, down.conv.weight, down.conv.bias)
-    assert yours.shape == (2, 6, 4, 6), f"4 x 6 places of 8 x 12, not {tuple(yours.shape)}"
-    assert torch.allclose(yours, down(x), atol=1e-5)
+@exercise("e01_window", "window")
+def check_window(window):
+    """Against the gradient of real convolutions, whose weights are all one."""
+    halving, kept = (3, 2, 0), (3, 1, 1)
+    for layers in (
+        [(5, 1, 0)],
+        [(3, 2, 1), (3, 1, 0)],
+        [kept, halving, kept, halving, kept, halving],  # like the VAE's encoder
+        [(4, 3, 2), (1, 1, 0), (5, 2, 1), (2, 2, 0)],
+    ):
+        x = torch.zeros(1, 1, 300, requires_grad=True)
+        y = x
+        for kernel, stride, padding in layers:
+            y = F.conv1d(F.pad(y, (padding, kernel)), torch.ones(1, 1, kernel), stride=stride)
+        i = y.shape[-1] // 2
+        y[0, 0, i].backward()
+        right = x.grad[0, 0].nonzero()[[0, -1], 0].tolist()
+        yours = window(layers, i)
+        assert list(yours) == right, f"output {i} of {layers} sees {right}, not {yours}"
+        jump = i * math.prod(stride for _, stride, _ in layers)
+        assert list(window(layers, 0)) == [place - jump for place in right], f"output 0 of {layers}"
 
 
 # ---- 02
