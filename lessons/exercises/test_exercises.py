@@ -225,18 +225,33 @@ def check_guided(guided):
         )
 
 
-@exercise("e05_ddim_eta", "ddim_step")
-def check_ddim_eta(ddim_step):
+@exercise("e05_heun", "heun_step")
+def check_heun(heun_step):
+    """In a world of numbers around 1, where the best answer and its curves are known."""
     torch.manual_seed(0)
-    schedule = Schedule()
-    for t, previous in [(981, 961), (501, 301), (101, 1)]:
-        a, a_prev = schedule.alphas_cumprod[t], schedule.alphas_cumprod[previous]
-        prediction, x, noise = torch.randn(3, 2, 4, 8, 8)
-        none, all_of_it = (ddim_step(prediction, x, a, a_prev, eta, noise) for eta in (0.0, 1.0))
-        expected = schedule.ddim_step(prediction, x, t, previous)
-        assert torch.allclose(none, expected, atol=1e-4), f"eta 0 is not DDIM at t = {t}"
-        expected = schedule.ddpm_step(prediction, x, t, previous, noise)
-        assert torch.allclose(all_of_it, expected, atol=1e-3), f"eta 1 is not DDPM at t = {t}"
+    schedule, spread, asked = Schedule(), 0.5, []
+    alphas = schedule.alphas_cumprod
+
+    def variance(t):
+        return alphas[t] * spread**2 + 1 - alphas[t]
+
+    def best(x, t):
+        asked.append(t)
+        return (1 - alphas[t]).sqrt() * (x - alphas[t].sqrt()) / variance(t)
+
+    for t, s in [(401, 301), (201, 101), (101, 1)]:
+        x = torch.randn(2, 4, 8, 8)
+        curve = alphas[s].sqrt() + (variance(s) / variance(t)).sqrt() * (x - alphas[t].sqrt())
+        euler = schedule.ddim_step(best(x, t), x, t, s)
+        asked.clear()
+        yours = heun_step(best, x, t, s, schedule)
+        assert asked == [t, s], f"asked at {asked}, not at {[t, s]}"
+        rho = ((1 - alphas) / alphas).sqrt()
+        slopes = (best(x, t) + best(euler, s)) / 2
+        right = alphas[s].sqrt() * (x / alphas[t].sqrt() + (rho[s] - rho[t]) * slopes)
+        assert torch.allclose(yours, right, atol=1e-4), f"not Heun's step from {t} to {s}"
+        off, eulers = ((it - curve).square().mean().sqrt() for it in (yours, euler))
+        assert off < eulers / 3, f"from {t} to {s} off by {off:.4f}, Euler's step by {eulers:.4f}"
 
 
 # ---- 06
