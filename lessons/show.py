@@ -25,8 +25,9 @@ def show(name: str, **pictures: Tensor) -> None:
 
     A picture is (3, h, w) in [-1, 1]; a video or several pictures, (f, 3, h, w), make a row of at
     most eight. Anything else is drawn in grey, from its least value, black, to its greatest, white:
-    a map (h, w), or (c, h, w), such as latents, as a row of c maps. Single pictures stand beside
-    each other; as soon as there is a row, each label gets one. In a label `_` becomes a space.
+    a map (h, w), or (c, h, w), such as latents, as a row of c maps. What is small keeps its squares
+    when it is enlarged. Single pictures stand beside each other; as soon as there is a row, each
+    label gets one. In a label `_` becomes a space.
     """
     rows = {label.replace("_", " "): as_row(x) for label, x in pictures.items()}
     cells = [titled(label, row, HEIGHT) for label, row in rows.items()]
@@ -57,14 +58,18 @@ def as_row(pictures: Tensor) -> np.ndarray:
     if x.ndim != 4:
         x = grey(x)
     moments = torch.linspace(0, len(x) - 1, min(MOST, len(x))).round().long()
-    return to_uint8(x[moments].clamp(-1, 1))
+    return to_uint8(enlarged(x[moments].clamp(-1, 1)))
+
+
+def enlarged(x: Tensor) -> Tensor:
+    """Pictures or maps (..., h, w), each value a square, about HEIGHT high."""
+    times = max(1, round(HEIGHT / x.shape[-2]))
+    return x.repeat_interleave(times, -2).repeat_interleave(times, -1)
 
 
 def grey(maps: Tensor) -> Tensor:
-    """Maps (h, w) or (n, h, w) as pictures (n, 3, h, w), each value enlarged to a square."""
+    """Maps (h, w) or (n, h, w) as pictures (n, 3, h, w)."""
     maps = maps.reshape(-1, *maps.shape[-2:])
     lowest, highest = maps.min(), maps.max()
     maps = (maps - lowest) / (highest - lowest).clamp(min=1e-12) * 2 - 1
-    times = max(1, round(HEIGHT / maps.shape[-2]))
-    maps = maps.repeat_interleave(times, -2).repeat_interleave(times, -1)
     return maps[:, None].expand(-1, 3, -1, -1)

@@ -27,7 +27,7 @@ from tav.inflation import (
     trainable,
 )
 from tav.io.vocabulary import read_tokenizer
-from tav.layers import Attention, Downsample2D, attend, group_norm
+from tav.layers import Attention, attend, group_norm
 from tav.metrics import frame_consistency
 from tav.sampling import invert
 from tav.schedule import Schedule
@@ -104,13 +104,27 @@ def check_kl(kl):
     assert torch.allclose(yours, expected, rtol=1e-4)
 
 
-@exercise("e01_halve", "halve")
-def check_halve(halve):
-    torch.manual_seed(0)
-    x, down = torch.randn(2, 6, 8, 12), Downsample2D(6, padding=0)
-    yours = halve(x, down.conv.weight, down.conv.bias)
-    assert yours.shape == (2, 6, 4, 6), f"4 x 6 places of 8 x 12, not {tuple(yours.shape)}"
-    assert torch.allclose(yours, down(x), atol=1e-5)
+@exercise("e01_window", "window")
+def check_window(window):
+    """Against the gradient of real convolutions, whose weights are all one."""
+    halving, kept = (3, 2, 0), (3, 1, 1)
+    for layers in (
+        [(5, 1, 0)],
+        [(3, 2, 1), (3, 1, 0)],
+        [kept, halving, kept, halving, kept, halving],  # like the VAE's encoder
+        [(4, 3, 2), (1, 1, 0), (5, 2, 1), (2, 2, 0)],
+    ):
+        x = torch.zeros(1, 1, 300, requires_grad=True)
+        y = x
+        for kernel, stride, padding in layers:
+            y = F.conv1d(F.pad(y, (padding, kernel)), torch.ones(1, 1, kernel), stride=stride)
+        i = y.shape[-1] // 2
+        y[0, 0, i].backward()
+        right = x.grad[0, 0].nonzero()[[0, -1], 0].tolist()
+        yours = window(layers, i)
+        assert list(yours) == right, f"output {i} of {layers} sees {right}, not {yours}"
+        jump = i * math.prod(stride for _, stride, _ in layers)
+        assert list(window(layers, 0)) == [place - jump for place in right], f"output 0 of {layers}"
 
 
 # ---- 02
@@ -211,18 +225,33 @@ def check_guided(guided):
         )
 
 
-@exercise("e05_ddim_eta", "ddim_step")
-def check_ddim_eta(ddim_step):
+@exercise("e05_heun", "heun_step")
+def check_heun(heun_step):
+    """In a world of numbers around 1, where the best answer and its curves are known."""
     torch.manual_seed(0)
-    schedule = Schedule()
-    for t, previous in [(981, 961), (501, 301), (101, 1)]:
-        a, a_prev = schedule.alphas_cumprod[t], schedule.alphas_cumprod[previous]
-        prediction, x, noise = torch.randn(3, 2, 4, 8, 8)
-        none, all_of_it = (ddim_step(prediction, x, a, a_prev, eta, noise) for eta in (0.0, 1.0))
-        expected = schedule.ddim_step(prediction, x, t, previous)
-        assert torch.allclose(none, expected, atol=1e-4), f"eta 0 is not DDIM at t = {t}"
-        expected = schedule.ddpm_step(prediction, x, t, previous, noise)
-        assert torch.allclose(all_of_it, expected, atol=1e-3), f"eta 1 is not DDPM at t = {t}"
+    schedule, spread, asked = Schedule(), 0.5, []
+    alphas = schedule.alphas_cumprod
+
+    def variance(t):
+        return alphas[t] * spread**2 + 1 - alphas[t]
+
+    def best(x, t):
+        asked.append(t)
+        return (1 - alphas[t]).sqrt() * (x - alphas[t].sqrt()) / variance(t)
+
+    for t, s in [(401, 301), (201, 101), (101, 1)]:
+        x = torch.randn(2, 4, 8, 8)
+        curve = alphas[s].sqrt() + (variance(s) / variance(t)).sqrt() * (x - alphas[t].sqrt())
+        euler = schedule.ddim_step(best(x, t), x, t, s)
+        asked.clear()
+        yours = heun_step(best, x, t, s, schedule)
+        assert asked == [t, s], f"asked at {asked}, not at {[t, s]}"
+        rho = ((1 - alphas) / alphas).sqrt()
+        slopes = (best(x, t) + best(euler, s)) / 2
+        right = alphas[s].sqrt() * (x / alphas[t].sqrt() + (rho[s] - rho[t]) * slopes)
+        assert torch.allclose(yours, right, atol=1e-4), f"not Heun's step from {t} to {s}"
+        off, eulers = ((it - curve).square().mean().sqrt() for it in (yours, euler))
+        assert off < eulers / 3, f"from {t} to {s} off by {off:.4f}, Euler's step by {eulers:.4f}"
 
 
 # ---- 06
