@@ -188,14 +188,14 @@ def check_velocity(from_velocity):
 # ---- 04
 
 
-@exercise("e04_timestep_embedding", "timestep_embedding")
-def check_timestep_embedding(yours):
-    t = torch.tensor([0, 1, 20, 500, 999])
-    for dim in (8, 64, 320):
-        assert yours(t, dim).shape == (5, dim)
-        assert torch.allclose(yours(t, dim), timestep_embedding(t, dim), atol=1e-3), (
-            f"wrong for dim = {dim}"
-        )
+@exercise("e04_later", "later")
+def check_later(later):
+    t = torch.tensor([0, 1, 20, 500, 900])
+    for dim, steps in ((8, 0), (8, 1), (64, 40), (320, 99), (320, -1)):
+        yours = later(timestep_embedding(t, dim), steps)
+        assert yours.shape == (5, dim)
+        right = timestep_embedding(t + steps, dim)
+        assert torch.allclose(yours, right, atol=1e-3), f"wrong for dim {dim}, {steps} steps"
 
 
 @exercise("e04_attend", "attend")
@@ -273,12 +273,12 @@ def check_safetensors(read):
             assert torch.equal(yours[name], tensor), f"{name} has other numbers"
 
 
-@exercise("e06_block", "block")
-def check_block(block):
+@exercise("e06_theirs", "theirs")
+def check_theirs(theirs):
     file = Path(__file__).parents[2] / "tests" / "data" / "single_file.json"
-    for theirs, (ours, *_) in json.loads(file.read_text(encoding="utf-8"))["unet"].items():
-        if theirs.startswith(("input_blocks", "output_blocks")):
-            assert block(theirs) == ours, theirs
+    for name, (ours, *_) in json.loads(file.read_text(encoding="utf-8"))["unet"].items():
+        if name.startswith(("input_blocks", "output_blocks")):
+            assert theirs(ours) == name, f"{ours} is {name}, not {theirs(ours)}"
 
 
 # ---- 07
