@@ -836,6 +836,8 @@ def who_looks_where(ns):
         axis.text(-1, top - 3, name, ha="right", va="center", fontsize=10)
         for i, y, x in cells:
             colour = "#e8e8e8" if (i, y, x) not in read else "#ffd9a8" if what else "#ff8c1a"
+            if (i, y, x) == (2, *at):  # in SC-Attn, for the query
+                colour = "#ff8c1a"
             square = {"facecolor": colour, "edgecolor": "white", "linewidth": 0.8}
             axis.add_patch(Rectangle((8 * i + x, top - y - 1), 1, 1, **square))
         mark = {"fill": False, "edgecolor": "black", "linewidth": 2, "zorder": 3}
