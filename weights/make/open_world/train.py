@@ -62,7 +62,7 @@ from .world.styles import draw, figure_mask
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = Path(os.environ.get("TAV_BUILD") or Path(__file__).parent / "build")
 PICTURES, HELD_OUT = 60_000, 1_000  # drawings to train on; drawings never trained on
-STEPS = {"vae": 24_000, "clip": 1_500, "unet": 26_000, "decoder": 6_000}
+STEPS = {"vae": 24_000, "clip": 1_500, "unet": 33_000, "decoder": 6_000}
 CHUNK = 500  # drawings
 CROP = 64  # pixels, a side of what the VAE is trained on
 
