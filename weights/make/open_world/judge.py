@@ -3,8 +3,9 @@
     python -m weights.make.open_world.judge [--train-steps N]   train it; say how often it is right
     python -m weights.make.open_world.judge --prompts 300       judge what the miniature draws
 
-It is kept apart from what it judges: it never sees a sample, a latent or a decoded picture.
-Pictures are softened and made noisy at random in training, so that a small VAE's blur does not
+It is kept apart from what it judges: it never sees a sample, a latent or a decoded picture. Half of
+its drawings are the miniature's own; the others show held-out looks and moves as well
+(`moments.py`). They are softened and made noisy at random, so that a small VAE's blur does not
 matter.
 
 Shapes: b pictures, H W pixels (128).
@@ -21,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from . import train
+from .moments import DRAWINGS, as_frames, moments
 from .training import SEED, Training
 from .world import scenes
 from .world.captions import caption
@@ -88,21 +90,21 @@ def soften(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def train_judge(build: Path, steps: int) -> None:
-    """Cross-entropy on all questions, on the training pictures of the miniature."""
+    """Cross-entropy on all questions."""
     torch.manual_seed(SEED)
     data, judge = train.Pictures(build), Judge()
-    truth = {
-        name: torch.tensor([answers.index(label[name]) for label in data.labels])
-        for name, answers in QUESTIONS.items()
-    }
+    drawn, pixels = moments()
+    truth, drawn_truth = in_numbers(data.labels), in_numbers([answers_of(scene) for scene in drawn])
     training = Training("judge", judge, steps, 2e-3, build, ema=0.99)
 
     def loss_of(generator):
-        indices = data.choose(96, generator)
-        x = soften(data.frames(indices), generator)
+        indices = data.choose(48, generator)
+        own = torch.randint(0, DRAWINGS, (48,), generator=generator)
+        x = torch.cat([data.frames(indices), as_frames(pixels[own])])
+        x = soften(x, generator)
         with torch.autocast("cpu", torch.bfloat16):
             scores = judge(x)
-        wanted = {name: truth[name][indices] for name in QUESTIONS}
+        wanted = {q: torch.cat([truth[q][indices], drawn_truth[q][own]]) for q in QUESTIONS}
         losses = [
             F.cross_entropy(scores[name].float(), wanted[name], label_smoothing=0.02)
             for name in QUESTIONS
@@ -119,19 +121,35 @@ def train_judge(build: Path, steps: int) -> None:
     judge.eval()
     state = {k: v.half() if v.is_floating_point() else v for k, v in judge.state_dict().items()}
     save_file({k: v.contiguous() for k, v in state.items()}, FILE)
-    report(accuracy(load_judge(), data), "drawings held out of training")
+    judge, fresh = load_judge(), data.fresh(data.kept)
+    frames = data.frames(fresh)
+    report(
+        accuracy(judge, frames, [data.labels[i] for i in fresh]), "drawings held out of training"
+    )
+    frames, labels = as_frames(pixels[DRAWINGS:]), [answers_of(scene) for scene in drawn[DRAWINGS:]]
+    report(accuracy(judge, frames, labels), "more, with held-out looks and moves")
 
 
-def accuracy(judge: Judge, data: "train.Pictures") -> Found:
-    """Per question, whether each held-out drawing is answered rightly."""
-    found = defaultdict(list)
-    for indices in torch.tensor(data.fresh(data.kept)).split(50):
-        for index, answer in zip(
-            indices.tolist(), judge.answers(data.frames(indices)), strict=True
-        ):
-            for name in QUESTIONS:
-                found[name].append(answer[name] == data.labels[index][name])
-    return found
+def answers_of(scene: scenes.Scene) -> dict[str, str]:
+    """What each question's answer is for a scene."""
+    return {name: getattr(scene, name) for name in QUESTIONS}
+
+
+def in_numbers(labels: list[dict]) -> dict[str, Tensor]:
+    """By question, the numbers of the right answers (n,)."""
+    return {
+        name: torch.tensor([answers.index(label[name]) for label in labels])
+        for name, answers in QUESTIONS.items()
+    }
+
+
+def accuracy(judge: Judge, frames: Tensor, labels: list[dict]) -> Found:
+    """By question, whether the judge answers rightly about each of the frames (n, 3, H, W)."""
+    answers = [answer for part in frames.split(50) for answer in judge.answers(part)]
+    return {
+        name: [a[name] == label[name] for a, label in zip(answers, labels, strict=True)]
+        for name in QUESTIONS
+    }
 
 
 def report(found: Found, what: str) -> None:

@@ -5,18 +5,15 @@
 The drawn world knows where every joint of a drawing is (`skeletons.joints`). A network that has
 learnt to read them from pixels, whatever the subject, the place and the style, measures motion in
 pictures that nobody drew. As the judge, it never sees a sample or a decoded picture, but drawings
-that are softened and noisy at random. Unlike the judge it is shown the held-out moves too (every
-fourth picture), or it could not measure them.
+that are softened and noisy at random, moments of held-out moves among them (`moments.py`).
 
 Shapes: b pictures, H W pixels (128), k points, h w = H/4 W/4 cells. Points are (x, y), shares of
 the frame.
 """
 
 import argparse
-import random
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
@@ -24,11 +21,10 @@ from torch import Tensor, nn
 
 from . import train
 from .judge import soften
+from .moments import DRAWINGS, KEPT, as_frames, moments
 from .training import SEED, Training
-from .world.motions import clip, random_scene
-from .world.scenes import MOVES, Scene
+from .world.scenes import Scene
 from .world.skeletons import joints
-from .world.styles import draw
 
 FILE = Path(__file__).parent / "pose.safetensors"
 CENTRE = ("hip", "centre")  # of who stands or sits; of a vehicle
@@ -47,7 +43,6 @@ LIMBS = (
     "back_wheel",
 )
 POINTS = CENTRE + LIMBS
-DRAWINGS, KEPT = 16_000, 600  # to train on; to measure the error on
 
 
 def layer(before: int, width: int, stride: int = 1) -> nn.Sequential:
@@ -101,37 +96,16 @@ def load_pose() -> Pose:
     return pose.eval().requires_grad_(False)
 
 
-def random_moment(index: int) -> Scene:
-    """Scene `index` of this network's own pictures: one in four is a moment of a held-out move."""
-    rng = random.Random(f"pose/{index}")
-    scene = random_scene(rng, allow_held_out=True)
-    moves = MOVES[scene.action]
-    if index % 4 or not moves:
-        return scene
-    film = clip(scene, 24, rng, moves[int(rng.random() * len(moves))])
-    return film[int(rng.random() * len(film))]
-
-
-def frames_of(scenes: list[Scene]) -> Tensor:
-    """Scenes as pictures (b, 3, H, W) in [-1, 1]."""
-    pixels = np.stack([np.asarray(draw(scene)) for scene in scenes])
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
 def train_pose(build: Path, steps: int) -> None:
     """Mean distance of each point from where it was drawn."""
     torch.manual_seed(SEED)
-    scenes = [random_moment(i) for i in range(DRAWINGS + KEPT)]
+    scenes, pixels = moments()
     points, there = truth(scenes)
-    pixels = torch.from_numpy(np.stack([np.asarray(draw(scene)) for scene in scenes]))
     training = Training("pose", Pose(), steps, 2e-3, build, ema=0.99)
-
-    def frames(indices) -> Tensor:
-        return pixels[indices].permute(0, 3, 1, 2).float() / 127.5 - 1
 
     def loss_of(generator):
         indices = torch.randint(0, DRAWINGS, (48,), generator=generator)
-        x = soften(frames(indices), generator)
+        x = soften(as_frames(pixels[indices]), generator)
         with torch.autocast("cpu", torch.bfloat16):
             found = training.model(x)
         distance = (found - points[indices]).square().sum(dim=2).add(1e-8).sqrt()
@@ -142,7 +116,7 @@ def train_pose(build: Path, steps: int) -> None:
     save_file({name: value.half().contiguous() for name, value in state.items()}, FILE)
     pose, kept = load_pose(), torch.arange(DRAWINGS, DRAWINGS + KEPT)
     with torch.no_grad():
-        found = torch.cat([pose(frames(part)) for part in kept.split(50)])
+        found = torch.cat([pose(as_frames(pixels[part])) for part in kept.split(50)])
     distance = 100 * (found - points[kept]).norm(dim=2)
     for name, part in {"centre": slice(0, 2), "limbs": slice(2, None)}.items():
         d = distance[:, part][there[kept][:, part]]
