@@ -116,18 +116,17 @@ def train_judge(build: Path, steps: int) -> None:
     judge = training.deliver()
     judge.train()
     with torch.no_grad():  # BatchNorm's statistics, for the averaged weights
-        for i in range(0, 3000, 100):
-            judge(data.frames(range(i, i + 100)))
+        for i in range(0, 1500, 50):
+            own = as_frames(pixels[i : i + 50])
+            judge(torch.cat([data.frames(range(i, i + 50)), own]))
     judge.eval()
     state = {k: v.half() if v.is_floating_point() else v for k, v in judge.state_dict().items()}
     save_file({k: v.contiguous() for k, v in state.items()}, FILE)
     judge, fresh = load_judge(), data.fresh(data.kept)
-    frames = data.frames(fresh)
-    report(
-        accuracy(judge, frames, [data.labels[i] for i in fresh]), "drawings held out of training"
-    )
-    frames, labels = as_frames(pixels[DRAWINGS:]), [answers_of(scene) for scene in drawn[DRAWINGS:]]
-    report(accuracy(judge, frames, labels), "more, with held-out looks and moves")
+    labels = [data.labels[i] for i in fresh]
+    report(accuracy(judge, data.frames(fresh), labels), "drawings held out of training")
+    labels = [answers_of(scene) for scene in drawn[DRAWINGS:]]
+    report(accuracy(judge, as_frames(pixels[DRAWINGS:]), labels), "with held-out moves as well")
 
 
 def answers_of(scene: scenes.Scene) -> dict[str, str]:
