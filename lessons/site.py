@@ -313,7 +313,7 @@ class Lesson(Page):
             kind, names = "quote", names_of(quote[0])
             label = self.to(quote, f"{quote[0]} <b>{quote[1]}</b>")
         elif note.startswith("within"):
-            label = f"<span>numbers may differ: {escape(note)}</span>"
+            label = f"<span>Numbers may differ: {escape(note)}</span>"
         if token.info == "python":
             owner = (quote[0], quote[1].split(".")[0]) if quote else ()
             links = code_links(token.content, names, *owner)
