@@ -64,6 +64,7 @@ EQUATION = r"[^-+=]{1,24}(=|\\(approx|leftarrow)\b)"  # a formula that says what
 SHORT = 12  # characters of a formula; shorter ones, as t = 0, are not what a line computes
 MATHML = {  # what latex2mathml writes, and what browsers know
     'width="thinmathspace"': 'width="0.17em"',
+    "<mi>log</mi>": '<mi>log</mi><mspace width="0.17em"/>',  # else log p reads as logp
     "<mo>&#x02016;</mo>": '<mo stretchy="false" lspace="0" rspace="0">&#x02016;</mo>',
 }
 KEEP = {"stripnl": False, "ensurenl": False}  # a lexer shall change nothing
@@ -312,7 +313,7 @@ class Lesson(Page):
             kind, names = "quote", names_of(quote[0])
             label = self.to(quote, f"{quote[0]} <b>{quote[1]}</b>")
         elif note.startswith("within"):
-            label = f"<span>numbers may differ: {escape(note)}</span>"
+            label = f"<span>Numbers may differ: {escape(note)}</span>"
         if token.info == "python":
             owner = (quote[0], quote[1].split(".")[0]) if quote else ()
             links = code_links(token.content, names, *owner)
