@@ -14,6 +14,28 @@ from .vae import decode
 
 
 @torch.no_grad()
+def predict(model: StableDiffusion, x: Tensor, t: int, text: Tensor) -> Tensor:
+    """The UNet's answer, in fp32, for b noisy videos x (b*f, c, h, w) and their texts (b, l, d)."""
+    time = torch.full((len(text),), t, device=x.device)
+    return model.unet(x.to(text.dtype), time, text, frames=len(x) // len(text)).float()
+
+
+def predict_guided(
+    model: StableDiffusion, x: Tensor, t: int, text: Tensor, guidance: float
+) -> Tensor:
+    """The same with guidance g:
+
+        prediction = from negative prompt + g (from prompt - from negative prompt)
+
+    `text` (2b, l, d) holds the b negative (or empty) prompts, then the b prompts. At guidance 1 the
+    negative prompts cancel out, and are not computed.
+    """
+    if guidance == 1:
+        return predict(model, x, t, text[len(text) // 2 :])
+    from_negative, from_prompt = predict(model, torch.cat([x, x]), t, text).chunk(2)  # b*f c h w
+    return from_negative + guidance * (from_prompt - from_negative)
+
+
 def invert(
     model: StableDiffusion, latents: Tensor, steps: int, progress=iter, caption: str = ""
 ) -> Tensor:
@@ -27,37 +49,22 @@ def invert(
     stride = schedule.num_train_timesteps // steps
     x = latents.float()
     for t in progress(schedule.timesteps(steps)[::-1]):
-        time = torch.tensor([t], device=x.device)
-        prediction = model.unet(x.to(text.dtype), time, text, frames=len(x)).float()
-        x = schedule.ddim_invert_step(prediction, x, t, t - stride)
+        x = schedule.ddim_invert_step(predict(model, x, t, text), x, t, t - stride)
     return x
 
 
-@torch.no_grad()
 def sample(
     model: StableDiffusion, noise: Tensor, text: Tensor, steps: int, guidance: float, progress=iter
 ) -> Tensor:
-    """Noise (b*f, c, h, w) -> the latents of b videos of f frames, by DDIM with guidance g:
+    """Noise (b*f, c, h, w) -> the latents of b videos of f frames, by DDIM with guidance.
 
-        prediction = from negative prompt + g (from prompt - from negative prompt)
-
-    `text` (2b, l, d) holds the b negative (or empty) prompts, then the b prompts. At guidance 1 the
-    negative prompts cancel out, and are not computed.
+    `text` (2b, l, d) is that of `predict_guided`.
     """
-    videos = len(text) // 2
-    guided = guidance != 1
-    if not guided:
-        text = text[videos:]  # b l d
-    schedule, frames = model.schedule, len(noise) // videos
+    schedule = model.schedule
     stride = schedule.num_train_timesteps // steps
     x = noise.float()
     for t in progress(schedule.timesteps(steps)):
-        inputs = torch.cat([x, x]) if guided else x  # for the negative prompts, for the prompts
-        time = torch.full((len(text),), t, device=x.device)
-        prediction = model.unet(inputs.to(text.dtype), time, text, frames).float()
-        if guided:
-            from_negative, from_prompt = prediction.chunk(2)  # b*f c h w
-            prediction = from_negative + guidance * (from_prompt - from_negative)
+        prediction = predict_guided(model, x, t, text, guidance)
         x = schedule.ddim_step(prediction, x, t, t - stride)
     return x
 

@@ -8,7 +8,7 @@ import torch
 
 from tav.inflation import VideoTransformerBlock
 from tav.io.weights import load
-from tav.sampling import invert, sample
+from tav.sampling import invert, predict, sample
 from tav.vae import decode
 from weights.benchmark.clips import make_clip
 from weights.benchmark.job import Job, Settings
@@ -18,7 +18,7 @@ from weights.benchmark.methods.difference import Difference
 from weights.benchmark.methods.fixed_point import FixedPoint
 from weights.benchmark.methods.keep import Keep, true_mask
 from weights.benchmark.methods.source_attention import SourceAttention
-from weights.benchmark.methods.steps import grid, predicted, trajectory
+from weights.benchmark.methods.steps import grid, trajectory
 from weights.benchmark.methods.tune_a_video import TuneAVideo
 from weights.benchmark.variants import PlainAttention
 
@@ -130,4 +130,4 @@ def test_source_attention_is_used_in_its_share_of_the_steps(job):
     model = job.tuned()
     x, text = job.latents.repeat(2, 1, 1, 1), model.embed(["a cat", "a dog"])
     SourceAttention("")(job)
-    assert torch.equal(predicted(model, x, 500, text), predicted(job.tuned(), x, 500, text))
+    assert torch.equal(predict(model, x, 500, text), predict(job.tuned(), x, 500, text))

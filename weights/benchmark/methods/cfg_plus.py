@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from tav.sampling import invert
+from tav.sampling import invert, predict
 
 from ..job import Job
-from .steps import both, grid, predicted
+from .steps import both, grid
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class CFGPlus:
         schedule, text = model.schedule, both(model, list(job.prompts.values()))
         x = invert(model, job.latents, steps).repeat(len(job.prompts), 1, 1, 1)  # e*f c h w
         for t, previous in grid(model, steps):
-            negative, prompt = predicted(model, x.repeat(2, 1, 1, 1), t, text).chunk(2)
+            negative, prompt = predict(model, x.repeat(2, 1, 1, 1), t, text).chunk(2)
             blend = negative + self.share * (prompt - negative)
             x0, _ = schedule.to_x0_and_noise(blend, x, t)
             _, noise = schedule.to_x0_and_noise(negative, x, t)

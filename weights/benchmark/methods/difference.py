@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tav.sampling import predict, predict_guided
+
 from ..job import Job
 from .keep import Keep
-from .steps import grid, guided, noise_level, predicted, trajectory
+from .steps import grid, noise_level, trajectory
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,11 @@ class Difference:
                 noise = torch.randn(source.shape, generator=generator)
                 x_source = kept[t] if self.inverted else schedule.add_noise(source, noise, t)
                 x = (x_source + a.sqrt() * (z.unflatten(0, (edits, -1)) - source)).flatten(0, 1)
-                e = schedule.to_x0_and_noise(guided(model, x, t, text, guidance), x, t)[1]
+                e = schedule.to_x0_and_noise(predict_guided(model, x, t, text, guidance), x, t)[1]
                 if self.from_caption or self.caption == 1:
-                    answer = predicted(model, x_source, t, caption[1:])
+                    answer = predict(model, x_source, t, caption[1:])
                 else:
-                    answer = guided(model, x_source, t, caption, self.caption)
+                    answer = predict_guided(model, x_source, t, caption, self.caption)
                 e_source = schedule.to_x0_and_noise(answer, x_source, t)[1]
                 moves += e - e_source.repeat(edits, 1, 1, 1)
             z = z + mask * (s_next - s) * moves / draws

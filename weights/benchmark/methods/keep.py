@@ -7,10 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tav.model import StableDiffusion
+from tav.sampling import predict, predict_guided
 
 from ..job import Job
 from ..scores import changed
-from .steps import both, grid, guided, predicted, trajectory
+from .steps import both, grid, trajectory
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Keep:
         steps = grid(model, asked.steps)
         x = kept[steps[0][0]].repeat(edits, 1, 1, 1)  # e*f c h w
         for i, (t, previous) in enumerate(steps):
-            x = model.schedule.ddim_step(guided(model, x, t, text, asked.guidance), x, t, previous)
+            prediction = predict_guided(model, x, t, text, asked.guidance)
+            x = model.schedule.ddim_step(prediction, x, t, previous)
             if i < self.until * len(steps):
                 x = mask * x + (1 - mask) * kept[previous].repeat(edits, 1, 1, 1)
         return job.decoded(x)
@@ -57,7 +59,7 @@ class Keep:
         for _ in range(self.draws):
             noise = torch.randn(job.latents.shape, generator=generator)
             x = model.schedule.add_noise(job.latents, noise, self.t).repeat(len(text), 1, 1, 1)
-            x0, _ = model.schedule.to_x0_and_noise(predicted(model, x, self.t, text), x, self.t)
+            x0, _ = model.schedule.to_x0_and_noise(predict(model, x, self.t, text), x, self.t)
             x0 = x0.unflatten(0, (len(text), -1))  # 1+e f c h w
             total = total + (x0[1:] - x0[:1]) / self.draws
         apart = total.flatten(0, 1).square().mean(dim=1, keepdim=True).sqrt()  # e*f 1 h w

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from tav.inflation import VideoTransformerBlock
 from tav.model import StableDiffusion
+from tav.sampling import predict
 
 from ..job import Job
-from .steps import both, grid, predicted, trajectory
+from .steps import both, grid, trajectory
 
 
 @contextmanager
@@ -51,9 +52,9 @@ class SourceAttention:
             videos = torch.cat([kept[t], x, x])
             if i < self.share * len(steps):
                 with first_for_all(model, len(text)):
-                    prediction = predicted(model, videos, t, text)
+                    prediction = predict(model, videos, t, text)
             else:
-                prediction = predicted(model, videos, t, text)
+                prediction = predict(model, videos, t, text)
             negative, prompt = prediction[len(job.frames) :].chunk(2)
             prediction = negative + asked.guidance * (prompt - negative)
             x = model.schedule.ddim_step(prediction, x, t, previous)

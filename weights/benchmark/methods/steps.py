@@ -3,10 +3,10 @@
 Shapes: b videos, f frames, c h w latent channels, height and width, l d text tokens and width.
 """
 
-import torch
 from torch import Tensor
 
 from tav.model import StableDiffusion
+from tav.sampling import predict
 
 
 def grid(model: StableDiffusion, steps: int) -> list[tuple[int, int]]:
@@ -20,19 +20,6 @@ def noise_level(model: StableDiffusion, t: int) -> Tensor:
     schedule = model.schedule
     a = schedule.alphas_cumprod[t] if t >= 0 else schedule.final_alpha_cumprod
     return ((1 - a) / a).sqrt()
-
-
-@torch.no_grad()
-def predicted(model: StableDiffusion, x: Tensor, t: int, text: Tensor) -> Tensor:
-    """The UNet's prediction for b videos x (b*f, c, h, w) with their texts (b, l, d), in fp32."""
-    time = torch.full((len(text),), t, device=x.device)
-    return model.unet(x.to(text.dtype), time, text, frames=len(x) // len(text)).float()
-
-
-def guided(model: StableDiffusion, x: Tensor, t: int, text: Tensor, guidance: float) -> Tensor:
-    """The same with guidance; `text` (2b, l, d) holds the negative prompts, then the prompts."""
-    negative, prompt = predicted(model, torch.cat([x, x]), t, text).chunk(2)
-    return negative + guidance * (prompt - negative)
 
 
 def trajectory(
@@ -49,12 +36,12 @@ def trajectory(
     for t, previous in reversed(grid(model, steps)):
         kept[previous] = before = x
         for _ in range(1 + rounds):
-            prediction = predicted(model, x, t, text)
+            prediction = predict(model, x, t, text)
             x = model.schedule.ddim_invert_step(prediction, before, t, previous)
     kept[t] = x
     return kept
 
 
 def both(model: StableDiffusion, prompts: list[str]) -> Tensor:
-    """Text states (2b, l, d) for `guided`: empty prompts, then the prompts."""
+    """Text states (2b, l, d) for `predict_guided`: empty prompts, then the prompts."""
     return model.embed([""] * len(prompts) + prompts)
