@@ -1,6 +1,5 @@
 """Several processes working on one job, started by torchrun, one for each GPU (lesson 13)."""
 
-import atexit
 import os
 
 import torch.distributed as dist
@@ -9,15 +8,6 @@ from torch import Tensor
 # torchrun sets both variables; without it this process is the only one.
 RANK = int(os.environ.get("RANK", 0))  # this process's number, from 0
 RANKS = int(os.environ.get("WORLD_SIZE", 1))  # how many there are
-
-
-def join(device: str) -> str:
-    """Wait until every process has called this; returns the device that this one should use."""
-    if RANKS == 1:
-        return device
-    dist.init_process_group()  # gloo for tensors on the CPU, nccl for those on GPUs
-    atexit.register(dist.destroy_process_group)
-    return f"cuda:{os.environ['LOCAL_RANK']}" if device.startswith("cuda") else device
 
 
 def add_up(tensors: list[Tensor]) -> None:

@@ -1,12 +1,15 @@
 """Where to compute, and in which precision (lesson 13)."""
 
+import atexit
 import ctypes
+import os
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from torch import nn
 
-from ..ranks import join
+from ..ranks import RANKS
 from .cli import UserError
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -38,6 +41,15 @@ def resolve(device: str | None, dtype: str | None) -> tuple[str, torch.dtype | N
     if device == "cpu":
         keep_freed_memory()
     return join(device), DTYPES[dtype] if dtype else None
+
+
+def join(device: str) -> str:
+    """Wait until every process has called this; returns the device that this one should use."""
+    if RANKS == 1:
+        return device
+    dist.init_process_group()  # gloo for tensors on the CPU, nccl for those on GPUs
+    atexit.register(dist.destroy_process_group)
+    return f"cuda:{os.environ['LOCAL_RANK']}" if device.startswith("cuda") else device
 
 
 def default_dtype(unet: nn.Module) -> torch.dtype:
