@@ -1,16 +1,16 @@
 """Edit a tuned clip by prompt: python sample.py "spider man is skiing on the beach"."""
 
-import re
 from pathlib import Path
 
 import torch
 
+from tav.difference import edit_by_difference
 from tav.io.cli import UserError, advising, bar, run
 from tav.io.devices import resolve
 from tav.io.files import file_digest
 from tav.io.options import sample_options
 from tav.io.runs import Run, require_same_weights
-from tav.io.video import replacing, sheet, side_by_side, write_gif, write_mp4
+from tav.io.video import replacing, sheet, side_by_side
 from tav.io.weights import load, load_clip
 from tav.metrics import scores
 from tav.model import Unsuitable
@@ -42,21 +42,26 @@ def main() -> None:
         judge = load_clip(given.get("clip", Path(model.path) / "clip"), device)
 
     with folder.working():
-        noise = first_noise(folder, model, source["mean"].to(device), args)  # f 4 h w
+        latents = source["mean"].to(device)  # f 4 h w
+        noise = None if args.get("difference") else first_noise(folder, model, latents, args)
         frames = source["frames"].float() / 127.5 - 1  # f 3 H W
         videos = frames.new_zeros(len(args["prompts"]), *frames.shape)
         for i, prompt in list(enumerate(args["prompts"]))[RANK::RANKS]:
-            text = model.embed([args["negative"], prompt])  # 2 l d
-            latents = sample(model, noise, text, args["steps"], args["guidance"], bar(prompt))
-            videos[i] = decode(model.vae, latents, bar("decoding", "batch"))
-            write(folder, f"{i + 1} {prompt}", videos[i], source["fps"].item())
+            text = model.embed([settings["prompt"], args["negative"], prompt])  # 3 l d
+            how = args["steps"], args["guidance"]
+            if noise is None:
+                edited = edit_by_difference(model, latents, text, *how, args["seed"], bar(prompt))
+            else:
+                edited = sample(model, noise, text[1:], *how, bar(prompt))
+            videos[i] = decode(model.vae, edited, bar("decoding", "batch"))
+            folder.write_video(f"{i + 1} {prompt}", videos[i], source["fps"].item())
         add_up([videos])  # what other ranks make is zeros here, so the sum has all videos
         if RANK > 0:
             return
         labelled = [(f"source: {settings['prompt']}", frames), *zip(args["prompts"], videos)]
         with replacing(folder.path / "samples" / "comparison.png") as part:
             sheet(labelled).save(part, format="png")
-        write(folder, "comparison", side_by_side(labelled), source["fps"].item())
+        folder.write_video("comparison", side_by_side(labelled), source["fps"].item())
         if scored:
             words = [settings["prompt"], *args["prompts"]]
             rows = [(name, *scores(*judge, video, w)) for (name, video), w in zip(labelled, words)]
@@ -80,13 +85,6 @@ def first_noise(folder: Run, model, latents: torch.Tensor, args: dict) -> torch.
         if RANK == 0:
             folder.save(name, {"noise": noise})
     return noise.to(latents.device)
-
-
-def write(folder: Run, title: str, video: torch.Tensor, fps: float) -> None:
-    """A gif and an mp4 in samples/, named after the title: words and dashes, at most 80 bytes."""
-    name = re.sub(r"\W+", "-", title.lower()).strip("-").encode()[:80].decode(errors="ignore")
-    write_gif(folder.path / "samples" / f"{name}.gif", video, fps)
-    write_mp4(folder.path / "samples" / f"{name}.mp4", video, fps)
 
 
 if __name__ == "__main__":

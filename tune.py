@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from tav.io.cli import UserError, advising, bar, ctrl_c_waits, run
-from tav.io.devices import DTYPES, resolve
+from tav.io.devices import DTYPES, resolve, use_checkpointing
 from tav.io.options import tune_options
 from tav.io.runs import RUNS, Run, require_same_weights
 from tav.io.video import read_clip
@@ -54,7 +54,8 @@ def main() -> None:
     text = model.embed(settings["prompt"])  # 1 l d
     model.vae = model.text_encoder = None  # not needed any more: free their memory
     # This inflates model.unet, in place.
-    tuning = Tuning(model, posterior, text, settings["lr"], settings["seed"], settings["memory"])
+    checkpointing = use_checkpointing(model, posterior, settings["memory"])
+    tuning = Tuning(model, posterior, text, settings["lr"], settings["seed"], checkpointing)
 
     advice = "try a smaller --lr" if dtype_name == "fp32" else "try --dtype fp32 or a smaller --lr"
     with folder.working(), advising(Unsuitable, advice):

@@ -18,10 +18,7 @@ PUBLISHED = {
 
 
 class Unsuitable(ValueError):
-    """What was given does not suit the model or the method: the user's mistake, not a bug.
-
-    The caller says what to do about it, since it knows the user's options (`tav.io.cli.advising`).
-    """
+    """What was given does not suit the model or the method: the user's mistake, not a bug."""
 
 
 @dataclass

@@ -9,8 +9,6 @@ import torch
 from torch import Tensor
 
 from .model import StableDiffusion
-from .tuning import encode_clip
-from .vae import decode
 
 
 @torch.no_grad()
@@ -67,33 +65,3 @@ def sample(
         prediction = predict_guided(model, x, t, text, guidance)
         x = schedule.ddim_step(prediction, x, t, t - stride)
     return x
-
-
-def edit(
-    model: StableDiffusion,
-    frames: Tensor,
-    prompt: str,
-    negative: str = "",
-    steps: int | None = None,
-    guidance: float | None = None,
-    progress=iter,
-    caption: str | None = None,
-) -> Tensor:
-    """The clip `frames` (f, 3, H, W) that `model` was tuned on, with another prompt, as frames.
-
-    Steps and guidance are those of `model.recipe` unless given. `caption` is what the clip is
-    inverted with: "" is the paper's way, and the default unless the weights' recipe says to
-    "invert_caption"; then the clip's own caption is needed (ValueError without it). sample.py does
-    the same: same clip, same settings, same result.
-    """
-    recipe = model.recipe("sample")
-    steps = recipe["steps"] if steps is None else steps
-    guidance = recipe["guidance"] if guidance is None else guidance
-    if caption is None:
-        if recipe.get("invert_caption"):
-            raise ValueError("these weights invert a clip with its caption; pass that as `caption`")
-        caption = ""
-    noise = invert(model, encode_clip(model, frames).mean, steps, progress, caption)
-    text = model.embed([negative, prompt])  # 2 l d
-    latents = sample(model, noise, text, steps, guidance, progress)
-    return decode(model.vae, latents)

@@ -88,6 +88,11 @@ class Schedule:
         x0 = (a.sqrt() * x - (1 - a_x).sqrt() * prediction) / c
         return x0, ((1 - a).sqrt() * x + a_x.sqrt() * prediction) / c
 
+    def sigma(self, t: int) -> Tensor:
+        """s_t = sqrt((1 - Abar) / Abar), the noise in x_t / sqrt(Abar) = x_0 + s_t e."""
+        a = self.alphas_cumprod[t] if t >= 0 else self.final_alpha_cumprod
+        return ((1 - a) / a).sqrt()
+
     def ddim_step(self, prediction: Tensor, x: Tensor, t: Time, previous: Time) -> Tensor:
         """From x_t down to level `previous`, t minus the stride: DDIM, equation 12, sigma 0."""
         x0, noise = self.to_x0_and_noise(prediction, x, t)
@@ -97,9 +102,8 @@ class Schedule:
     def ddim_invert_step(self, prediction: Tensor, x: Tensor, t: Time, previous: Time) -> Tensor:
         """From level `previous` up to t: undoes `ddim_step`, given the same prediction.
 
-        As published, the UNet gets x, which is still at `previous`, but is told t. That assumes it
-        would predict the same for x_t, which is not known yet: an approximation, the better the
-        more steps there are.
+        As published, the UNet was told t for that, while x was still at `previous`: it assumes that
+        the prediction for x_t, which is not known yet, would be the same.
         """
         x0, noise = self.to_x0_and_noise(prediction, x, t, level=previous)
         a = self._alpha(t, x)

@@ -16,10 +16,6 @@ from .vae import Posterior, encode
 
 FP16_SCALE = 2.0**14  # what the loss is multiplied by in fp16, so that small gradients survive
 ADAMW_STATE = ("step", "exp_avg", "exp_avg_sq")  # what AdamW remembers of a parameter
-# What a tuning step keeps for its backward pass, at all levels together, divided by the size of a
-# full-resolution feature map and by the number of ResNet blocks that have such maps: 78 for SD 1.4,
-# 76 for the miniature, counted from shapes (lesson 13).
-KEPT_MAPS = 78
 
 
 class Tuning:
@@ -30,8 +26,8 @@ class Tuning:
     step determine its random draws, so that a resumed run takes the same steps as an uncut one.
 
     The trained weights are kept in fp32 (`masters`). A UNet in half precision gets a rounded copy
-    of them after each step; in fp16 the loss is scaled as well. `memory` "low" keeps little for the
-    backward pass and computes more, "fast" keeps everything, "auto" chooses.
+    of them after each step; in fp16 the loss is scaled as well. With `checkpointing` a step keeps
+    little for its backward pass and computes more.
     """
 
     def __init__(
@@ -41,7 +37,7 @@ class Tuning:
         text: Tensor,
         lr: float,
         seed: int,
-        memory: str = "auto",
+        checkpointing: bool = False,
         parts: Parts = TRAINED,
     ):
         self.posterior, self.text, self.schedule = posterior, text, model.schedule
@@ -50,7 +46,6 @@ class Tuning:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)  # for Temp-Attn's first queries, keys and values
             self.unet = inflate(model.unet)
-        checkpointing = self.is_large() if memory == "auto" else memory == "low"
         for module in self.unet.modules():
             if isinstance(module, Level):
                 module.checkpointing = checkpointing
@@ -59,14 +54,6 @@ class Tuning:
         # The other settings of AdamW are PyTorch's defaults, and the published ones.
         self.optimizer = torch.optim.AdamW(self.masters.values(), lr, weight_decay=1e-2, fused=True)
         self.scale = FP16_SCALE if text.dtype == torch.float16 else 1.0
-
-    def is_large(self) -> bool:
-        """Whether a step would keep over 8 GB, or over half of a GPU's free memory (lesson 13)."""
-        resnets = len(self.unet.down_blocks[0].resnets) + len(self.unet.up_blocks[-1].resnets)
-        values = self.unet.conv_in.out_channels * self.posterior.mean[:, 0].numel()  # f*c*h*w
-        kept = KEPT_MAPS * resnets * values * self.text.itemsize  # bytes
-        free = torch.cuda.mem_get_info(self.text.device)[0] if self.text.is_cuda else torch.inf
-        return kept > min(8e9, free / 2)
 
     def loss(self) -> Tensor:
         """The loss of the next step: the mean of (e - UNet(x_t, t, text))^2 over the clip.
@@ -147,10 +134,9 @@ def encode_clip(model: StableDiffusion, frames: Tensor, progress=iter) -> Poster
 
     Unsuitable unless H and W are multiples of `model.multiple`; `progress` as in `vae.encode`.
     """
-    multiple = model.multiple
     height, width = frames.shape[2:]
-    if height % multiple or width % multiple:
-        raise Unsuitable(f"frames of {width} x {height} pixels: not multiples of {multiple}")
+    if height % model.multiple or width % model.multiple:
+        raise Unsuitable(f"frames of {width} x {height} pixels: not multiples of {model.multiple}")
     return encode(model.vae, frames, progress)
 
 
@@ -168,26 +154,3 @@ def load_tuned(
         raise Unsuitable(f"{origin}: tuned for other weights than these")
     unet.load_state_dict(tuned, strict=False)
     return unet.requires_grad_(False)
-
-
-def tune(
-    model: StableDiffusion,
-    frames: Tensor,
-    prompt: str,
-    steps: int | None = None,
-    lr: float | None = None,
-    seed: int = 0,
-    progress=iter,
-) -> list[float]:
-    """Tune `model.unet`, in place, on the clip `frames` (f, 3, H, W); returns the losses.
-
-    `prompt` is the clip's caption. Steps and learning rate are those of `model.recipe` unless
-    given. tune.py does the same, and adds a run folder.
-    """
-    recipe = model.recipe("tune")
-    steps = recipe["steps"] if steps is None else steps
-    lr = recipe["lr"] if lr is None else lr
-    tuning = Tuning(model, encode_clip(model, frames), model.embed(prompt), lr, seed)
-    for _ in progress(range(steps)):
-        tuning.update(tuning.loss())
-    return tuning.losses

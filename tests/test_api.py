@@ -1,10 +1,10 @@
-"""The core stands alone; and the lines that the README shows for notebooks run as they stand there.
-
-They run on the tiny model and for a few steps.
-"""
+"""The core stands alone; the lines that the README shows for notebooks run as they stand there, on
+the tiny model and for a few steps; and the defaults of `tav.tune` and `tav.edit`."""
 
 import ast
 import re
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from command import write_clip
 from PIL import Image
 
 import tav
+from tav.model import PUBLISHED
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -57,3 +58,65 @@ def test_the_core_knows_neither_the_machinery_nor_the_command_line(file):
     own = [(node.module or "").split(".")[0] for node in nodes if node.level]
     assert "io" not in own and "tav" not in [node.module for node in nodes]
     assert not re.findall(r"--[a-z]+", text)
+
+
+# ---- tav.tune and tav.edit
+
+FRAMES = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    model = tav.load(tiny.folder(tmp_path_factory.mktemp("weights")))
+    return replace(model, unet=tav.inflate(model.unet).requires_grad_(False))
+
+
+def of(base, **recipe):
+    """The model with a recipe for sampling."""
+    return replace(base, defaults={"sample": {"steps": 3, "guidance": 2.0} | recipe})
+
+
+def test_tune_defaults_to_the_recipe_of_the_weights(base):
+    model = replace(base, unet=deepcopy(base.unet), defaults={"tune": {"steps": 7}})
+    assert len(tav.tune(model, FRAMES, "a man", lr=0)) == 7
+
+
+def test_edit_defaults_to_the_recipe_of_the_weights(base):
+    assert base.recipe("sample") == PUBLISHED["sample"] | {"size": base.size}
+    assert base.recipe("sample") == {"steps": 50, "guidance": 12.5, "size": base.size}
+    model = of(base)
+    video = tav.edit(model, FRAMES, "a panda")
+    assert video.shape == FRAMES.shape and video.abs().max() <= 1
+    assert torch.equal(video, tav.edit(base, FRAMES, "a panda", steps=3, guidance=2.0))
+    for other in (
+        {"prompt": "a dog"},
+        {"negative": "snow"},
+        {"steps": 4},
+        {"guidance": 3.0},
+        {"guidance": 0},
+        {"caption": "a man"},
+    ):
+        changed = tav.edit(model, FRAMES, **({"prompt": "a panda"} | other))
+        assert not torch.equal(video, changed), other
+
+
+def test_edit_inverts_with_the_caption_where_the_recipe_says_so(base):
+    model = of(base, invert_caption=True)
+    with pytest.raises(ValueError, match="caption"):
+        tav.edit(model, FRAMES, "a panda")
+    words, none = (tav.edit(model, FRAMES, "a panda", caption=words) for words in ("a man", ""))
+    assert not torch.equal(words, none)
+    assert torch.equal(none, tav.edit(of(base), FRAMES, "a panda"))
+
+
+def test_edit_goes_by_difference_where_it_is_asked_to_or_the_recipe_says_so(base):
+    model, asked = of(base, difference=True), {"prompt": "a panda", "caption": "a man"}
+    with pytest.raises(ValueError, match="caption"):
+        tav.edit(model, FRAMES, "a panda")
+    video = tav.edit(model, FRAMES, **asked)
+    assert torch.equal(video, tav.edit(of(base), FRAMES, **asked, difference=True))
+    inverted = tav.edit(model, FRAMES, **asked, difference=False)
+    assert torch.equal(inverted, tav.edit(of(base), FRAMES, **asked))
+    assert not torch.equal(video, inverted)
+    assert not torch.equal(video, tav.edit(model, FRAMES, **asked, seed=1))
+    assert not torch.equal(video, tav.edit(model, FRAMES, **(asked | {"caption": "a dog"})))

@@ -405,10 +405,10 @@ def test_prompt_negative_prompt_and_guidance_change_the_video(tuned):
     assert len(found) == 4
 
 
-@pytest.mark.parametrize("inverted", ["with the caption", "without words"])
-def test_python_and_the_command_line_edit_alike(tuned, weights, inverted, monkeypatch):
+@pytest.mark.parametrize("way", [{"invert_caption": True}, {}, {"difference": True}])
+def test_python_and_the_command_line_edit_alike(tuned, weights, way):
     """`tav.edit` with the same clip and settings gives the bytes that sample.py writes."""
-    recipe = {"steps": 2, "guidance": 3, "invert_caption": inverted == "with the caption"}
+    recipe = {"steps": 2, "guidance": 3} | way
     (tuned / "weights").unlink()
     copy(weights, tuned / "weights")
     (tuned / "weights" / "tav.json").write_text(json.dumps({"sample": recipe}))
@@ -418,10 +418,30 @@ def test_python_and_the_command_line_edit_alike(tuned, weights, inverted, monkey
     source = load_file(tuned / "run" / "source.safetensors")
     caption = json.loads((tuned / "run" / "run.json").read_text())["prompt"]
     frames = source["frames"].float() / 127.5 - 1
-    caption = caption if recipe["invert_caption"] else None
+    caption = caption if way else None
     video = tav.edit(model, frames, "a panda", caption=caption)
     tav.write_gif(tuned / "python.gif", video, source["fps"].item())
     assert (tuned / "python.gif").read_bytes() == videos(tuned / "run")["1-a-panda.gif"]
+
+
+def test_difference_is_an_option_that_goes_without_inversion(tuned, weights):
+    def edit(*options: str) -> bytes:
+        succeed(sample, "a panda", *QUICK, *options, folder=tuned)
+        return videos(tuned / "run")["1-a-panda.gif"]
+
+    inverted, by_difference = edit(), edit("--difference")
+    random = edit("--no-inversion")
+    assert len({inverted, by_difference, random, edit("--difference", "--seed", "1")}) == 4
+    for option in ("--no-inversion", "--invert-caption"):
+        done = call(sample, "a panda", *QUICK, "--difference", option, folder=tuned)
+        assert done.status == 2 and done.err.startswith("error: --difference inverts nothing"), done
+    # Where the weights' recipe has it, what is said of inversion turns it off.
+    (tuned / "weights").unlink()
+    copy(weights, tuned / "weights")
+    (tuned / "weights" / "tav.json").write_text(json.dumps({"sample": {"difference": True}}))
+    assert edit() == by_difference
+    assert edit("--no-difference") == edit("--no-invert-caption") == inverted
+    assert edit("--no-inversion") == random
 
 
 def test_weights_may_move(tuned, weights):

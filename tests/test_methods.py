@@ -84,23 +84,12 @@ def test_the_true_mask_is_where_the_ideal_differs(job):
 
 
 def test_no_difference_moves_nothing(job):
-    job.prompts = {"same": job.caption}
+    job.prompts = {"same": job.caption, "other": "a cat"}
     unmoved = decode(job.model.vae, job.latents)
-    for how in (
-        {"guidance": 1.0},
-        {"guidance": 3.0, "caption": 3.0},
-        {"guidance": 3.0, "from_caption": True},
-        {"guidance": 1.0, "inverted": True},
-    ):
-        # Predictions of one video and of two differ by rounding, and noise levels reach 14.
-        off = (Difference("", **how)(job)["same"] - unmoved).abs().max().item()
-        assert off < 1e-3, (how, off)
-    job.prompts = {"other": "a cat"}
-    moved = Difference("", guidance=1.0)(job)
-    assert not torch.allclose(moved["other"], unmoved, atol=1e-4)
-    everything = Keep("", threshold=float("inf"))
-    moved = Difference("", guidance=3.0, keep=everything)(job)
-    assert torch.allclose(moved["other"], unmoved, atol=1e-4)
+    videos = Difference("", guidance=1.0)(job)
+    assert torch.allclose(videos["same"], unmoved, atol=1e-4)
+    assert not torch.allclose(videos["other"], unmoved, atol=1e-3)
+    assert not same(Difference("", steps=2 * STEPS)(job), Difference("")(job), 1e-3)
 
 
 def test_cfg_plus_without_the_prompt_is_sampling_without_it(job):

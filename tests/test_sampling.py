@@ -7,7 +7,7 @@ import tiny
 import torch
 
 import tav
-from tav.sampling import edit, invert, sample
+from tav.sampling import invert, sample
 from tav.schedule import Schedule
 from tav.unet import UNet2DConditionModel
 
@@ -102,35 +102,3 @@ def test_inversion_asks_at_the_timestep_it_goes_to_with_the_empty_prompt_or_a_ca
     # no noise predicted: latents only shrink, from level 0 to level 751
     levels = base.schedule.alphas_cumprod
     assert torch.allclose(noise, LATENTS * (levels[751] / levels[0]).sqrt(), atol=1e-6)
-
-
-# ---- editing
-
-
-def test_edit_inverts_with_the_caption_where_the_recipe_says_so(base):
-    recipe = {"sample": {"steps": 3, "guidance": 2.0, "invert_caption": True}}
-    model = replace(base, defaults=recipe)
-    frames = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    with pytest.raises(ValueError, match="caption"):
-        edit(model, frames, "a panda")
-    words, none = (edit(model, frames, "a panda", caption=caption) for caption in ("a man", ""))
-    assert not torch.equal(words, none)
-    published = replace(base, defaults={"sample": {"steps": 3, "guidance": 2.0}})
-    assert torch.equal(none, edit(published, frames, "a panda"))
-
-
-def test_edit_defaults_to_the_recipe_of_the_weights(base):
-    assert base.recipe("sample") == {"steps": 50, "guidance": 12.5, "size": base.size}
-    model = replace(base, defaults={"sample": {"steps": 3, "guidance": 2.0}})
-    frames = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    video = edit(model, frames, "a panda")
-    assert video.shape == frames.shape and video.abs().max() <= 1
-    assert torch.equal(video, edit(base, frames, "a panda", steps=3, guidance=2.0))
-    for other in (
-        {"prompt": "a dog"},
-        {"negative": "snow"},
-        {"steps": 4},
-        {"guidance": 3.0},
-        {"guidance": 0},
-    ):
-        assert not torch.equal(video, edit(model, frames, **({"prompt": "a panda"} | other))), other

@@ -10,8 +10,9 @@ import torch
 
 import tav
 from tav.inflation import inflate
+from tav.io.devices import use_checkpointing
 from tav.model import PUBLISHED, Unsuitable
-from tav.tuning import Tuning, encode_clip, load_tuned, tune
+from tav.tuning import Tuning, encode_clip, load_tuned
 from tav.vae import Posterior
 
 
@@ -37,9 +38,9 @@ def clip(f: int = 2, h: int = 16, w: int = 16) -> torch.Tensor:
     return torch.rand(f, 3, h, w, generator=torch.Generator().manual_seed(1)) * 2 - 1
 
 
-def tuning(model, lr: float = 1e-3, seed: int = 0, memory: str = "auto") -> Tuning:
+def tuning(model, lr: float = 1e-3, seed: int = 0, checkpointing: bool = False) -> Tuning:
     posterior = encode_clip(model, clip())
-    return Tuning(model, posterior, model.embed("a man is skiing"), lr, seed, memory)
+    return Tuning(model, posterior, model.embed("a man is skiing"), lr, seed, checkpointing)
 
 
 def steps(of: Tuning, n: int) -> Tuning:
@@ -78,7 +79,7 @@ def test_exactly_the_published_tensors_change(model):
 
 
 def test_the_loss_falls_on_one_clip(model):
-    losses = tune(model, clip(), "a man is skiing", steps=40, lr=1e-2)
+    losses = tav.tune(model, clip(), "a man is skiing", steps=40, lr=1e-2)
     assert sum(losses[-10:]) < 0.95 * sum(losses[:10])
 
 
@@ -237,8 +238,8 @@ def kept(of: Tuning) -> int:
     return sum(storage.nbytes() for place, storage in found.items() if place not in weights)
 
 
-def test_low_memory_keeps_less_and_changes_nothing(fresh):
-    low, fast = (tuning(fresh(), memory=memory) for memory in ("low", "fast"))
+def test_checkpointing_keeps_less_and_changes_nothing(fresh):
+    low, fast = (tuning(fresh(), checkpointing=checkpointing) for checkpointing in (True, False))
     assert kept(low) < kept(fast) / 4
     assert same(steps(low, 3).tuned(), steps(fast, 3).tuned())
 
@@ -249,25 +250,24 @@ def test_checkpointing_starves_no_trained_tensor_of_its_gradient(fresh):
     Every trained tensor must get what it gets without checkpointing.
     """
     gradients = {}
-    for memory in ("low", "fast"):
-        of = steps(tuning(fresh(), memory=memory), 1)  # Temp-Attn's output layer is zero no more
+    for low in (True, False):
+        of = steps(tuning(fresh(), checkpointing=low), 1)  # Temp-Attn's output is zero no more
         of.loss().backward()
-        gradients[memory] = {name: p.grad for name, p in of.parameters.items()}
-    assert all(grad is not None and grad.any() for grad in gradients["low"].values())
-    assert same(gradients["low"], gradients["fast"])
+        gradients[low] = {name: p.grad for name, p in of.parameters.items()}
+    assert all(grad is not None and grad.any() for grad in gradients[True].values())
+    assert same(gradients[True], gradients[False])
 
 
-def test_memory_is_saved_when_a_step_is_large(fresh):
+def test_memory_is_saved_when_a_step_is_large(model):
     """What is large: 24 frames of 512 x 512 for SD 1.4, which keep 24 GB in bf16 (lesson 13)."""
-
-    def saves(posterior: Posterior) -> bool:
-        model = fresh()
-        of = Tuning(model, posterior, model.embed("a man"), 1e-3, 0)
-        return of.unet.down_blocks[0].checkpointing
-
     # of the tiny UNet's 64 channels
-    small, large = (torch.zeros(1).expand(24, 4, side, side) for side in (64, 512))
-    assert saves(Posterior(large, large)) and not saves(Posterior(small, small))
+    values = (torch.zeros(1).expand(24, 4, side, side) for side in (64, 512))
+    small, large = (Posterior(mean, mean) for mean in values)
+    assert use_checkpointing(model, large) and not use_checkpointing(model, small)
+    assert use_checkpointing(model, small, "low") and not use_checkpointing(model, large, "fast")
+    for checkpointing in (True, False):
+        of = tuning(model, checkpointing=checkpointing)
+        assert of.unet.down_blocks[0].checkpointing == checkpointing
 
 
 # ---- other parts
@@ -297,7 +297,6 @@ def test_the_recipe_is_the_published_one_unless_the_weights_have_their_own(model
     assert PUBLISHED["tune"] == {"frames": 24, "stride": 2, "steps": 500, "lr": 3e-5}
     model.defaults = {"tune": {"steps": 7, "size": 32}}
     assert model.recipe("tune") == PUBLISHED["tune"] | {"steps": 7, "size": 32}
-    assert len(tune(model, clip(), "a man", lr=0)) == 7
 
 
 @pytest.mark.parametrize("h, w", [(16, 18), (18, 16), (2, 2)])

@@ -9,7 +9,9 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from ..model import StableDiffusion
 from ..ranks import RANKS
+from ..vae import Posterior
 from .cli import UserError
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -17,6 +19,10 @@ CPUINFO = Path("/proc/cpuinfo")
 # Weights of a UNet from which a tuning step in bf16 is faster than one in fp32, on a CPU that has
 # instructions for bf16: SD 1.4's 860 million take half the time, the miniature's 10 a tenth more.
 LARGE = 100_000_000
+# What a tuning step keeps for its backward pass, at all levels together, divided by the size of a
+# full-resolution feature map and by the number of ResNet blocks that have such maps: 78 for SD 1.4,
+# 76 for the miniature, counted from shapes (lesson 13).
+KEPT_MAPS = 78
 
 
 def resolve(device: str | None, dtype: str | None) -> tuple[str, torch.dtype | None]:
@@ -58,6 +64,23 @@ def default_dtype(unet: nn.Module) -> torch.dtype:
     fast = "avx512_bf16" in flags or "amx_bf16" in flags
     large = sum(p.numel() for p in unet.parameters()) >= LARGE
     return torch.bfloat16 if fast and large else torch.float32
+
+
+def use_checkpointing(model: StableDiffusion, latents: Posterior, memory: str = "auto") -> bool:
+    """Whether a step of tuning on a clip should keep little for its backward pass (lesson 13).
+
+    `memory` "low" says so, "fast" denies it. With "auto" it should if it would keep over 8 GB, or
+    over half of a GPU's free memory.
+    """
+    if memory != "auto":
+        return memory == "low"
+    unet = model.unet
+    resnets = len(unet.down_blocks[0].resnets) + len(unet.up_blocks[-1].resnets)
+    values = unet.conv_in.out_channels * latents.mean[:, 0].numel()  # f*c*h*w
+    kept = KEPT_MAPS * resnets * values * model.dtype.itemsize  # bytes
+    cuda = model.device.type == "cuda"
+    free = torch.cuda.mem_get_info(model.device)[0] if cuda else torch.inf
+    return kept > min(8e9, free / 2)
 
 
 def keep_freed_memory() -> None:

@@ -49,6 +49,8 @@ def sample_options(about: str) -> dict:
     guidance = "classifier-free guidance (published: 12.5; 1 is none)"
     add("--guidance", type=number(float, 0), help=guidance)
     add("--negative", help="what the videos should not show")
+    difference = "edit by the difference of two predictions, not by inversion (published: no)"
+    add("--difference", action=BooleanOptionalAction, help=difference)
     caption = "invert with the caption (published: with no words)"
     add("--invert-caption", action=BooleanOptionalAction, help=caption)
     random = "start from random noise, not from the clip's own"
@@ -60,4 +62,8 @@ def sample_options(about: str) -> dict:
     add("--seed", type=SEED, help="seed of the random noise (default 0)")
     add("--device", help=DEVICE)
     add("--dtype", choices=[*DTYPES], help="default: as tuned")
-    return vars(parser.parse_args())
+    given = vars(parser.parse_args())
+    if "no_inversion" in given or "invert_caption" in given:  # then it is by inversion, or random
+        if given.setdefault("difference", False):
+            parser.error("--difference inverts nothing: leave out what is said of inversion")
+    return given

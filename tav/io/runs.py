@@ -9,6 +9,7 @@ inversion-*: the clip's noise. samples/: edits.
 import csv
 import json
 import platform
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -27,7 +28,7 @@ from .charts import loss_chart
 from .cli import UserError
 from .files import read_json, tensors
 from .settings import run_settings
-from .video import replacing
+from .video import replacing, write_gif, write_mp4
 
 RUNS = Path("runs")
 # What tensors a file holds: by name, their dtype and their shape. A shape's numbers must be so; its
@@ -207,6 +208,13 @@ class Run:
             part.write_text("step,loss\n" + "".join(lines))
         with replacing(self.path / "loss.png") as part:
             loss_chart(losses).save(part, format="png")
+
+    def write_video(self, title: str, video: Tensor, fps: float) -> None:
+        """A gif and an mp4 in samples/, named after the title: words and dashes, at most 80
+        bytes."""
+        name = re.sub(r"\W+", "-", title.lower()).strip("-").encode()[:80].decode(errors="ignore")
+        write_gif(self.path / "samples" / f"{name}.gif", video, fps)
+        write_mp4(self.path / "samples" / f"{name}.mp4", video, fps)
 
     def write_scores(self, rows: list[tuple[str, float, float, float]]) -> str:
         """samples/scores.csv, from a row for each video: its name and its `metrics.scores`; returns

@@ -19,6 +19,7 @@ SAMPLE = {
     "guidance": Real(0, 1e6),
     "negative": Either(Text(), OneOf("")),
     "invert_caption": Flag(),
+    "difference": Flag(),
     "prompts": ListOf(Text(), 1000),
 }
 # What every run.json has; older ones lack some of the others.

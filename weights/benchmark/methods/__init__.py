@@ -51,4 +51,7 @@ METHODS: dict[str, Method] = {
     "keep": Keep("what was not asked to change is kept"),
     "keep-true": Keep("the same, with the true mask (a bound)", true_mask=True),
     "difference": Difference("the difference of two predictions"),
+    "difference-own": Difference("the same, but the edit decides where it looks", attended=0.0),
+    "difference-top": Difference("the same, from the highest noise level on", taken=1.0),
+    "difference-50": Difference("the same, in 50 steps", steps=50),
 }

@@ -1,35 +1,15 @@
 """Queries and keys of the source's self-attention (MasaCtrl and Plug-and-Play, 2023)."""
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from tav.inflation import VideoTransformerBlock
-from tav.model import StableDiffusion
+from tav.difference import attending_as_first
 from tav.sampling import predict
 
 from ..job import Job
 from .steps import both, grid, trajectory
-
-
-@contextmanager
-def first_for_all(model: StableDiffusion, videos: int):
-    """Within, SC-Attn's queries and keys of the first of so many videos are those of all."""
-
-    def share(module, inputs, output: Tensor) -> Tensor:
-        first = output[: len(output) // videos]  # f n d
-        return first.repeat(videos, 1, 1)
-
-    blocks = [m for m in model.unet.modules() if isinstance(m, VideoTransformerBlock)]
-    layers = [layer for block in blocks for layer in (block.attn1.to_q, block.attn1.to_k)]
-    hooks = [layer.register_forward_hook(share) for layer in layers]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 @dataclass(frozen=True)
@@ -51,7 +31,7 @@ class SourceAttention:
         for i, (t, previous) in enumerate(steps):
             videos = torch.cat([kept[t], x, x])
             if i < self.share * len(steps):
-                with first_for_all(model, len(text)):
+                with attending_as_first(model, len(text)):
                     prediction = predict(model, videos, t, text)
             else:
                 prediction = predict(model, videos, t, text)

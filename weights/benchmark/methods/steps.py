@@ -15,13 +15,6 @@ def grid(model: StableDiffusion, steps: int) -> list[tuple[int, int]]:
     return [(t, t - stride) for t in model.schedule.timesteps(steps)]
 
 
-def noise_level(model: StableDiffusion, t: int) -> Tensor:
-    """s_t = sqrt((1 - Abar) / Abar): the noise in x_t / sqrt(Abar), which is x_0 + s_t e."""
-    schedule = model.schedule
-    a = schedule.alphas_cumprod[t] if t >= 0 else schedule.final_alpha_cumprod
-    return ((1 - a) / a).sqrt()
-
-
 def trajectory(
     model: StableDiffusion, latents: Tensor, steps: int, caption: str, rounds: int = 0
 ) -> dict[int, Tensor]:
