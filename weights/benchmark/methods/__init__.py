@@ -53,5 +53,6 @@ METHODS: dict[str, Method] = {
     "difference": Difference("the difference of two predictions"),
     "difference-own": Difference("the same, but the edit decides where it looks", attended=0.0),
     "difference-top": Difference("the same, from the highest noise level on", taken=1.0),
+    "difference-untuned": Difference("the same, not tuned", tuned=False),
     "difference-50": Difference("the same, in 50 steps", steps=50),
 }
