@@ -8,6 +8,7 @@ Sources: FlowEdit (Kulikov et al. 2024) and InfEdit (Xu et al. 2024) for the dif
 from contextlib import ExitStack, contextmanager, nullcontext
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .inflation import SparseCausalAttention
@@ -36,8 +37,9 @@ def edit_by_difference(
 
         z <- z + (s' - s) (e(z + s n, prompt) - e(clip + s n, caption))
 
-    Only the last steps, the share `taken` of them all, are done. In the first of these, the share
-    `attended`, the clip decides where each patch looks (`attending_as_first`).
+    Guidance counts most where these two differ most: m being the square of their difference, it is
+    multiplied by m / (2 mean of m), at most 4. Only the last steps, the share `taken`, are done; in
+    the first of these, the share `attended`, all attend as the clip does.
     """
     schedule, videos = model.schedule, len(text)
     stride = schedule.num_train_timesteps // steps
@@ -52,17 +54,18 @@ def edit_by_difference(
             prediction = predict(model, x, t, text)  # 3f c h w
         _, noises = schedule.to_x0_and_noise(prediction, x, t)
         from_caption, from_negative, from_prompt = noises.chunk(3)  # f c h w
-        guided = from_negative + guidance * (from_prompt - from_negative)
+        m = (from_prompt - from_caption).square().mean(dim=1, keepdim=True)  # f 1 h w
+        m = F.avg_pool2d(m, kernel_size=3, stride=1, padding=1)  # less noise, and a margin
+        local = (m / (2 * m.mean() + 1e-12)).clamp(max=4)  # all 0 where m is
+        guided = from_prompt + (guidance - 1) * local * (from_prompt - from_negative)
         z = z + (schedule.sigma(t - stride) - schedule.sigma(t)) * (guided - from_caption)
     return z
 
 
 @contextmanager
 def attending_as_first(model: StableDiffusion, videos: int):
-    """Within, all of so many videos in a batch have the SC-Attn queries and keys of the first.
-
-    So a patch of each takes its content from the places where that patch of the first one looks.
-    """
+    """Within, all of so many videos in a batch have the SC-Attn queries and keys of the first: each
+    patch takes its content from the places where that patch of the first one looks."""
 
     def as_first(layer, inputs, output: Tensor) -> Tensor:
         return output[: len(output) // videos].repeat(videos, 1, 1)  # videos*f n d

@@ -122,8 +122,7 @@ def textual_alignment(vectors: Tensor, text: Tensor) -> float:
 
 @torch.no_grad()
 def scores(clip: CLIP, tokenizer: Tokenizer, frames: Tensor, prompt: str) -> list[float]:
-    """Frame consistency over all pairs of frames and over neighbours, and textual alignment, of one
-    video (f, 3, H, W) with its prompt."""
+    """Of a video (f, 3, H, W): consistency over all pairs and over neighbours, and alignment."""
     device = clip.logit_scale.device
     vectors = clip.embed_pictures(preprocess(frames, clip.image_size).to(device)).cpu()  # f p
     text = clip.embed_texts(tokenizer(prompt).to(device), tokenizer.end)[0].cpu()  # p

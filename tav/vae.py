@@ -72,11 +72,9 @@ class Stage(nn.Sequential):
 
 def stages(channels: list[int], layers: int, groups: int, change: str) -> nn.Sequential:
     """A stage for each width; all but the last change the resolution."""
-    made, before = [], channels[0]
-    for i, width in enumerate(channels):
-        last = i == len(channels) - 1
-        made.append(Stage(before, width, layers, groups, None if last else change))
-        before = width
+    before = [channels[0], *channels[:-1]]
+    changes = [change] * (len(channels) - 1) + [None]
+    made = [Stage(b, c, layers, groups, x) for b, c, x in zip(before, channels, changes)]
     return nn.Sequential(*made)
 
 

@@ -50,8 +50,9 @@ def test_the_caption_moves_nothing_and_a_prompt_does(model):
             model, LATENTS, model.embed(["a man", negative, prompt]), 10, guidance
         )
 
-    assert torch.allclose(edited("", "a man", 1), LATENTS, atol=1e-5)
-    assert not torch.allclose(edited("", "a panda", 1), LATENTS, atol=1e-3)
+    for guidance in (1, 3):
+        assert torch.allclose(edited("snow", "a man", guidance), LATENTS, atol=1e-5)
+        assert not torch.allclose(edited("snow", "a panda", guidance), LATENTS, atol=1e-3)
     # The negative prompt cancels out at guidance 1, and not at 2.
     for guidance, cancels in ((1, True), (2, False)):
         snow, rain = (edited(negative, "a panda", guidance) for negative in ("snow", "rain"))
@@ -59,16 +60,37 @@ def test_the_caption_moves_nothing_and_a_prompt_does(model):
 
 
 @pytest.mark.parametrize("taken", [1.0, 0.5])
-def test_it_moves_by_the_guided_difference_times_the_fall_of_the_noise_level(base, taken):
+def test_it_moves_by_the_difference_times_the_fall_of_the_noise_level(base, taken):
     text = base.embed(PANDA)
-    caption, negative, prompt = text.mean(dim=(1, 2))
+    caption, _, prompt = text.mean(dim=(1, 2))
     moved = edit_by_difference(
-        with_answers(base, noise_said), LATENTS, text, 10, 3.0, taken=taken, attended=0
+        with_answers(base, noise_said), LATENTS, text, 10, 1.0, taken=taken, attended=0
     )
     start = base.schedule.timesteps(10)[round((1 - taken) * 10)]
     fall = base.schedule.sigma(-99) - base.schedule.sigma(start)  # any t below 0 is the end
-    expected = LATENTS + fall * (negative + 3 * (prompt - negative) - caption)
-    assert torch.allclose(moved, expected, atol=1e-4)
+    assert torch.allclose(moved, LATENTS + fall * (prompt - caption), atol=1e-4)
+
+
+def test_guidance_counts_where_the_predictions_differ(base):
+    """Caption 0, negative -1; the prompt differs in a corner, by 1, and a little everywhere."""
+    said = torch.zeros(6, 4, 8, 8)
+    said[2:4], said[4:] = -1, 0.03
+    said[4:, :, 0, 0] = 1
+    text = base.embed(PANDA)
+    moved = edit_by_difference(
+        with_answers(base, lambda *_, frames: said), LATENTS, text, 10, 3.0, taken=0.1, attended=0
+    )
+    move = (moved - LATENTS) / (base.schedule.sigma(-99) - base.schedule.sigma(1))
+    m = 0.0009 * torch.ones(8, 8)
+    m[0] *= 2 / 3  # beyond the edge there is nothing
+    m[-1] *= 2 / 3
+    m[:, 0] *= 2 / 3
+    m[:, -1] *= 2 / 3
+    m[:2, :2] += (1 - 0.0009) / 9
+    weights = (m / (2 * m.mean())).clamp(max=4)
+    assert weights.max() == 4 > weights.median()
+    guided = said[4] + 2 * weights * (said[4] + 1)
+    assert torch.allclose(move[0], guided, atol=1e-3)
 
 
 def test_sigma_is_the_noise_in_latents_scaled_to_x0(base):
