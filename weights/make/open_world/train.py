@@ -52,7 +52,7 @@ from .miniature import (
     clip_config,
     text_config,
 )
-from .training import SEED, Numbers, Training, averaged
+from .training import SEED, Numbers, Training, attention_for_training, averaged
 from .world.captions import caption
 from .world.motions import clip as filmed
 from .world.motions import random_scene
@@ -512,7 +512,8 @@ def main() -> None:
     trainings = {"vae": train_vae, "clip": train_clip, "unet": train_unet, "decoder": train_decoder}
 
     def train(name: str) -> None:
-        trainings[name](args.build, args.steps or STEPS[name], args.device)
+        with attention_for_training(args.device):
+            trainings[name](args.build, args.steps or STEPS[name], args.device)
 
     stages = {
         "pictures": lambda: make_pictures(args.build, args.pictures, args.held_out),
