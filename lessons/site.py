@@ -57,7 +57,18 @@ from lessons.symbols import (  # noqa: E402
 )
 
 ASSETS = ROOT / "lessons" / "page"
-FOLDERS = ("", "tav", "tav/io", "lessons", "lessons/exercises", "weights/mini", "weights/make")
+FOLDERS = (
+    "",
+    "tav",
+    "tav/io",
+    "lessons",
+    "lessons/exercises",
+    "weights/mini",
+    "weights/make",
+    "weights/make/world",
+    "weights/benchmark",
+    "weights/benchmark/methods",
+)
 MOST_SHOWN = 300_000  # bytes of a file that becomes a page
 PIECE = r" [*/=+@-] |\w\(."  # in backticks: a piece of code, not a name
 EQUATION = r"[^-+=]{1,24}(=|\\(approx|leftarrow)\b)"  # a formula that says what one thing is

@@ -13,7 +13,16 @@ Place = tuple[str, str]  # a file, from the root, and a symbol in it, "" for the
 Links = dict[tuple[int, int], Place]  # by line, from 1, and column
 
 # What lessons speak of. Where a name is defined twice, the earlier group is meant.
-GROUPS = ("tav/*.py", "tav/io/*.py", "*.py", "weights/make/*.py", "lessons/[fm]*.py")
+GROUPS = (
+    "tav/*.py",
+    "tav/io/*.py",
+    "*.py",
+    "weights/benchmark/*.py",
+    "weights/benchmark/methods/*.py",
+    "weights/make/*.py",
+    "weights/make/world/*.py",
+    "lessons/[fm]*.py",
+)
 
 
 def read(file: str) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from weights.benchmark.clips import LOOKS, MOTION, PLANS, REPORT, SETTINGS, TRAINED, make_clip
-from weights.make.open_world.world import scenes
+from weights.make.world import scenes
 
 
 @pytest.mark.parametrize("number", PLANS)

@@ -9,7 +9,7 @@ import torch
 from weights.benchmark import report, run, scores
 from weights.benchmark.clips import make_clip
 from weights.benchmark.job import Settings
-from weights.make.open_world import pose
+from weights.make import pose
 
 FRAMES = 3
 CLIP = make_clip(12, FRAMES)

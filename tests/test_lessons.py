@@ -59,7 +59,8 @@ TAV_FILES = [*sorted(ROOT.glob("tav/*.py")), *sorted(ROOT.glob("tav/io/*.py"))]
 SOURCES = [
     *TAV_FILES,
     *ROOT.glob("*.py"),
-    *ROOT.glob("weights/make/*.py"),
+    *ROOT.glob("weights/make/**/*.py"),
+    *ROOT.glob("weights/benchmark/**/*.py"),
     *ROOT.glob("lessons/*.py"),
 ]
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from weights.make.open_world.training import Training, averaged, orthogonal
+from weights.make.training import Training, averaged, orthogonal
 
 
 def model() -> nn.Module:

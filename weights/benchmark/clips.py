@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..make.open_world.world.captions import caption
-from ..make.open_world.world.motions import clip as filmed
-from ..make.open_world.world.motions import random_looks
-from ..make.open_world.world.scenes import ANIMALS, FOLK, FURS, Scene, edit, new_looks, new_words
-from ..make.open_world.world.styles import draw
+from ..make.world.captions import caption
+from ..make.world.motions import clip as filmed
+from ..make.world.motions import random_looks
+from ..make.world.scenes import ANIMALS, FOLK, FURS, Scene, edit, new_looks, new_words
+from ..make.world.styles import draw
 
 TRAINED, LOOKS, MOTION = "as trained", "new looks", "new motion"
 SETTINGS, REPORT = range(0, 6), range(12, 24)

@@ -12,10 +12,10 @@ from torch import Tensor
 from tav.io.weights import load_clip
 from tav.metrics import scores
 
-from ..make.open_world.judge import QUESTIONS, load_judge
-from ..make.open_world.pose import load_pose, truth
-from ..make.open_world.world.scenes import Scene
-from ..make.open_world.world.styles import figure_mask, jacket_mask
+from ..make.judge import QUESTIONS, load_judge
+from ..make.pose import load_pose, truth
+from ..make.world.scenes import Scene
+from ..make.world.styles import figure_mask, jacket_mask
 from .clips import PLANS, Clip, drawn
 
 SAME = 6 / 255  # colours that differ by less than this are taken for the same

@@ -1,19 +1,19 @@
 """The judge: a small network that says what a drawing shows, trained on drawings only.
 
-    python weights/make/judge.py [--minutes M]   train it, print its accuracy on held-out drawings
-    python weights/make/judge.py --prompts 300   ask the miniature for pictures: how many are right?
+    python -m weights.make.judge [--train-steps N]   train it; say how often it is right
+    python -m weights.make.judge --prompts 300       judge what the miniature draws
 
-It is told apart from what it judges: it never sees a sample, a latent or a decoded picture.
-Pictures are softened and made noisy at random in training, so that the blur of a small VAE does not
-put it off.
+It is kept apart from what it judges: it never sees a sample, a latent or a decoded picture. Half of
+its drawings are the miniature's own; the others show held-out looks and moves as well
+(`moments.py`). They are softened and made noisy at random, so that a small VAE's blur does not
+matter.
 
 Shapes: b pictures, H W pixels (128).
 """
 
 import argparse
-import json
 import random
-import sys
+from collections import defaultdict
 from pathlib import Path
 
 import torch
@@ -21,24 +21,24 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).parent)]
-
-import train  # noqa: E402
-import world  # noqa: E402
-
-from tav.io.weights import load  # noqa: E402
-from tav.sampling import sample  # noqa: E402
-from tav.vae import decode  # noqa: E402
+from . import train
+from .moments import DRAWINGS, as_frames, moments
+from .training import SEED, Training
+from .world import scenes
+from .world.captions import caption
+from .world.motions import random_scene
 
 FILE = Path(__file__).parent / "judge.safetensors"
 QUESTIONS = {
-    "subject": world.SUBJECTS,
-    "action": world.ACTIONS,
-    "food": ("", *world.FOODS),
-    "attribute": world.ATTRIBUTES,
-    "background": world.BACKGROUNDS,
-    "style": world.STYLES,
+    "subject": scenes.SUBJECTS,
+    "action": scenes.ACTIONS,
+    "food": ("", *scenes.FOODS),
+    "attribute": scenes.ATTRIBUTES,
+    "background": scenes.BACKGROUNDS,
+    "style": scenes.STYLES,
+    "dye": ("", *scenes.DYES),  # of the jacket or the car
 }
+Found = dict[str, list[bool]]  # by question, whether each answer is right
 
 
 class Judge(nn.Module):
@@ -46,20 +46,15 @@ class Judge(nn.Module):
 
     def __init__(self):
         super().__init__()
-        widths = (24, 48, 96, 160, 192)
         layers, before = [], 3
-        for width in widths:
-            layers += [
-                nn.Conv2d(before, width, 3, stride=2, padding=1),
-                nn.BatchNorm2d(width),
-                nn.ReLU(),
-            ]
+        for width in (24, 48, 96, 160, 192):
+            layers += [nn.Conv2d(before, width, 3, stride=2, padding=1)]
+            layers += [nn.BatchNorm2d(width), nn.ReLU()]
             layers += [nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()]
             before = width
         self.body = nn.Sequential(*layers)
-        self.heads = nn.ModuleDict(
-            {name: nn.Linear(2 * before, len(answers)) for name, answers in QUESTIONS.items()}
-        )
+        heads = {name: nn.Linear(2 * before, len(answers)) for name, answers in QUESTIONS.items()}
+        self.heads = nn.ModuleDict(heads)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         features = self.body(x)
@@ -69,104 +64,123 @@ class Judge(nn.Module):
     @torch.no_grad()
     def answers(self, frames: Tensor) -> list[dict[str, str]]:
         """What each of the frames (b, 3, H, W) shows."""
-        scores = self(frames)
-        chosen = {name: s.argmax(dim=1).tolist() for name, s in scores.items()}
+        chosen = {name: scores.argmax(dim=1).tolist() for name, scores in self(frames).items()}
         return [
-            {name: QUESTIONS[name][chosen[name][i]] for name in QUESTIONS}
+            {name: answers[chosen[name][i]] for name, answers in QUESTIONS.items()}
             for i in range(len(frames))
         ]
 
 
 def load_judge() -> Judge:
+    """The judge that is shipped beside this file, frozen."""
     judge = Judge()
-    judge.load_state_dict(
-        {k: v.float() if v.is_floating_point() else v for k, v in load_file(FILE).items()}
-    )
+    stored = load_file(FILE)
+    judge.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in stored.items()})
     return judge.eval().requires_grad_(False)
 
 
 def soften(x: Tensor, generator: torch.Generator) -> Tensor:
-    """At random: halve and restore the resolution, blur, add noise."""
-    chance = torch.rand(3, generator=generator)
-    if chance[0] < 0.4:
-        size = x.shape[-1]
-        small = F.interpolate(
-            x, scale_factor=0.4 + 0.5 * float(chance[1]), mode="bilinear", antialias=True
-        )
-        x = F.interpolate(small, size=(size, size), mode="bilinear")
-    return x + 0.1 * float(chance[2]) * torch.randn(x.shape, generator=generator)
+    """At random: halve and restore the resolution, add noise. Shape (b, 3, H, W) as it was."""
+    halve, scale, noise = torch.rand(3, generator=generator).tolist()
+    if halve < 0.4:
+        side = x.shape[-1]
+        small = F.interpolate(x, scale_factor=0.4 + 0.5 * scale, mode="bilinear", antialias=True)
+        x = F.interpolate(small, size=(side, side), mode="bilinear")
+    return x + 0.1 * noise * torch.randn(x.shape, generator=generator)
 
 
-def train_judge(build: Path, minutes: float) -> None:
-    """Cross-entropy on all questions, on the training pictures of the miniature."""
-    torch.manual_seed(train.SEED)
+def train_judge(build: Path, steps: int) -> None:
+    """Cross-entropy on all questions."""
+    torch.manual_seed(SEED)
     data, judge = train.Pictures(build), Judge()
-    truth = {
-        n: torch.tensor([a.index(label[n]) for label in data.labels]) for n, a in QUESTIONS.items()
-    }
-    training = train.Training("judge", judge, minutes, 2e-3, build, ema=0.99)
+    drawn, pixels = moments()
+    truth, drawn_truth = in_numbers(data.labels), in_numbers([answers_of(scene) for scene in drawn])
+    training = Training("judge", judge, steps, 2e-3, build, ema=0.99)
 
     def loss_of(generator):
-        indices = train.choose(96, generator)
-        x = soften(data.frames(indices), generator)
+        indices = data.choose(48, generator)
+        own = torch.randint(0, DRAWINGS, (48,), generator=generator)
+        x = torch.cat([data.frames(indices), as_frames(pixels[own])])
+        x = soften(x, generator)
         with torch.autocast("cpu", torch.bfloat16):
             scores = judge(x)
-        loss = sum(
-            F.cross_entropy(scores[n].float(), truth[n][indices], label_smoothing=0.02)
-            for n in QUESTIONS
-        )
-        right = torch.stack(
-            [(scores[n].argmax(dim=1) == truth[n][indices]).float() for n in QUESTIONS]
-        )
-        return loss, {"all right": float(right.prod(dim=0).mean())}
+        wanted = {q: torch.cat([truth[q][indices], drawn_truth[q][own]]) for q in QUESTIONS}
+        losses = [
+            F.cross_entropy(scores[name].float(), wanted[name], label_smoothing=0.02)
+            for name in QUESTIONS
+        ]
+        right = [scores[name].argmax(dim=1) == wanted[name] for name in QUESTIONS]
+        return sum(losses), {"all right": float(torch.stack(right).all(dim=0).float().mean())}
 
     training.run(loss_of)
     judge = training.deliver()
     judge.train()
     with torch.no_grad():  # BatchNorm's statistics, for the averaged weights
-        for i in range(0, 3000, 100):
-            judge(data.frames(range(i, i + 100)))
+        for i in range(0, 1500, 50):
+            own = as_frames(pixels[i : i + 50])
+            judge(torch.cat([data.frames(range(i, i + 50)), own]))
     judge.eval()
-    save_file(
-        {k: v.half() if v.is_floating_point() else v for k, v in judge.state_dict().items()}, FILE
-    )
-    report(accuracy(load_judge(), data), "drawings held out of training")
+    state = {k: v.half() if v.is_floating_point() else v for k, v in judge.state_dict().items()}
+    save_file({k: v.contiguous() for k, v in state.items()}, FILE)
+    judge, fresh = load_judge(), data.fresh(data.kept)
+    labels = [data.labels[i] for i in fresh]
+    report(accuracy(judge, data.frames(fresh), labels), "drawings held out of training")
+    labels = [answers_of(scene) for scene in drawn[DRAWINGS:]]
+    report(accuracy(judge, as_frames(pixels[DRAWINGS:]), labels), "with held-out moves as well")
 
 
-def accuracy(judge: Judge, data: "train.Pictures") -> dict[str, list[bool]]:
-    """Per question, whether each held-out drawing is answered rightly."""
-    found = {name: [] for name in QUESTIONS}
-    for i in range(train.PICTURES, train.PICTURES + train.HELD_OUT, 50):
-        for k, answer in enumerate(judge.answers(data.frames(range(i, i + 50)))):
-            for name in QUESTIONS:
-                found[name].append(answer[name] == data.labels[i + k][name])
-    return found
+def answers_of(scene: scenes.Scene) -> dict[str, str]:
+    """What each question's answer is for a scene."""
+    return {name: getattr(scene, name) for name in QUESTIONS}
 
 
-def report(found: dict[str, list[bool]], what: str) -> None:
-    shares = "  ".join(f"{name} {100 * sum(v) / len(v):.1f} %" for name, v in found.items() if v)
-    print(f"{len(next(iter(found.values())))} {what}: {shares}", flush=True)
+def in_numbers(labels: list[dict]) -> dict[str, Tensor]:
+    """By question, the numbers of the right answers (n,)."""
+    return {
+        name: torch.tensor([answers.index(label[name]) for label in labels])
+        for name, answers in QUESTIONS.items()
+    }
 
 
-def judge_prompts(weights: str, count: int, steps: int, guidance: float, seed: int = 1) -> None:
+def accuracy(judge: Judge, frames: Tensor, labels: list[dict]) -> Found:
+    """By question, whether the judge answers rightly about each of the frames (n, 3, H, W)."""
+    answers = [answer for part in frames.split(50) for answer in judge.answers(part)]
+    return {
+        name: [a[name] == label[name] for a, label in zip(answers, labels, strict=True)]
+        for name in QUESTIONS
+    }
+
+
+def report(found: Found, what: str) -> None:
+    """One line: the share of right answers to each question."""
+    count = len(next(iter(found.values()), []))
+    shares = [f"{name} {100 * sum(f) / len(f):.1f} %" for name, f in found.items() if f]
+    print(f"{count} {what}: {'  '.join(shares)}", flush=True)
+
+
+def judge_prompts(weights: str, count: int, steps: int, guidance: float, seed: int) -> None:
     """Text to image on `count` random prompts: the share of samples that show what was asked."""
+    from tav import load
+    from tav.sampling import sample
+    from tav.vae import decode
+
     model, judge, rng = load(weights), load_judge(), random.Random(seed)
-    seen = {name: [] for name in QUESTIONS}
-    unseen = {name: [] for name in QUESTIONS}
-    shape = (1, 4, model.size // model.vae.factor, model.size // model.vae.factor)
+    seen, unseen = defaultdict(list), defaultdict(list)
+    side = model.size // model.vae.factor
     for start in range(0, count, 25):
-        scenes = [
-            world.random_scene(rng, allow_held_out=True) for _ in range(min(25, count - start))
-        ]
+        asked = [random_scene(rng, allow_held_out=True) for _ in range(min(25, count - start))]
         generator = torch.Generator().manual_seed(seed * 1000 + start)
-        noise = torch.randn(len(scenes), *shape[1:], generator=generator)
-        text = model.embed([""] * len(scenes) + [world.caption(scene) for scene in scenes])
-        latents = sample(model, noise, text, steps, guidance)
-        for scene, answer in zip(scenes, judge.answers(decode(model.vae, latents))):
-            found = unseen if world.held_out(scene) else seen
+        noise = torch.randn(len(asked), 4, side, side, generator=generator)
+        text = model.embed([""] * len(asked) + [caption(scene) for scene in asked])
+        frames = decode(model.vae, sample(model, noise, text, steps, guidance))
+        for scene, answer in zip(asked, judge.answers(frames), strict=True):
+            found = unseen if scenes.new_words(scene) else seen
             for name in QUESTIONS:
-                found[name].append(answer[name] == getattr(scene, name))
-        print(json.dumps({"judged": start + len(scenes)}), flush=True)
+                if name != "dye":
+                    found[name].append(answer[name] == getattr(scene, name))
+            if scene.color:
+                found["named colour"].append(answer["dye"] == scene.color)
+        print(f"judged {start + len(asked)} of {count}", flush=True)
     report(seen, "prompts of trained combinations")
     report(unseen, "prompts of held-out combinations")
 
@@ -175,17 +189,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--minutes", type=float, default=8)
+    parser.add_argument("--train-steps", type=int, default=3000)
     parser.add_argument("--prompts", type=int, default=0)
     parser.add_argument("--weights", default=str(train.ROOT / "weights" / "mini"))
     parser.add_argument("--steps", type=int, default=25)
-    parser.add_argument("--guidance", type=float, default=4.0)
-    parser.add_argument("--build", type=Path, default=Path(__file__).parent / "build")
+    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--build", type=Path, default=train.BUILD)
     args = parser.parse_args()
     if args.prompts:
-        judge_prompts(args.weights, args.prompts, args.steps, args.guidance)
+        judge_prompts(args.weights, args.prompts, args.steps, args.guidance, args.seed)
     else:
-        train_judge(args.build, args.minutes)
+        train_judge(args.build, args.train_steps)
 
 
 if __name__ == "__main__":

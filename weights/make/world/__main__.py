@@ -1,4 +1,4 @@
-"""Contact sheets and films of the drawn world: python -m weights.make.open_world.world FOLDER."""
+"""Contact sheets and films of the drawn world: python -m weights.make.world FOLDER."""
 
 import random
 import sys

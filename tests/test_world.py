@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from weights.make.open_world.world import motions, scenes, skeletons
-from weights.make.open_world.world.captions import caption, parse
-from weights.make.open_world.world.scenes import Looks, Scene
-from weights.make.open_world.world.styles import draw, figure_mask, jacket_mask
+from weights.make.world import motions, scenes, skeletons
+from weights.make.world.captions import caption, parse
+from weights.make.world.scenes import Looks, Scene
+from weights.make.world.styles import draw, figure_mask, jacket_mask
 
 FOLDER = Path(scenes.__file__).parent
 
