@@ -1,25 +1,22 @@
 """What the exporter would write beside the weights is what lies in weights/mini."""
 
 import json
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "weights" / "make"))
-import miniature as made  # noqa: E402
+from tav.text import END, START
+from weights.make import miniature as made
 
-MINI = ROOT / "weights" / "mini"
-VOCABULARY = {
-    "vocab_size": len(json.loads((MINI / "tokenizer" / "vocab.json").read_text(encoding="utf-8")))
-}
+MINI = Path(__file__).parents[1] / "weights" / "mini"
+VOCABULARY = json.loads((MINI / "tokenizer" / "vocab.json").read_text(encoding="utf-8"))
+TEXT = made.text_config(VOCABULARY, VOCABULARY[START], VOCABULARY[END])
 WRITTEN = {
     "model_index.json": made.MODEL_INDEX,
     "tav.json": made.DEFAULTS,
     "scheduler/scheduler_config.json": made.SCHEDULER,
     "unet/config.json": made.UNET_CONFIG,
     "vae/config.json": made.VAE_CONFIG,
-    "text_encoder/config.json": made.TEXT_CONFIG | made.TEXT | VOCABULARY,
-    "clip/config.json": made.clip_config(made.TEXT | VOCABULARY),
+    "text_encoder/config.json": TEXT,
+    "clip/config.json": made.clip_config(TEXT),
     "clip/preprocessor_config.json": made.PREPROCESSOR,
 }
 

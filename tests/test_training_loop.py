@@ -1,9 +1,18 @@
 """The loop that trains the miniature: it learns, saves itself, and goes on where it was cut."""
 
+import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from weights.make.training import Training, averaged, orthogonal
+from weights.make.training import (
+    Training,
+    attention_for_training,
+    averaged,
+    orthogonal,
+    steps_of,
+    write_state,
+)
 
 
 def model() -> nn.Module:
@@ -42,6 +51,37 @@ def test_a_cut_run_goes_on_as_if_it_had_not_been_cut(tmp_path):
     for name, value in whole.parameters.items():
         assert torch.equal(value, second.parameters[name])
         assert torch.equal(whole.average[name], second.average[name])
+
+
+def test_a_run_goes_on_from_weights_alone(tmp_path):
+    trained = model()
+    with torch.no_grad():
+        trained[0].weight.fill_(0.5)
+    write_state("toy", trained, tmp_path, 700)
+    assert steps_of("toy", tmp_path) == 700
+    second = training(tmp_path)
+    assert second.step == 700
+    for name, value in trained.named_parameters():
+        assert torch.equal(value, second.parameters[name])
+        assert torch.equal(value, second.average[name])
+    steps(second, 2)
+    assert not torch.equal(trained[0].weight, second.parameters["0.weight"])
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_for_training_is_attention(causal):
+    q, k, v = (torch.randn(2, 4, 9, 8, requires_grad=True) for _ in range(3))
+    weight = torch.randn(2, 4, 9, 8)
+
+    def attended() -> list[torch.Tensor]:
+        x = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+        return [x, *torch.autograd.grad((x * weight).sum(), (q, k, v))]
+
+    usual = attended()
+    with attention_for_training("cpu"):
+        written = attended()
+    for a, b in zip(usual, written, strict=True):
+        assert torch.allclose(a, b, atol=1e-5)
 
 
 def test_it_learns_and_delivers_the_average(tmp_path):

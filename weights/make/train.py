@@ -16,6 +16,7 @@ import ctypes
 import json
 import os
 import random
+import shutil
 from dataclasses import asdict
 from multiprocessing import Pool
 from pathlib import Path
@@ -29,6 +30,7 @@ from torch import Tensor, nn
 
 from tav.io.video import write_mp4
 from tav.io.vocabulary import read_tokenizer
+from tav.io.weights import load, load_clip
 from tav.metrics import CLIP, MEAN, STD
 from tav.schedule import Schedule
 from tav.text import END, START, WORD, Tokenizer
@@ -52,7 +54,15 @@ from .miniature import (
     clip_config,
     text_config,
 )
-from .training import SEED, Numbers, Training, attention_for_training, averaged
+from .training import (
+    SEED,
+    Numbers,
+    Training,
+    attention_for_training,
+    averaged,
+    steps_of,
+    write_state,
+)
 from .world.captions import caption
 from .world.motions import clip as filmed
 from .world.motions import random_scene
@@ -449,7 +459,13 @@ def export(build: Path, out: Path) -> None:
     text = text_config(vocab, vocab[START], vocab[END])
     tower = {k: v for k, v in clip.state_dict().items() if k.startswith("text_model.")}
     write_part(out / "vae", VAE_CONFIG, vae.state_dict(), "diffusion_pytorch_model")
-    write_part(out / "unet", UNET_CONFIG, unet.state_dict(), "diffusion_pytorch_model")
+    write_part(
+        out / "unet",
+        UNET_CONFIG,
+        unet.state_dict(),
+        "diffusion_pytorch_model",
+        steps_of("unet", build),
+    )
     write_part(out / "text_encoder", text, tower, "model")
     write_part(out / "clip", clip_config(text), clip.state_dict(), "model")
     write_json(out / "clip" / "preprocessor_config.json", PREPROCESSOR)
@@ -480,11 +496,29 @@ def write_json(path: Path, value: dict) -> None:
     path.write_text(json.dumps(value, indent=2) + "\n")
 
 
-def write_part(folder: Path, config: dict, state: dict[str, Tensor], stem: str) -> None:
-    """config.json and the weights in fp16."""
+def write_part(
+    folder: Path, config: dict, state: dict[str, Tensor], stem: str, steps: int = 0
+) -> None:
+    """config.json and the weights in fp16; the file's metadata says how many steps trained them."""
     write_json(folder / "config.json", config)
     halves = {k: v.half().contiguous() for k, v in state.items()}
-    save_file(halves, folder / f"{stem}.safetensors", metadata={"format": "pt"})
+    facts = {"format": "pt"} | ({"steps": str(steps)} if steps else {})
+    save_file(halves, folder / f"{stem}.safetensors", metadata=facts)
+
+
+def begin(build: Path, weights: Path) -> None:
+    """Put exported weights into the build folder, as if its stages had left them there.
+
+    The optimizers' moments are not in them and begin at zero. The VAE has the scale folded in,
+    which the stage `latents` then finds.
+    """
+    model, (clip, _) = load(weights), load_clip(weights / "clip")
+    with safe_open(weights / "unet" / "diffusion_pytorch_model.safetensors", "pt") as file:
+        steps = STEPS | {"unet": int(file.metadata()["steps"])}
+    for name, module in {"vae": model.vae, "clip": clip, "unet": model.unet}.items():
+        write_state(name, module, build, steps[name])
+    shutil.copytree(weights / "tokenizer", build / "tokenizer", dirs_exist_ok=True)
+    print(f"begin: the UNet goes on at step {steps['unet']}")
 
 
 # --------------------------------------------------------------------------------- command line
@@ -494,6 +528,7 @@ def arguments() -> argparse.Namespace:
     raw = argparse.RawTextHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--stage")
+    parser.add_argument("--begin", type=Path)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--pictures", type=int, default=PICTURES)
     parser.add_argument("--held-out", type=int, default=HELD_OUT)
@@ -506,6 +541,9 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     args = arguments()
     args.build.mkdir(parents=True, exist_ok=True)
+    if args.begin:
+        begin(args.build, args.begin)
+        return
     if args.device == "cpu" and hasattr(ctypes.pythonapi, "mallopt"):  # keep freed memory, which
         for limit in (-1, -3):  # is a fifth of a step (tav.weights.resolve says more)
             ctypes.pythonapi.mallopt(limit, 2**31 - 1)

@@ -256,3 +256,19 @@ def averaged(name: str, model: nn.Module, build: Path, device: str = "cpu") -> n
     if odd:
         raise ValueError(f"{name}: not the state of this model: {', '.join(odd[:3])}")
     return model.eval().requires_grad_(False).to(device)
+
+
+def steps_of(name: str, build: Path) -> int:
+    """How many steps the run `name` has done."""
+    with safe_open(build / f"{name}.state.safetensors", "pt") as file:
+        return int(file.metadata()["step"])
+
+
+def write_state(name: str, model: nn.Module, build: Path, steps: int) -> None:
+    """Write the state of a run that has done so many steps and has these weights, without moments:
+    from there it goes on."""
+    weights = {n: p.detach().float().contiguous() for n, p in model.named_parameters()}
+    kinds = ("weight", "average")
+    tensors = {f"{kind}/{n}": w.clone() for kind in kinds for n, w in weights.items()}
+    done = {"step": str(steps), "seconds": "0", "saves": "0"}
+    save_file(tensors, build / f"{name}.state.safetensors", metadata=done)
