@@ -1,8 +1,7 @@
 """Runs the python blocks of the lessons and draws their figures: `python lessons/figures.py [03
 ...]`.
 
-Besides numbers it knows README, whose picture takes minutes, and EVALUATION, lesson 12's benchmark,
-which takes half an hour; without arguments it makes everything.
+Besides numbers it knows README, whose picture takes minutes; without arguments it makes everything.
 
 A figure `figures/03-forward-chain.png` is made by the function `forward_chain(ns)` below, where ns
 is the namespace that the blocks of lesson 03 leave: the lesson computes, the function only draws.
@@ -20,7 +19,6 @@ import sys
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
@@ -1201,40 +1199,29 @@ def words_over_frames(ns):
 def edit_grid(ns):
     """The clip and four edits, and beside each what the program that drew the clip draws for its
     prompt."""
-    sys.path.insert(0, str(ROOT / "weights" / "make"))
-    import world
+    from weights.benchmark.clips import drawn as as_frames
+    from weights.make.train import demonstration
+    from weights.make.world.captions import parse
+    from weights.make.world.scenes import edit
 
-    film = world.clip(world.Scene(), 16)[::4]
+    film = demonstration()[::4]
     rows = [("the clip: a man is skiing", ns["frames"], film)]
     for prompt, video in zip(ns["prompts"], ns["edits"]):
-        rows.append((prompt, video, world.edit(film, **world.parse(prompt))))
+        rows.append((prompt, video, edit(film, **parse(prompt))))
     figure, axes = canvas(
         len(rows), 7, width=7.5, height=6.9, width_ratios=[1, 1, 1, 0.12, 1, 1, 1]
     )
     for line, (prompt, video, scenes) in zip(axes, rows):
         line[3].axis("off")
-        with without_palms(world):
-            drawn = [world.draw(scene) for scene in scenes]
+        ideal = as_frames(scenes, 128)
         for k in range(3):
             show(line[k], video[k])
-            picture = torch.from_numpy(np.array(drawn[k])).permute(2, 0, 1)
-            show(line[4 + k], picture / 127.5 - 1)
+            show(line[4 + k], ideal[k])
         for axis, label in ((line[0], prompt), (line[4], "drawn by the program")):
             # room for the label, which must not push its neighbour away
             axis.set_title(" ", fontsize=10)
             axis.text(0, 1.06, label, fontsize=10, transform=axis.transAxes).set_in_layout(False)
     return figure
-
-
-def without_palms(world):
-    """While this lasts, the drawn world's beaches have no palms: no prompt asks for them."""
-    scroll = world.scroll
-
-    def without(pen, depth, spacing, layer, *reach):
-        palms = pen.scene.background == "beach" and layer == 2
-        return () if palms else scroll(pen, depth, spacing, layer, *reach)
-
-    return mock.patch.object(world, "scroll", without)
 
 
 def inversion_error(ns):
@@ -1278,7 +1265,7 @@ def near_and_far(ns):
     from matplotlib.patches import Rectangle
 
     figure, axis = canvas(width=8, height=6)
-    pictures, cosines = [*ns["frames"], *ns["truths"][0]], ns["cosines"].numpy()
+    pictures, cosines = [*ns["frames"], *ns["truths"]["subject"]], ns["cosines"].numpy()
     columns = [*range(8), 8.6, 9.6]
     for i, picture in enumerate(pictures):
         axis.imshow(rgb(picture), extent=(-1.15, -0.2, i + 0.95, i), interpolation="antialiased")
@@ -1308,7 +1295,7 @@ def near_and_far(ns):
                 (8.6 + first / 4, first), 0.95, 3.95, fill=False, edgecolor=colour, linewidth=2.5
             )
         )
-    for x, label in zip(columns[8:], (ns["caption"], ns["prompts"][0])):
+    for x, label in zip(columns[8:], (ns["caption"], ns["prompts"]["subject"])):
         axis.text(x + 0.5, -0.25, label, rotation=55, ha="left", va="bottom", fontsize=10)
     for y, label in ((2, "the clip"), (6, "the ideal edit")):
         axis.text(-1.4, y, label, rotation=90, ha="center", va="center", fontsize=10)
@@ -1317,14 +1304,14 @@ def near_and_far(ns):
     return figure
 
 
-def scored(videos, rows, width, height):
-    """Videos (f, 3, h, w) as rows of pictures, under their names, and their scores on the right."""
-    headings, count = (
-        ["consistency", "adjacent", "alignment", "PSNR, dB", "moves, %"],
-        len(next(iter(videos.values()))),
-    )
-    # 0.75 inches each
-    ratios = [1] * count + [0.75 * count / (width - 0.75 * len(headings))] * len(headings)
+def scored(videos, rows, columns, width, height):
+    """Videos (f, 3, h, w) as rows of pictures, under their names, and their scores on the right.
+
+    `columns` are the names of the scores, and `rows` the scores (names,) under a video's name.
+    """
+    count, inches = len(next(iter(videos.values()))), 0.74  # of a column of scores
+    share = inches * count / (width - inches * len(columns))
+    ratios = [1] * count + [share] * len(columns)
     figure, axes = canvas(len(videos), len(ratios), width=width, height=height, width_ratios=ratios)
     for line, (name, video) in zip(axes, videos.items()):
         for axis, picture in zip(line, video):
@@ -1334,22 +1321,22 @@ def scored(videos, rows, width, height):
         line[0].text(0, 1.06, name, fontsize=10, transform=line[0].transAxes).set_in_layout(False)
         for axis, score in zip(line[count:], rows[name].tolist()):
             axis.axis("off")
-            axis.text(0.5, 0.5, f"{score:.1f}", ha="center", va="center", fontsize=11)
-    for axis, heading in zip(axes[0, count:], headings):
-        axis.text(0.5, 1.06, heading, fontsize=9, ha="center", transform=axis.transAxes)
+            axis.text(0.5, 0.5, f"{score:.1f}", ha="center", va="center", fontsize=10)
+    for axis, name in zip(axes[0, count:], columns):
+        label = name.upper() if name == "psnr" else name
+        axis.text(0.5, 1.06, label, fontsize=8.5, ha="center", transform=axis.transAxes)
     return figure
 
 
 def by_method(ns):
     """Two edits by each method, and the truth, with the means of their scores."""
-    return scored(
-        {name: torch.cat([*both]) for name, both in ns["videos"].items()}, ns["rows"], 10, 5.8
-    )
+    videos = {name: torch.cat([*edits.values()]) for name, edits in ns["videos"].items()}
+    return scored(videos, ns["rows"], ns["COLUMNS"], 12, 6.4)
 
 
 def cheats(ns):
     """The truth and what cheats, with their scores."""
-    return scored(ns["cheats"], ns["cheated"], 8, 7)
+    return scored(ns["cheats"], ns["cheated"], ns["COLUMNS"], 10, 7.6)
 
 
 # ---- 13
@@ -1384,14 +1371,11 @@ def who_keeps(ns):
     estimated large."""
     kinds = {"resnets": "ResNet blocks", "attn1": "SC-Attn", "attn2": "cross-attention"}
     kinds |= {"ff": "feed-forward", "attn_temp": "Temp-Attn", "": "norms, resampling"}
-    blocks = (
-        [f"down_blocks.{i}" for i in range(4)]
-        + ["mid_block"]
-        + [f"up_blocks.{i}" for i in range(4)]
-    )
     figure, axes = canvas(1, 2, width=9, height=3.4)
     words = ("MB, miniature, 4 frames", "GB, SD 1.4, estimated")
-    for axis, key, unit, word in zip(axes, ("small", "large"), (1e6, 1e9), words):
+    for axis, key, unit, levels, word in zip(axes, ("small", "large"), (1e6, 1e9), (3, 4), words):
+        blocks = [f"down_blocks.{i}" for i in range(levels)]
+        blocks += ["mid_block", *(f"up_blocks.{i}" for i in range(levels))]
         bottom = np.zeros(len(blocks))
         for (part, label), colour in zip(kinds.items(), TABLEAU):
             heights = np.zeros(len(blocks))
@@ -1429,21 +1413,66 @@ def arithmetic(ns):
     return figure
 
 
+# ---- 14
+
+
+def two_ways(ns):
+    """Two edits side by side: the clip, both ways to edit it, and what the program draws."""
+    labels = ("the clip", "by\ninversion", "by the\ndifference", "drawn by\nthe program")
+    ratios = [1] * 4 + [0.1] + [1] * 4
+    figure, axes = canvas(4, 9, width=8.4, height=3.7, width_ratios=ratios)
+    for row, label in zip(axes, labels):
+        row[4].axis("off")
+        row[0].set_ylabel(label, rotation=0, ha="right", va="center")
+    for first, (prompt, edits) in zip((0, 5), ns["videos"].items()):
+        _, ideal = ns["wanted"][prompt][0]
+        for row, video in zip(axes, [*edits.values(), ideal]):
+            for axis, picture in zip(row[first:], video):
+                show(axis, picture)
+        # room for the prompt, which is wider than one picture
+        axes[0, first].set_title(" ", fontsize=10)
+        place = {"transform": axes[0, first].transAxes, "fontsize": 10}
+        axes[0, first].text(0, 1.06, prompt, **place).set_in_layout(False)
+    return figure
+
+
+def one_thing_changed(ns):
+    """An edit by the difference, and below it the same with one thing changed, and its PSNR."""
+    variants = ns["variants"]
+    figure, axes = canvas(len(variants), 4, width=5.6, height=1.05 * len(variants))
+    for row, (name, video) in zip(axes, variants.items()):
+        score, _ = ns["judged"](video, ns["beach"]).split(", ")
+        row[0].set_ylabel(f"{name}\n{score}", rotation=0, ha="right", va="center")
+        for axis, picture in zip(row, video):
+            show(axis, picture)
+    return figure
+
+
 # ---- README
 
 
 def edits() -> Image.Image:
-    """The README's picture, and its gif at half the size: what its command leaves, which takes
-    minutes."""
+    """The README's pictures, which take minutes: what its command leaves, as a sheet, which is
+    returned, and as a gif; and as a second gif the same prompts by plain Tune-A-Video. The gifs are
+    written here, at half their size."""
     run = ROOT / RUNS / "lessons" / "readme"
     shutil.rmtree(run, ignore_errors=True)
-    for job in (
-        ["tune.py", "clip.mp4", "a man is skiing", "--out", run],
-        ["sample.py", "--run", run],
-    ):
-        subprocess.run([sys.executable, *job], cwd=ROOT, check=True)
+    command("tune.py", "clip.mp4", "a man is skiing", "--out", run)
+    command("sample.py", "--run", run)
+    sheet = Image.open(run / "samples" / "comparison.png")
+    sheet.load()  # now, as the next command overwrites it
     shrink(run / "samples" / "comparison.gif", FIGURES / "edits.gif")
-    return Image.open(run / "samples" / "comparison.png")
+    command("sample.py", "--run", run, "--no-difference")
+    shrink(run / "samples" / "comparison.gif", FIGURES / "edits-published.gif")
+    return sheet
+
+
+edits_published = edits  # which makes that one too
+
+
+def command(*job) -> None:
+    """Run one of the two commands."""
+    subprocess.run([sys.executable, *job], cwd=ROOT, check=True)
 
 
 def shrink(source: Path, target: Path) -> None:
@@ -1457,29 +1486,10 @@ def shrink(source: Path, target: Path) -> None:
     write_gif(target, half, fps)
 
 
-# ---- the benchmark
-
-
-def evaluation() -> None:
-    """The table and the sheet of the benchmark, which take half an hour; what is done is not done
-    again."""
-    evaluate = [sys.executable, "weights/make/evaluate.py", "--clips"]
-    # two processes of a thread each are faster than one of two
-    one = os.environ | {"OMP_NUM_THREADS": "1"}
-    jobs = [subprocess.Popen([*evaluate, clips], cwd=ROOT, env=one) for clips in ("6-8", "9-11")]
-    assert not any([job.wait() for job in jobs]), "evaluate.py failed"
-    subprocess.run([*evaluate, "6-11", "--table"], cwd=ROOT, check=True)
-
-
-evaluation_sheet = evaluation
-
-
 # ---- the command
 
 
 def main() -> None:
-    if not sys.argv[1:] or "EVALUATION" in sys.argv:
-        evaluation()
     if not sys.argv[1:] or "README" in sys.argv:
         save(edits(), FIGURES / "edits.png")
     for lesson in lesson_files(sys.argv[1:]):

@@ -559,6 +559,65 @@ def check_sc_attn_flops(sc_attn_flops):
         )
 
 
+# ---- 14
+
+
+@exercise("e14_flow", "flow_step")
+def check_flow_step(flow_step):
+    """Against the lesson's step in its own coordinates, x / (1 - s), whose noise is s / (1 - s)."""
+    generator = torch.Generator().manual_seed(0)
+    clip, z, noise = torch.randn(3, 2, 4, 5, 5, generator=generator)
+
+    def with_caption(x, s):
+        return torch.tanh(x * (1 + s))
+
+    def with_prompt(x, s):
+        return torch.tanh(x * (1 - s) + 0.5)
+
+    def noise_in(y, s, velocity):
+        x = (1 - s) * y
+        return x + (1 - s) * velocity(x, s)  # x = (1 - s) x_0 + s n and v = n - x_0, solved for n
+
+    for s, s_next in ((0.9, 0.7), (0.5, 0.25), (0.2, 0.0)):
+        sigma, sigma_next = s / (1 - s), s_next / (1 - s_next)
+        before = clip + (z - clip) / (1 - s)  # the z of the lesson
+        of_clip = noise_in(clip + sigma * noise, s, with_caption)
+        of_edit = noise_in(before + sigma * noise, s, with_prompt)
+        after = before + (sigma_next - sigma) * (of_edit - of_clip)
+        right = clip + (1 - s_next) * (after - clip)
+        yours = flow_step(with_caption, with_prompt, clip, z, noise, s, s_next)
+        assert torch.allclose(yours, right, atol=1e-4), f"not the step from {s} to {s_next}"
+    yours = flow_step(with_caption, with_caption, clip, clip, noise, 0.8, 0.6)
+    assert torch.allclose(yours, clip, atol=1e-5), "the caption as prompt moves the clip"
+
+
+@exercise("e14_lora", "LoRA")
+def check_lora(lora):
+    """The layer itself at first; then with known matrices; then two steps of training."""
+    torch.manual_seed(0)
+    x, target, rank, alpha = torch.randn(4, 6, 8), torch.randn(4, 6, 5), 2, 3.0
+    for bias in (True, False):
+        layer = nn.Linear(8, 5, bias=bias)
+        before, plain = [p.detach().clone() for p in layer.parameters()], layer(x).detach()
+        new = lora(layer, rank, alpha)
+        assert torch.allclose(new(x), plain, atol=1e-6), "at first it must be the layer as it was"
+        trained = {tuple(p.shape): p for p in new.parameters() if p.requires_grad}
+        assert sorted(trained) == [(2, 8), (5, 2)], f"{sorted(trained)} train, not A and B"
+        a, b = trained[2, 8], trained[5, 2]
+        start = a.detach().clone()
+        optimizer = torch.optim.SGD([a, b], lr=0.1)
+        for _ in range(2):
+            optimizer.zero_grad()
+            F.mse_loss(new(x), target).backward()
+            optimizer.step()
+        assert b.abs().max() > 0 and not torch.equal(a, start), "A or B does not learn"
+        with torch.no_grad():
+            right = plain + alpha / rank * x @ (b @ a).T
+            assert torch.allclose(new(x), right, atol=1e-5), "not W x + b + alpha / rank * B A x"
+        same = all(torch.equal(p, old) for p, old in zip(layer.parameters(), before))
+        assert same, "the layer's own weights have changed"
+
+
 # ----
 
 
