@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from . import train
 from .moments import DRAWINGS, as_frames, moments
+from .pictures import Pictures
 from .training import SEED, Training
 from .world import scenes
 from .world.captions import caption
@@ -92,7 +93,7 @@ def soften(x: Tensor, generator: torch.Generator) -> Tensor:
 def train_judge(build: Path, steps: int) -> None:
     """Cross-entropy on all questions."""
     torch.manual_seed(SEED)
-    data, judge = train.Pictures(build), Judge()
+    data, judge = Pictures(build), Judge()
     drawn, pixels = moments()
     truth, drawn_truth = in_numbers(data.labels), in_numbers([answers_of(scene) for scene in drawn])
     training = Training("judge", judge, steps, 2e-3, build, ema=0.99)

@@ -1,6 +1,7 @@
 """Train the miniature: a complete Stable Diffusion, from drawings to `weights/mini`.
 
     python -m weights.make.train [--stage S] [--steps N] [--device D] [--build DIR]
+    python -m weights.make.train --begin weights/mini       # later runs train these weights further
 
 Stages, in order: pictures, tokenizer, vae, clip, latents, unet, decoder, film, export. Without
 --stage all that are not done yet are run. A stage that is cut goes on where it last saved.
@@ -15,10 +16,7 @@ import argparse
 import ctypes
 import json
 import os
-import random
 import shutil
-from dataclasses import asdict
-from multiprocessing import Pool
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +31,7 @@ from tav.io.vocabulary import read_tokenizer
 from tav.io.weights import load, load_clip
 from tav.metrics import CLIP, MEAN, STD
 from tav.schedule import Schedule
-from tav.text import END, START, WORD, Tokenizer
+from tav.text import END, START, WORD
 from tav.unet import UNet2DConditionModel
 from tav.vae import AutoencoderKL
 
@@ -43,7 +41,6 @@ from .miniature import (
     MODEL_INDEX,
     PREPROCESSOR,
     SCHEDULER,
-    SIZE,
     TEXT,
     TOKENS,
     UNET,
@@ -54,6 +51,7 @@ from .miniature import (
     clip_config,
     text_config,
 )
+from .pictures import Pictures, make_pictures
 from .training import (
     SEED,
     Numbers,
@@ -63,118 +61,14 @@ from .training import (
     steps_of,
     write_state,
 )
-from .world.captions import caption
 from .world.motions import clip as filmed
-from .world.motions import random_scene
-from .world.scenes import Looks, Scene, held_out
-from .world.styles import draw, figure_mask
+from .world.scenes import Looks, Scene
+from .world.styles import draw
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("TAV_BUILD") or Path(__file__).parent / "build")
 PICTURES, HELD_OUT = 60_000, 1_000  # drawings to train on; drawings never trained on
-STEPS = {"vae": 24_000, "clip": 1_500, "unet": 33_000, "decoder": 6_000}
-CHUNK = 500  # drawings
-CROP = 64  # pixels, a side of what the VAE is trained on
-
-# ------------------------------------------------------------------------------------- pictures
-
-
-def draw_one(index: int, trained: int) -> tuple[np.ndarray, np.ndarray, dict]:
-    """Drawing `index`: pixels (H, W, 3) and the figure's cover (H, W), both uint8, and its labels.
-
-    Those from index `trained` on are of any combination, those that training never shows too.
-    """
-    rng = random.Random(f"{SEED}/{index}")
-    scene = random_scene(rng, allow_held_out=index >= trained)
-    captions = [caption(scene), caption(scene, rng)]
-    names = ("subject", "action", "color", "dye", "food", "attribute", "background", "style")
-    labels = {name: getattr(scene, name) for name in names} | {"looks": asdict(scene.looks)}
-    cover = (255 * figure_mask(scene, SIZE) + 0.5).astype(np.uint8)
-    pixels = np.asarray(draw(scene, SIZE))
-    return pixels, cover, {"captions": captions, "held_out": held_out(scene), **labels}
-
-
-def make_pictures(build: Path, trained: int, kept: int) -> None:
-    """Stage `pictures`: pictures.npy (n, H, W, 3), covers.npy (n, H, W), labels.jsonl, count.json.
-
-    A line of labels is written after its drawing, so that the number of lines says where to go on.
-    """
-    count, shape = trained + kept, (SIZE, SIZE)
-    store = {"pictures": (count, *shape, 3), "covers": (count, *shape)}
-    if (build / "labels.jsonl").exists():
-        done = (build / "labels.jsonl").read_text().count("\n") // CHUNK * CHUNK
-        files = {k: np.load(build / f"{k}.npy", mmap_mode="r+") for k in store}
-        if any(files[k].shape != store[k] for k in store):
-            raise ValueError(f"{build}: begun with another number of drawings; delete it")
-        lines = (build / "labels.jsonl").read_text().splitlines(keepends=True)
-        (build / "labels.jsonl").write_text("".join(lines[:done]))
-    else:
-        done, make = 0, np.lib.format.open_memmap
-        files = {k: make(build / f"{k}.npy", "w+", np.uint8, shape) for k, shape in store.items()}
-    with Pool(2, initializer=os.nice, initargs=(10,)) as pool:
-        for start in range(done, count, CHUNK):
-            indices = [(i, trained) for i in range(start, min(start + CHUNK, count))]
-            drawn = pool.starmap(draw_one, indices, chunksize=25)
-            files["pictures"][start : start + len(drawn)] = [pixels for pixels, _, _ in drawn]
-            files["covers"][start : start + len(drawn)] = [cover for _, cover, _ in drawn]
-            with open(build / "labels.jsonl", "a") as file:
-                file.writelines(json.dumps(label) + "\n" for _, _, label in drawn)
-            if start % (10 * CHUNK) == 0:
-                print(f"pictures {start + len(drawn)} of {count}", flush=True)
-    for file in files.values():
-        file.flush()
-    (build / "count.json").write_text(json.dumps({"trained": trained, "held_out": kept}))
-
-
-class Pictures:
-    """The drawings and their captions, in memory-mapped form."""
-
-    def __init__(self, build: Path):
-        count = json.loads((build / "count.json").read_text())
-        self.trained, self.kept = count["trained"], count["held_out"]
-        self.pixels = np.load(build / "pictures.npy", mmap_mode="r")
-        self.covers = np.load(build / "covers.npy", mmap_mode="r")
-        self.labels = [json.loads(s) for s in (build / "labels.jsonl").read_text().splitlines()]
-
-    def __len__(self) -> int:
-        return self.trained + self.kept
-
-    def choose(self, count: int, generator: torch.Generator) -> Tensor:
-        """`count` indices of training pictures."""
-        return torch.randint(0, self.trained, (count,), generator=generator)
-
-    def fresh(self, count: int) -> range:
-        """Indices of the first `count` drawings that were never trained on."""
-        return range(self.trained, self.trained + min(count, self.kept))
-
-    def frames(self, indices) -> Tensor:
-        """Whole pictures (b, 3, H, W) in [-1, 1]."""
-        pixels = torch.from_numpy(np.stack([self.pixels[int(i)] for i in indices]))
-        return pixels.permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1.0
-
-    def cover(self, indices) -> Tensor:
-        """How far the figure covers each pixel of whole pictures, (b, 1, H, W) in [0, 1]."""
-        return torch.from_numpy(np.stack([self.covers[int(i)] for i in indices]))[:, None] / 255
-
-    def crops(self, indices, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """A random square of side CROP from each picture, (b, 3, H, W), and its cover (b, 1, H, W).
-
-        They are cut between latents, every 8 pixels, where they are cut in whole pictures too.
-        """
-        pixels, covers = [], []
-        for i in indices.tolist():
-            corner = 8 * torch.randint(0, (SIZE - CROP) // 8 + 1, (2,), generator=generator)
-            y, x = (slice(k, k + CROP) for k in corner.tolist())
-            pixels.append(torch.from_numpy(np.array(self.pixels[i, y, x])))
-            covers.append(torch.from_numpy(np.array(self.covers[i, y, x])))
-        frames = torch.stack(pixels).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1.0
-        return frames, torch.stack(covers)[:, None] / 255
-
-    def ids(self, tokenizer: Tokenizer) -> Tensor:
-        """Token ids (n, 2, l) of every picture's two captions, the canonical one first."""
-        texts = [text for label in self.labels for text in label["captions"]]
-        return tokenizer(texts).to(torch.int16).view(len(self.labels), 2, -1)
-
+STEPS = {"vae": 7_000, "clip": 1_100, "unet": 16_000, "decoder": 6_000}
 
 # ------------------------------------------------------------------------------------- tokenizer
 
