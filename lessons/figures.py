@@ -1147,7 +1147,7 @@ def tuning_steps(ns):
     columns = {"the clip": (ns["clip"], ns["clip"])}
     for key, videos in ns["looks"].items():
         columns[f"{key} steps" if isinstance(key, int) else "too far, on\npurpose"] = videos
-    left, top, side = 12, 50, 76  # the enlarged part: legs, hands, poles and skis
+    left, top, side = 16, 52, 76  # the enlarged part: legs, hands, poles and skis
     figure, axes = canvas(4, len(columns), width=7.5, height=5.7)
     for column, (label, videos) in zip(axes.T, columns.items()):
         for k, video in enumerate(videos):
