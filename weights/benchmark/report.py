@@ -154,6 +154,11 @@ def page(order: list[Entry]) -> str:
                 ["", "method", *(SCORES[name][0] for name in more)],
                 rows(lambda e: [spread(e.by_clip(name).values(), name) for name in more]),
             ),
+            "## The same, as differences to plain Tune-A-Video, clip by clip",
+            table(
+                ["", "method", *(SCORES[name][0] for name in ("motion", *more))],
+                rows(lambda e: [gain(e, plain, name) for name in ("motion", *more)]),
+            ),
             "## PSNR by edit, and the difference to plain Tune-A-Video by kind of clip",
             table(
                 ["", "method", *EDITS, *kinds],
