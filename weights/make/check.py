@@ -6,7 +6,8 @@ did, in its own clothes? CI asks this.
 Of the tuning: is the loss on the clip, at ten fixed timesteps, smaller than before? Of each frame
 of each edit: does the judge see all that the prompt says, and nothing else changed? Is the frame
 nearest to the ideal edit of its own moment, rather than to that of another moment of the clip? And
-where the man keeps his jacket, is its colour still the clip's, which no caption tells?
+where the man keeps his jacket, is its colour still the clip's, which no caption tells? (Of that the
+judge is not asked: it is measured.)
 """
 
 import re
@@ -75,9 +76,9 @@ def main() -> None:
     for file in sorted((run.path / "samples").glob("[0-9]-*.mp4")):
         asked = parse(re.sub("^[0-9]-", "", file.stem).replace("-", " "))
         scenes = edit(source, **asked)
-        wanted = {name: getattr(scenes[0], name) for name in QUESTIONS}
+        wanted = {name: getattr(scenes[0], name) for name in QUESTIONS if name != "dye"}
         video, _ = read_clip(file)
-        right = [answer == wanted for answer in judge.answers(video)]
+        right = [wanted.items() <= answer.items() for answer in judge.answers(video)]
         side = video.shape[3]
         jacket = masks(scenes, side, jacket_mask) > 0.5
         found.append(scores_of(video, drawn(scenes, side), jacket, right))
