@@ -15,10 +15,10 @@ By default `sd14` has 2 frames of 256 pixels on a CPU, 24 of 512 on a GPU. `--es
 arithmetic of SD 1.4's whole job on such a clip, and runs nothing. `--parity` tunes the miniature in
 fp32 and says by how much an edit in bf16 differs from one in fp32.
 
-On two CPU cores, 2026-11-22, ours / floor for tuning, inversion, sampling, encoding, decoding and
-loading, and the peak memory of tuning:
+On two CPU cores, ours / floor for tuning, inversion, sampling, encoding, decoding and loading
+(mini: 2026-11-27, sd14: 2026-11-22), and the peak memory of tuning:
 
-    mini    1.32, 1.19, 1.16, 0.98, 0.98, 0.75 (tuning, in five runs: 1.25 to 1.37); 767 MB / 739 MB
+    mini    1.21, 1.11, 1.10, 0.78, 0.73, 0.99
     sd14    1.28, 1.19, 1.20, 0.99, 1.00, 1.41 (tuning, in four runs: 1.24 to 1.34); 6,371 / 5,578
 """
 
