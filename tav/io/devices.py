@@ -17,11 +17,11 @@ from .cli import UserError
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 CPUINFO = Path("/proc/cpuinfo")
 # Weights of a UNet from which a tuning step in bf16 is faster than one in fp32, on a CPU that has
-# instructions for bf16: SD 1.4's 860 million take half the time, the miniature's 10 a tenth more.
+# instructions for bf16: SD 1.4's 860 million take half the time, a small one's 10 a tenth more.
 LARGE = 100_000_000
 # What a tuning step keeps for its backward pass, at all levels together, divided by the size of a
 # full-resolution feature map and by the number of ResNet blocks that have such maps: 78 for SD 1.4,
-# 76 for the miniature, counted from shapes (lesson 13).
+# counted from shapes (lesson 13).
 KEPT_MAPS = 78
 
 

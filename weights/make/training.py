@@ -83,7 +83,8 @@ def written_out(q: Tensor, k: Tensor, v: Tensor, is_causal: bool = False) -> Ten
 
 def attention_for_training(device: str):
     """Within it, attention on a CPU is `written_out`: there PyTorch's fused kernel has a backward
-    pass in bf16 that is two to ten times as slow, a sixth of the UNet's step (0.88 -> 0.73 s)."""
+    pass in bf16 that takes two to twelve times as long, a sixth of the UNet's step (0.88 to
+    0.73 s)."""
     if device != "cpu":
         return nullcontext()
     return mock.patch.object(F, "scaled_dot_product_attention", written_out)
