@@ -68,7 +68,7 @@ from .world.styles import draw
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("TAV_BUILD") or Path(__file__).parent / "build")
 PICTURES, HELD_OUT = 60_000, 1_000  # drawings to train on; drawings never trained on
-STEPS = {"vae": 7_000, "clip": 1_100, "unet": 16_000, "decoder": 6_000}
+STEPS = {"vae": 7_000, "clip": 1_100, "unet": 7_250, "decoder": 900}
 
 # ------------------------------------------------------------------------------------- tokenizer
 
@@ -292,7 +292,7 @@ def train_unet(build: Path, steps: int, device: str) -> None:
     snr = schedule.alphas_cumprod / (1 - schedule.alphas_cumprod)
     weight = snr.clamp(max=5) / snr
     model = UNet2DConditionModel(**UNET).to(device, memory_format=torch.channels_last)
-    training = Training("unet", model, steps, 2e-3, build, ema=0.9995)
+    training = Training("unet", model, steps, 2e-3, build)
 
     def errors(indices: Tensor, ids: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Weighted and plain errors (b,) of predicting the noise, at random noise and timesteps."""
