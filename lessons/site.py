@@ -79,6 +79,8 @@ MATHML = {  # what latex2mathml writes, and what browsers know
     "<mo>&#x02016;</mo>": '<mo stretchy="false" lspace="0" rspace="0">&#x02016;</mo>',
 }
 KEEP = {"stripnl": False, "ensurenl": False}  # a lexer shall change nothing
+# A formula within a line, as a link or not, and the punctuation that must not leave it.
+PUNCTUATED = r'((?:<a [^>]*>)?<math [^>]*"inline">(?:(?!</math>).)*</math>(?:</a>)?)([.,;:?)]+)'
 
 
 # ---- pages
@@ -280,7 +282,8 @@ class Lesson(Page):
         rules["table_close"] = lambda *_: "</table></div>"
         for kind in ("fence", "image", "math_block", "math_inline", "math_inline_double"):
             rules[kind] = lambda tokens, i, *_, rule=getattr(self, kind): rule(tokens[i])
-        return self.markdown.renderer.render(self.tokens, self.markdown.options, {})
+        html = self.markdown.renderer.render(self.tokens, self.markdown.options, {})
+        return re.sub(PUNCTUATED, r'<span class="unbroken">\1\2</span>', html, flags=re.DOTALL)
 
     def add_links(self, children: list[Token]) -> None:
         """Let links lead within the site, and make links of files, names and code in backticks."""

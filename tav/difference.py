@@ -56,7 +56,7 @@ def edit_by_difference(
         from_caption, from_negative, from_prompt = noises.chunk(3)  # f c h w
         m = (from_prompt - from_caption).square().mean(dim=1, keepdim=True)  # f 1 h w
         m = F.avg_pool2d(m, kernel_size=3, stride=1, padding=1)  # less noise, and a margin
-        local = (m / (2 * m.mean() + 1e-12)).clamp(max=4)  # all 0 where m is
+        local = (m / (2 * m.mean() + 1e-6)).clamp(max=4)  # 1e-6, as rounding is no difference
         guided = from_prompt + (guidance - 1) * local * (from_prompt - from_negative)
         z = z + (schedule.sigma(t - stride) - schedule.sigma(t)) * (guided - from_caption)
     return z

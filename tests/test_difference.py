@@ -93,6 +93,15 @@ def test_guidance_counts_where_the_predictions_differ(base):
     assert torch.allclose(move[0], guided, atol=1e-3)
 
 
+def test_guidance_does_not_take_rounding_for_a_difference(base):
+    """Caption 0, negative -1; the prompt differs by a rounding error, as on some CPUs."""
+    said = torch.zeros(6, 4, 8, 8)
+    said[2:4], said[4:] = -1, 1e-6
+    answers = with_answers(base, lambda *_, frames: said)
+    moved = edit_by_difference(answers, LATENTS, base.embed(PANDA), 10, 8.0, attended=0)
+    assert torch.allclose(moved, LATENTS, atol=1e-3)
+
+
 def test_sigma_is_the_noise_in_latents_scaled_to_x0(base):
     schedule, noise = base.schedule, torch.randn(2, 4, 8, 8)
     for t in (1, 500, 981):

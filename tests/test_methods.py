@@ -87,8 +87,8 @@ def test_no_difference_moves_nothing(job):
     job.prompts = {"same": job.caption, "other": "a cat"}
     unmoved = decode(job.model.vae, job.latents)
     videos = Difference("", guidance=1.0)(job)
-    assert torch.allclose(videos["same"], unmoved, atol=1e-4)
-    assert not torch.allclose(videos["other"], unmoved, atol=1e-3)
+    rounding, moved = ((videos[key] - unmoved).abs().max() for key in ("same", "other"))
+    assert rounding < moved / 1000 and moved > 1e-3
     assert not same(Difference("", steps=2 * STEPS)(job), Difference("")(job), 1e-3)
 
 
