@@ -56,8 +56,7 @@ class Job:
 
     def image_model(self) -> StableDiffusion:
         """A copy of the model that can be changed, with the image UNet."""
-        unet = copy.deepcopy(self.model.unet)
-        return replace(self.model, unet=unet.to(memory_format=torch.channels_last))  # faster
+        return replace(self.model, unet=copy.deepcopy(self.model.unet))
 
     def inflated(
         self, spatial: type = SparseCausalAttention, temporal: type | None = TemporalAttention
