@@ -57,8 +57,9 @@ STEMS = {
     "text_encoder": "text_encoder/model",
 }
 ENDS = (".safetensors", "-*-of-*.safetensors")  # a part's whole file, or its shards
-# Before these ends, by whether half precision is wanted: what is looked for first, and second.
-VARIANTS = {False: ("", ".fp16"), True: (".fp16", "")}
+# Before these ends: full precision goes before half, whatever the dtype, so that a run finds the
+# same weights in any.
+VARIANTS = ("", ".fp16")
 CONFIGS = {
     "vae": "vae/config.json",
     "unet": "unet/config.json",
@@ -68,9 +69,9 @@ CONFIGS = {
 SMALL = [*CONFIGS.values(), "tokenizer/*.json", "tokenizer/merges.txt", "tav.json"]
 
 
-def weight_files(folder: Path, part: str, half: bool) -> list[Path]:
+def weight_files(folder: Path, part: str) -> list[Path]:
     """The safetensors of a part: the whole file or, if there is none, its shards."""
-    for variant, end in product(VARIANTS[half], ENDS):
+    for variant, end in product(VARIANTS, ENDS):
         files = sorted(folder.glob(STEMS[part] + variant + end))
         if files:
             return files
@@ -78,11 +79,8 @@ def weight_files(folder: Path, part: str, half: bool) -> list[Path]:
     raise UserError(f"{what}; get that file")
 
 
-def fetched(name: str, half: bool) -> Path:
-    """The local copy of a hub repository: only the files that are needed, and only once.
-
-    They are fetched in one precision, the other one if the repository lacks the wanted one.
-    """
+def fetched(name: str) -> Path:
+    """The local copy of a hub repository: only the files that are needed, and only once."""
     if name.startswith("weights/"):  # the repository's own, seen from another folder; no hub id
         what = "no such weights folder or file"
         advice = "work where it lies (weights/mini: tav's repository) or give its whole path"
@@ -91,7 +89,7 @@ def fetched(name: str, half: bool) -> Path:
     if not is_hub_id or Path(name).parent.exists():
         what = f"{name}: no such weights folder or file"
         raise UserError(f"{what}; see weights/README.md for where to get one")
-    for variant in VARIANTS[half]:
+    for variant in VARIANTS:
         patterns = [[stem + variant + end for end in ENDS] for stem in STEMS.values()]
         wanted = [*SMALL, *chain(*patterns)]
         try:

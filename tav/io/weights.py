@@ -56,10 +56,9 @@ def load(
     if place.suffix.lower() in PICKLES:
         what = f"a {place.suffix} file is a pickle, which can run code"
         raise UserError(f"{path}: {what}; use its .safetensors")
-    half = dtype not in (None, torch.float32)
     if not place.exists():
-        place = fetched(str(path), half)
-    found = find(place, half)
+        place = fetched(str(path))
+    found = find(place)
     sizes, modules, schedule = build(found.configs, path)
     tokenizer = load_tokenizer(found.tokenizer, sizes["text_encoder"])
     if place.is_file() and sizes["text_encoder"]["hidden_act"] == "gelu":
@@ -83,13 +82,13 @@ def load(
     )
 
 
-def find(place: Path, half: bool) -> Found:
+def find(place: Path) -> Found:
     """What a folder or a single file holds; UserError if something is missing."""
     if place.is_file():
         named = single_file.renamed(tensors(place))
         return Found(single_file.configs(place), CLIP_TOKENIZER, [("", place)], named)
     configs = {part: read_json(required(place, name)) for part, name in CONFIGS.items()}
-    files = [(part, file) for part in PARTS for file in weight_files(place, part, half)]
+    files = [(part, file) for part in PARTS for file in weight_files(place, part)]
     named = ((f"{part}.{name}", tensor) for part, file in files for name, tensor in tensors(file))
     return Found(configs, place / "tokenizer", files, named)
 
