@@ -46,7 +46,8 @@ def main() -> None:
         noise = None if args.get("difference") else first_noise(folder, model, latents, args)
         frames = source["frames"].float() / 127.5 - 1  # f 3 H W
         videos = frames.new_zeros(len(args["prompts"]), *frames.shape)
-        for i, prompt in list(enumerate(args["prompts"]))[RANK::RANKS]:
+        for i in range(RANK, len(args["prompts"]), RANKS):
+            prompt = args["prompts"][i]
             text = model.embed([settings["prompt"], args["negative"], prompt])  # 3 l d
             how = args["steps"], args["guidance"]
             if noise is None:
@@ -63,8 +64,9 @@ def main() -> None:
             sheet(labelled).save(part, format="png")
         folder.write_video("comparison", side_by_side(labelled), source["fps"].item())
         if scored:
-            words = [settings["prompt"], *args["prompts"]]
-            rows = [(name, *scores(*judge, video, w)) for (name, video), w in zip(labelled, words)]
+            rows = []
+            for (name, video), prompt in zip(labelled, [settings["prompt"], *args["prompts"]]):
+                rows.append((name, *scores(*judge, video, prompt)))
             print(folder.write_scores(rows))
     print(f"edits: {folder.path / 'samples'} (first look at comparison.png)")
 

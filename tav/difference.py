@@ -1,8 +1,8 @@
 """Editing without inversion: the clip moves by the difference of two predictions (lesson 14).
 
 Shapes: f frames, c h w latent channels, height and width, n h*w tokens, l d text tokens and width.
-Sources: FlowEdit (Kulikov et al. 2024) and InfEdit (Xu et al. 2024) for the difference, MasaCtrl
-(Cao et al. 2023) and Plug-and-Play (Tumanyan et al. 2023) for the clip's attention.
+Sources: FlowEdit (Kulikov et al. 2024) and InfEdit (Xu et al. 2024) for the difference,
+Plug-and-Play (Tumanyan et al. 2023) for the clip's attention.
 """
 
 from contextlib import ExitStack, contextmanager, nullcontext

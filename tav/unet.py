@@ -210,7 +210,7 @@ class UNet2DConditionModel(nn.Module):
             halve = i < lowest
             block = DownBlock(widths, channels, heads[i], transformers, sizes, halve=halve)
             self.down_blocks.append(block)
-            skips += [channels] * (layers_per_block + halve)
+            skips += [channels] * (layers_per_block + len(block.downsamplers))
             before = channels
 
         self.mid_block = Level([before, before], before, heads[lowest], 1, sizes)  # 1 transformer

@@ -9,6 +9,7 @@ import torch
 from weights.benchmark import report, run, scores
 from weights.benchmark.clips import make_clip
 from weights.benchmark.job import Settings
+from weights.benchmark.methods import baselines
 from weights.make import pose
 
 FRAMES = 3
@@ -118,6 +119,41 @@ def test_the_closest_of_several_right_answers_counts(scorer):
     assert scores.psnr(film(others[3]), film(first)) < 40
 
 
+def test_what_the_method_ideal_returns_is_one_of_the_ideals(monkeypatch):
+    """Nobody could know a fur that training never showed, so `edits` itself is not always one."""
+    clip = make_clip(18, FRAMES)
+    monkeypatch.setattr(
+        baselines, "encode_clip", lambda model, frames: SimpleNamespace(mean=frames)
+    )
+    monkeypatch.setattr(baselines, "decode", lambda vae, latents: latents)
+    model = SimpleNamespace(size=128, vae=None)
+    job = SimpleNamespace(clip=clip, model=model, prompts=dict.fromkeys(clip.edits))
+    for edit, video in baselines.Ideal("ideal")(job).items():
+        _, closest = scores.closest(video, clip.ideals(edit))
+        assert torch.equal(video, closest), edit
+    assert not any(torch.equal(film(clip.edits["two"]), film(s)) for s in clip.ideals("two"))
+
+
+def test_what_counts_as_changed_does_not_depend_on_the_video(scorer):
+    """Not the closest arrangement of the new place decides, but all of them."""
+    first, *others = CLIP.ideals("background")
+    where = scores.changed(CLIP, "background")
+    for scenes in (first, others[0]):
+        there = ((film(scenes) - film(CLIP.source)).abs() / 2 > scores.SAME).any(dim=1)
+        assert (where & there).sum() == there.sum() < where.sum()
+    video = noisy(film(others[0]), 0.2)
+    found = scorer(video, CLIP, "background")
+    assert found["kept"] == pytest.approx(scores.psnr(video, film(others[0]), ~where))
+
+
+def test_differences_are_taken_edit_by_edit():
+    """A score that a method lacks for one edit is left out of both."""
+    plain = {(12, "subject"): {"jacket": 0.1}, (12, "style"): {"jacket": 0.9}}
+    other = {(12, "subject"): {"jacket": 0.3}, (12, "style"): {"jacket": float("nan")}}
+    entries = [report.Entry("any", {}, rows) for rows in (other, plain)]
+    assert float(report.gain(*entries, "jacket")) == pytest.approx(0.2 * 127.5)
+
+
 def test_a_wrong_jacket_and_a_drifting_one():
     scenes = CLIP.edits["background"]
     ideal = film(scenes)
@@ -137,13 +173,15 @@ def test_a_wrong_jacket_and_a_drifting_one():
 # ---- the files of a run
 
 
-def toy_run(tmp_path, monkeypatch, settings=Settings(), clips=(12, 13)) -> list[int]:
+def toy_run(
+    tmp_path, monkeypatch, settings=Settings(), clips=(12, 13), value: float = 0.0
+) -> list[int]:
     """A run of a toy method that is called with each job; returns the clips it was called for."""
     called = []
 
     def method(job):
         called.append(job.clip.number)
-        return dict.fromkeys(job.prompts, torch.zeros(2, 3, 32, 32))
+        return dict.fromkeys(job.prompts, torch.full((2, 3, 32, 32), value))
 
     job = SimpleNamespace(prompts={"subject": "a cat"}, saved=0.0)
     monkeypatch.setitem(run.METHODS, "toy", method)
@@ -161,6 +199,13 @@ def test_a_run_goes_on_with_the_next_clip(tmp_path, monkeypatch):
     assert set(rows) == {(12, "subject"), (13, "subject")}
     assert facts["method"] == "toy" and facts["settings"]["frames"] == Settings().frames
     assert (tmp_path / "frames" / "toy-13-subject.png").is_file()
+
+
+def test_a_video_that_is_not_finite_is_no_result(tmp_path, monkeypatch):
+    """It would be missing from the means, which would then be those of the easier edits."""
+    with pytest.raises(ValueError, match="toy, clip 12: .* not finite"):
+        toy_run(tmp_path, monkeypatch, value=float("nan"))
+    assert run.read(tmp_path / "toy.jsonl")[1] == {}
 
 
 def test_results_of_other_settings_are_not_mixed(tmp_path, monkeypatch):

@@ -16,10 +16,10 @@ def loss_chart(losses: list[float]) -> Image.Image:
     draw = ImageDraw.Draw(picture)
     largest = max(filter(np.isfinite, losses), default=0) or 1
     draw.text((8, 4), f"loss of {len(losses)} steps, 0 to {largest:.3g}", "black")
+    values = np.array(losses)
     for i, loss in enumerate(losses):
-        before = losses[max(0, i - len(losses) // 10) : i + 1]
         with np.errstate(all="ignore"):
-            mean = np.mean(before)
+            mean = values[max(0, i - len(losses) // 10) : i + 1].mean()
         x = WIDTH * i / len(losses)
         dot(draw, x, loss / largest, "silver")
         dot(draw, x, mean / largest, "royalblue")

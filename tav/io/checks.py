@@ -65,16 +65,15 @@ class Flag:
 class OneOf:
     """One of a few values. A whole number may stand for a float; a boolean for no number."""
 
-    def __init__(self, *values: object, words: str = ""):
+    def __init__(self, *values: object):
         self.values = values
-        self.words = words or " or ".join(map(repr, values))
 
     def __contains__(self, value: object) -> bool:
         boolean = isinstance(value, bool)
         return any(value == one and boolean == isinstance(one, bool) for one in self.values)
 
     def __str__(self) -> str:
-        return self.words
+        return " or ".join(map(repr, self.values))
 
 
 @dataclass(frozen=True)

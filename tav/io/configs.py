@@ -180,7 +180,7 @@ def check_clip(pictures: dict, text: dict, vision: dict, width: object) -> None:
     settings = [*pictures.items(), *text.items(), *vision.items(), ("projection_dim", width)]
     for key, value in settings:
         fixed = FIXED.get(key, value) == value
-        if not fixed or key in KINDS and not acceptable("text_encoder", key, value):
+        if not fixed or (key in KINDS and not acceptable("text_encoder", key, value)):
             raise ValueError({key: value})
     for tower in (text, vision):
         if tower["hidden_size"] % tower["num_attention_heads"]:

@@ -176,8 +176,8 @@ class Run:
         yet."""
 
         def layout(found: dict[str, Tensor]) -> Layout:
-            steps = tuple(found["losses"].shape[:1]) if "losses" in found else ()
-            layout = {"losses": (torch.float64, steps or (0,)), "scale": (torch.float32, ())}
+            steps = found["losses"].numel() if "losses" in found else 0
+            layout = {"losses": (torch.float64, (steps,)), "scale": (torch.float32, ())}
             # AdamW remembers all weights from the first update on, and none before it.
             updated = any(key.partition("/")[0] in ADAMW_STATE for key in found)
             for name, weight in weights.items():

@@ -112,7 +112,7 @@ class Clip:
         return caption(self.edits[name][0])
 
     def ideals(self, name: str) -> list[list[Scene]]:
-        """The ideal edits of that name; the first is `edits[name]`.
+        """The ideal edits of that name. Each is `edits[name]`, but for what nobody could know.
 
         There are several where the clip does not show what the prompt asks for: of a new place any
         arrangement is right (so many of them are drawn), of a new animal any fur of training's.

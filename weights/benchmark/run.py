@@ -31,6 +31,9 @@ from .scores import Scorer
 
 RESULTS = Path(__file__).parent / "results"
 BUILD = Path(__file__).parent / "build"
+DESCRIBE = ["git", "describe", "--always", "--dirty"]
+# Now, and not when a file is begun: this is the code that this process has read.
+COMMIT = subprocess.run(DESCRIBE, capture_output=True, text=True, cwd=RESULTS.parent).stdout.strip()
 
 
 def header(method: str, settings: Settings, digest: str) -> dict:
@@ -53,10 +56,7 @@ def begun(file: Path, method: str, settings: Settings, digest: str) -> set[int]:
         if any(first[key] != wanted[key] for key in wanted):
             raise ValueError(f"{file} has results of other settings or weights; delete it first")
         return {clip for clip, _ in rows}
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=RESULTS.parent
-    )
-    facts = {"commit": commit.stdout.strip(), "date": str(date.today())}
+    facts = {"commit": COMMIT, "date": str(date.today())}
     facts["command"] = " ".join(["python -m weights.benchmark.run", *sys.argv[1:]])
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(wanted | facts) + "\n", encoding="utf-8")
@@ -79,6 +79,8 @@ def run(
         job = Job(model, clip, settings, BUILD)
         began = time.monotonic()
         videos = METHODS[method](job)
+        if not all(video.isfinite().all() for video in videos.values()):
+            raise ValueError(f"{method}, clip {number}: there is a video that is not finite")
         seconds = (time.monotonic() - began + job.saved) / len(videos)
         rows = []
         for edit, video in videos.items():
@@ -94,8 +96,11 @@ def run(
 
 def numbers(text: str) -> list[int]:
     """ "0-2,5" -> [0, 1, 2, 5]"""
-    ends = [[int(n) for n in part.split("-")] for part in text.split(",")]
-    return [n for end in ends for n in range(end[0], end[-1] + 1)]
+    found = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        found += range(int(first), int(last or first) + 1)
+    return found
 
 
 def main() -> None:

@@ -37,13 +37,16 @@ SCORES = {
 
 
 def changed(clip: Clip, edit: str, size: int = 128) -> Tensor:
-    """The pixels at which the ideal edit differs from the source: (f, H, W) bool."""
-    return differ(drawn(clip.source, size), drawn(clip.edits[edit], size))
+    """The pixels at which an ideal edit differs visibly from the source: (f, H, W) bool.
 
-
-def differ(a: Tensor, b: Tensor) -> Tensor:
-    """The pixels at which two videos (f, 3, H, W) differ visibly: (f, H, W) bool."""
-    return ((a - b).abs() / 2 > SAME).any(dim=1)
+    Of several ideal edits any counts. So these are the same pixels for every method.
+    """
+    source = drawn(clip.source, size)
+    where = torch.zeros(len(source), size, size, dtype=torch.bool)
+    for scenes in clip.ideals(edit):
+        difference = (drawn(scenes, size) - source).abs() / 2  # f 3 H W
+        where |= (difference > SAME).any(dim=1)
+    return where
 
 
 def closest(video: Tensor, ideals: list[list[Scene]]) -> tuple[list[Scene], Tensor]:
@@ -73,7 +76,7 @@ class Scorer:
         """The scores of a video (f, 3, H, W) in [-1, 1] that should show this edit of the clip."""
         scenes, ideal = closest(video, clip.ideals(edit))
         size = video.shape[3]
-        there = differ(drawn(clip.source, size), ideal)
+        there = changed(clip, edit, size)
         wanted = {name: getattr(scenes[0], name) for name in QUESTIONS}
         right = [
             {name: answer[name] == wanted[name] for name in wanted}

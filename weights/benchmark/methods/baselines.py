@@ -32,9 +32,11 @@ class Ideal:
     bound = True
 
     def __call__(self, job: Job) -> dict[str, Tensor]:
-        ideals = {name: drawn(scenes, job.model.size) for name, scenes in job.clip.edits.items()}
-        vae = job.model.vae
-        return {n: decode(vae, encode_clip(job.model, ideal).mean) for n, ideal in ideals.items()}
+        videos = {}
+        for name in job.prompts:
+            ideal = drawn(job.clip.ideals(name)[0], job.model.size)
+            videos[name] = decode(job.model.vae, encode_clip(job.model, ideal).mean)
+        return videos
 
 
 @dataclass(frozen=True)

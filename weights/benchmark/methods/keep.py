@@ -67,6 +67,6 @@ class Keep:
 
 
 def true_mask(job: Job) -> Tensor:
-    """1 where the ideal edit differs from the source, (e*f, 1, h, w)."""
+    """1 where an ideal edit differs from the source, (e*f, 1, h, w)."""
     masks = torch.cat([changed(job.clip, name, job.model.size) for name in job.prompts])
     return F.max_pool2d(masks[:, None].float(), job.model.vae.factor)

@@ -1,4 +1,4 @@
-"""Queries and keys of the source's self-attention (MasaCtrl and Plug-and-Play, 2023)."""
+"""Queries and keys of the source's self-attention (Plug-and-Play, 2023)."""
 
 from dataclasses import dataclass
 
