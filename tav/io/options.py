@@ -44,7 +44,7 @@ def sample_options(about: str) -> dict:
     add("prompts", nargs="*", help="one video each (default: the weights' own example edits)")
     add("--run", help="run folder (default: the newest in runs/)")
     add("--weights", help="where the run's weights are now, if they moved")
-    steps = "DDIM steps, of inversion and of sampling (published: 50)"
+    steps = "DDIM steps of inversion and sampling, best a divisor of 1000 (published: 50)"
     add("--steps", type=number(int, 1, 999), help=steps)
     guidance = "classifier-free guidance (published: 12.5; 1 is none)"
     add("--guidance", type=number(float, 0), help=guidance)
