@@ -109,7 +109,10 @@ def spread(values: Iterable[float], score: str, sign: str = "") -> str:
 
 
 def gain(entry: Entry, plain: Entry, score: str = "psnr", **which) -> str:
-    """The difference to plain Tune-A-Video, edit by edit; then its mean over each clip's edits."""
+    """The difference to plain Tune-A-Video, edit by edit; then its mean over each clip's edits.
+    "" for plain Tune-A-Video itself."""
+    if entry.method == PLAIN:
+        return ""
     rows = {key: {score: row[score] - plain.rows[key][score]} for key, row in entry.rows.items()}
     differences = Entry(entry.method, {}, rows).by_clip(score, **which)
     return spread(differences.values(), score, "+")
@@ -153,7 +156,7 @@ def page(order: list[Entry]) -> str:
             "# Leaderboard",
             INTRODUCTION.format(count=len(clips), first=clips[0], last=clips[-1]),
             table(head, rows(row)),
-            "![Source, plain Tune-A-Video, the best method, the ideal](leaderboard.png)",
+            "![Source, plain Tune-A-Video, the method at the top, the ideal](leaderboard.png)",
             "## The other scores",
             table(
                 ["", "method", *(SCORES[name][0] for name in more)],
@@ -221,20 +224,28 @@ def frames_of(folder: Path, method: str, clip: int, edit: str) -> Tensor:
 
 
 def picture(order: list[Entry], folder: Path) -> Image.Image:
-    """By edit of two clips: the source, plain Tune-A-Video, the best method, the ideal."""
+    """By edit of two clips: the source, plain Tune-A-Video, the method at the top, the ideal."""
     plain = next(entry for entry in order if entry.method == PLAIN)
-    best = next((e for e in order if not e.bound and reaches_floors(e, plain)), plain)
-    rows = []
+    best = next(entry for entry in order if not entry.bound)
+    columns = []
     for number in SHOWN:
         frames = order[0].facts["settings"]["frames"]
         clip = make_clip(number, frames)
-        rows.append((f"source: {clip.caption}", draw_scenes(clip.source, 128)))
+        rows = [(f"source: {clip.caption}", draw_scenes(clip.source, 128))]
         for edit in clip.edits:
             for entry in [plain] if best == plain else [plain, best]:
                 label = f"{entry.label}: {clip.prompt(edit)}"
                 rows.append((label, frames_of(folder, entry.method, number, edit)))
             rows.append((f"ideal: {clip.prompt(edit)}", draw_scenes(clip.ideals(edit)[0], 128)))
-    return sheet(rows, cell=96)
+        columns.append(sheet(rows, cell=96))
+    image = Image.new(
+        "RGB", (sum(c.width for c in columns), max(c.height for c in columns)), "white"
+    )
+    left = 0
+    for column in columns:
+        image.paste(column, (left, 0))
+        left += column.width
+    return image
 
 
 def main() -> None:
