@@ -31,9 +31,9 @@ from .scores import Scorer
 
 RESULTS = Path(__file__).parent / "results"
 BUILD = Path(__file__).parent / "build"
-DESCRIBE = ["git", "describe", "--always", "--dirty"]
+HEAD = ["git", "rev-parse", "--short", "HEAD"]
 # Now, and not when a file is begun: this is the code that this process has read.
-COMMIT = subprocess.run(DESCRIBE, capture_output=True, text=True, cwd=RESULTS.parent).stdout.strip()
+COMMIT = subprocess.run(HEAD, capture_output=True, text=True, cwd=RESULTS.parent).stdout.strip()
 
 
 def header(method: str, settings: Settings, digest: str) -> dict:
