@@ -1,6 +1,8 @@
 """The leaderboard: what is asked is measured, and nobody climbs it by doing nothing."""
 
 import json
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +14,7 @@ from weights.benchmark.job import Settings
 from weights.benchmark.methods import baselines
 from weights.make import pose
 
+ROOT = Path(__file__).parent.parent
 FRAMES = 3
 CLIP = make_clip(12, FRAMES)
 
@@ -108,6 +111,18 @@ def test_a_page_is_made_of_them(board):
     lines = [line for line in text.splitlines() if line.startswith("| 1 ")]
     assert lines and all("returns the ideal" in line for line in lines)
     assert "| – | copies the source" in text
+
+
+def test_the_page_is_that_of_the_rows_and_what_is_quoted_stands_on_it():
+    written = (report.RESULTS.parent / "LEADERBOARD.md").read_text(encoding="utf-8")
+    assert written == report.page(report.ranked(report.entries(report.RESULTS)))
+    quoted = {}
+    for file in [ROOT / "README.md", *sorted((ROOT / "lessons").glob("*.md"))]:
+        for number in re.findall(r"[0-9.]+ ± [0-9.]+[0-9]", file.read_text(encoding="utf-8")):
+            quoted[number] = file.name
+    assert quoted
+    for number, name in quoted.items():
+        assert number in written, f"{name}: {number}"
 
 
 def test_the_closest_of_several_right_answers_counts(scorer):

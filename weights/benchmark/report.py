@@ -167,6 +167,16 @@ def page(order: list[Entry]) -> str:
                 ["", "method", *(SCORES[name][0] for name in ("motion", *more))],
                 rows(lambda e: [gain(e, plain, name) for name in ("motion", *more)]),
             ),
+            "## The same, on the clips with new looks or new motion only",
+            table(
+                ["", "method", *(SCORES[name][0] for name in ("psnr", "motion", *more))],
+                rows(
+                    lambda e: [
+                        gain(e, plain, name, kinds=[LOOKS, MOTION])
+                        for name in ("psnr", "motion", *more)
+                    ]
+                ),
+            ),
             "## PSNR by edit, and the difference to plain Tune-A-Video by kind of clip",
             table(
                 ["", "method", *EDITS, *kinds],

@@ -48,11 +48,13 @@ METHODS: dict[str, Method] = {
     "cfg++": CFGPlus("CFG++"),
     "fixed-point": FixedPoint("fixed-point inversion"),
     "source-attention": SourceAttention("the source's queries and keys"),
-    "keep": Keep("what was not asked to change is kept"),
-    "keep-true": Keep("the same, with the true mask (a bound)", true_mask=True),
+    "keep": Keep("the unchanged is kept by a mask"),
+    "keep-true": Keep("the unchanged is kept by the true mask", true_mask=True),
     "difference": Difference("the difference of two predictions"),
-    "difference-own": Difference("the same, but the edit decides where it looks", attended=0.0),
-    "difference-top": Difference("the same, from the highest noise level on", taken=1.0),
-    "difference-untuned": Difference("the same, not tuned", tuned=False),
-    "difference-50": Difference("the same, in 50 steps", steps=50),
+    "difference-own": Difference(
+        "the difference, and the edit decides where it looks", attended=0.0
+    ),
+    "difference-top": Difference("the difference, from the highest level on", taken=1.0),
+    "difference-untuned": Difference("the difference, not tuned", tuned=False),
+    "difference-50": Difference("the difference, in 50 steps", steps=50),
 }
