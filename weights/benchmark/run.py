@@ -57,7 +57,8 @@ def begun(file: Path, method: str, settings: Settings, digest: str) -> set[int]:
             raise ValueError(f"{file} has results of other settings or weights; delete it first")
         return {clip for clip, _ in rows}
     facts = {"commit": COMMIT, "date": str(date.today())}
-    facts["command"] = " ".join(["python -m weights.benchmark.run", *sys.argv[1:]])
+    options = [word for word in sys.argv[1:] if word not in METHODS]
+    facts["command"] = " ".join(["python -m weights.benchmark.run", method, *options])
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(wanted | facts) + "\n", encoding="utf-8")
     return set()
