@@ -5,6 +5,7 @@ Shapes: f frames, e edits, H W pixels, c h w latent channels, height and width.
 
 import copy
 import hashlib
+import inspect
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,9 +77,11 @@ class Job:
     ) -> StableDiffusion:
         """The model with a video UNet of which `parts` are tuned on the clip, as by tune.py."""
         asked, model = self.settings, self.inflated(spatial, temporal)
-        names = [kind.__name__ for kind in (spatial, temporal) if kind]
-        how = [asked.frames, asked.tune_steps, asked.lr, asked.seed, *names, *parts, model.hash]
-        digest = hashlib.sha256(repr(how).encode()).hexdigest()[:12]
+        # A changed class, a changed `Tuning` or a clip drawn anew is tuned anew.
+        code = [inspect.getsource(kind) for kind in (spatial, temporal, Tuning) if kind]
+        how = [asked.frames, asked.tune_steps, asked.lr, asked.seed, *code, *parts, model.hash]
+        drawing = self.frames.numpy().tobytes()
+        digest = hashlib.sha256(repr(how).encode() + drawing).hexdigest()[:12]
         file = self.store / f"{self.clip.number}-{digest}.safetensors"
         if file.exists():
             load_tuned(model.unet, load_file(file), str(file), parts)

@@ -148,6 +148,7 @@ def page(order: list[Entry]) -> str:
     heads = [SCORES[name][0] for name in ("psnr", "asked", "success", "motion")]
     head = ["", "method", heads[0], "to plain", *heads[1:], "seconds an edit"]
     more = [name for name in SCORES if name not in ("psnr", "asked", "success", "motion")]
+    compared = ["psnr", "asked", "success", "motion", *more]
     kinds = [TRAINED, LOOKS, MOTION]
     clips = sorted({clip for clip, _ in plain.rows})
     settings = ", ".join(f"{key} {value}" for key, value in plain.facts["settings"].items())
@@ -164,18 +165,13 @@ def page(order: list[Entry]) -> str:
             ),
             "## The same, as differences to plain Tune-A-Video",
             table(
-                ["", "method", *(SCORES[name][0] for name in ("motion", *more))],
-                rows(lambda e: [gain(e, plain, name) for name in ("motion", *more)]),
+                ["", "method", *(SCORES[name][0] for name in compared)],
+                rows(lambda e: [gain(e, plain, name) for name in compared]),
             ),
             "## The same, on the clips with new looks or new motion only",
             table(
-                ["", "method", *(SCORES[name][0] for name in ("psnr", "motion", *more))],
-                rows(
-                    lambda e: [
-                        gain(e, plain, name, kinds=[LOOKS, MOTION])
-                        for name in ("psnr", "motion", *more)
-                    ]
-                ),
+                ["", "method", *(SCORES[name][0] for name in compared)],
+                rows(lambda e: [gain(e, plain, x, kinds=[LOOKS, MOTION]) for x in compared]),
             ),
             "## PSNR by edit, and the difference to plain Tune-A-Video by kind of clip",
             table(
