@@ -125,6 +125,19 @@ def test_the_page_is_that_of_the_rows_and_what_is_quoted_stands_on_it():
         assert number in written, f"{name}: {number}"
 
 
+def test_without_frames_the_page_is_made_and_the_picture_stays(tmp_path, monkeypatch, capsys):
+    """As in a fresh clone."""
+    for file in report.RESULTS.glob("*.jsonl"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "leaderboard.png").write_bytes(b"old")
+    arguments = ["report", "--results", str(tmp_path), "--out", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", arguments)
+    report.main()
+    assert (tmp_path / "LEADERBOARD.md").read_text(encoding="utf-8").startswith("# Leaderboard")
+    assert (tmp_path / "leaderboard.png").read_bytes() == b"old"
+    assert "no new leaderboard.png" in capsys.readouterr().out
+
+
 def test_the_closest_of_several_right_answers_counts(scorer):
     """Another arrangement of the new place is as right as the one that the seed draws."""
     first, *others = CLIP.ideals("background")
