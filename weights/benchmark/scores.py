@@ -36,24 +36,21 @@ SCORES = {
 }
 
 
-def changed(clip: Clip, edit: str, size: int = 128) -> Tensor:
+def changed(source: Tensor, ideals: list[Tensor]) -> Tensor:
     """The pixels at which an ideal edit differs visibly from the source: (f, H, W) bool.
 
     Of several ideal edits any counts. So these are the same pixels for every method.
     """
-    source = drawn(clip.source, size)
-    where = torch.zeros(len(source), size, size, dtype=torch.bool)
-    for scenes in clip.ideals(edit):
-        difference = (drawn(scenes, size) - source).abs() / 2  # f 3 H W
+    where = torch.zeros_like(source[:, 0], dtype=torch.bool)
+    for ideal in ideals:
+        difference = (ideal - source).abs() / 2  # f 3 H W
         where |= (difference > SAME).any(dim=1)
     return where
 
 
-def closest(video: Tensor, ideals: list[list[Scene]]) -> tuple[list[Scene], Tensor]:
-    """Of several ideal edits the one that a video (f, 3, H, W) comes closest to, and its frames."""
-    frames = [drawn(scenes, video.shape[3]) for scenes in ideals]
-    best = max(range(len(ideals)), key=lambda i: psnr(video, frames[i]))
-    return ideals[best], frames[best]
+def closest(video: Tensor, ideals: list[Tensor]) -> int:
+    """Which of several ideal edits (f, 3, H, W) a video comes closest to."""
+    return max(range(len(ideals)), key=lambda i: psnr(video, ideals[i]))
 
 
 def psnr(video: Tensor, ideal: Tensor, where: Tensor | None = None) -> float:
@@ -74,9 +71,11 @@ class Scorer:
     @torch.no_grad()
     def __call__(self, video: Tensor, clip: Clip, edit: str) -> dict[str, float]:
         """The scores of a video (f, 3, H, W) in [-1, 1] that should show this edit of the clip."""
-        scenes, ideal = closest(video, clip.ideals(edit))
-        size = video.shape[3]
-        there = changed(clip, edit, size)
+        size, films = video.shape[3], clip.ideals(edit)
+        ideals = [drawn(film, size) for film in films]
+        there = changed(drawn(clip.source, size), ideals)
+        best = closest(video, ideals)
+        scenes, ideal = films[best], ideals[best]
         wanted = {name: getattr(scenes[0], name) for name in QUESTIONS}
         right = [
             {name: answer[name] == wanted[name] for name in wanted}

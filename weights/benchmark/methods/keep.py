@@ -9,6 +9,7 @@ from torch import Tensor
 from tav.model import StableDiffusion
 from tav.sampling import predict, predict_guided
 
+from ..clips import drawn
 from ..job import Job
 from ..scores import changed
 from .steps import both, grid, trajectory
@@ -68,5 +69,8 @@ class Keep:
 
 def true_mask(job: Job) -> Tensor:
     """1 where an ideal edit differs from the source, (e*f, 1, h, w)."""
-    masks = torch.cat([changed(job.clip, name, job.model.size) for name in job.prompts])
-    return F.max_pool2d(masks[:, None].float(), job.model.vae.factor)
+    masks = []
+    for name in job.prompts:
+        ideals = [drawn(scenes, job.model.size) for scenes in job.clip.ideals(name)]
+        masks.append(changed(job.frames, ideals))
+    return F.max_pool2d(torch.cat(masks)[:, None].float(), job.model.vae.factor)
