@@ -26,7 +26,7 @@ def edit_by_difference(
     seed: int = 0,
     progress=iter,
     taken: float = 0.9,
-    attended: float = 0.8,
+    attended: float = 0.4,
 ) -> Tensor:
     """The latents (f, c, h, w) of a clip that `model` was tuned on -> those of its edit.
 

@@ -51,6 +51,9 @@ METHODS: dict[str, Method] = {
     "keep": Keep("the unchanged is kept by a mask"),
     "keep-true": Keep("the unchanged is kept by the true mask", true_mask=True),
     "difference": Difference("the difference of two predictions"),
+    "difference-80": Difference(
+        "the difference, and the clip decides for 80 % where it looks", attended=0.8
+    ),
     "difference-own": Difference(
         "the difference, and the edit decides where it looks", attended=0.0
     ),

@@ -17,7 +17,7 @@ class Difference:
 
     label: str
     taken: float = 0.9
-    attended: float = 0.8
+    attended: float = 0.4
     guidance: float | None = None
     steps: int | None = None
     tuned: bool = True
