@@ -1436,13 +1436,29 @@ def two_ways(ns):
     return figure
 
 
+def watercolor(ns):
+    """What the program draws for a prompt, and edits with the clip's attention in more and more
+    of the steps."""
+    _, ideal = ns["wanted"][ns["water"]][0]
+    return films({"drawn by\nthe program": ideal} | with_scores(ns, "painted", "water"))
+
+
 def one_thing_changed(ns):
-    """An edit by the difference, and below it the same with one thing changed, and its PSNR."""
-    variants = ns["variants"]
-    figure, axes = canvas(len(variants), 4, width=5.6, height=1.05 * len(variants))
-    for row, (name, video) in zip(axes, variants.items()):
-        score, _ = ns["judged"](video, ns["beach"]).split(", ")
-        row[0].set_ylabel(f"{name}\n{score}", rotation=0, ha="right", va="center")
+    """An edit by the difference, and below it the same with one thing changed."""
+    return films(with_scores(ns, "variants", "beach"))
+
+
+def with_scores(ns, videos, prompt):
+    """These videos by their names and their PSNR."""
+    score = {name: ns["judged"](video, ns[prompt]) for name, video in ns[videos].items()}
+    return {f"{name}\n{score[name].split(', ')[0]}": ns[videos][name] for name in score}
+
+
+def films(videos):
+    """Videos of four frames with their names, one a row."""
+    figure, axes = canvas(len(videos), 4, width=5.6, height=1.05 * len(videos))
+    for row, (name, video) in zip(axes, videos.items()):
+        row[0].set_ylabel(name, rotation=0, ha="right", va="center")
         for axis, picture in zip(row, video):
             show(axis, picture)
     return figure

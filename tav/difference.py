@@ -28,7 +28,7 @@ def edit_by_difference(
     taken: float = 0.9,
     attended: float = 0.4,
 ) -> Tensor:
-    """The latents (f, c, h, w) of a clip that `model` was tuned on -> those of its edit.
+    """The latents (f, c, h, w) of a clip -> those of its edit, by a model tuned on it or not.
 
     `text` (3, l, d) holds the clip's caption, the negative (or empty) prompt, and the prompt. With
     s = sqrt((1 - Abar) / Abar) and y = x_t / sqrt(Abar) = x_0 + s e, DDIM follows dy/ds = e. Here

@@ -51,9 +51,9 @@ METHODS: dict[str, Method] = {
     "keep": Keep("the unchanged is kept by a mask"),
     "keep-true": Keep("the unchanged is kept by the true mask", true_mask=True),
     "difference": Difference("the difference of two predictions"),
-    "difference-80": Difference("the difference, attending as the clip for 80 %", attended=0.8),
+    "difference-80": Difference("the difference, 80 % with the clip's attention", attended=0.8),
     "difference-80-top": Difference(
-        "the difference from the highest level on, for 80 %", attended=0.8, taken=1.0
+        "the difference, 80 %, from the highest level on", attended=0.8, taken=1.0
     ),
     "difference-own": Difference(
         "the difference, and the edit decides where it looks", attended=0.0
