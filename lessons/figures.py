@@ -1449,9 +1449,12 @@ def one_thing_changed(ns):
 
 
 def with_scores(ns, videos, prompt):
-    """These videos by their names and their PSNR."""
-    score = {name: ns["judged"](video, ns[prompt]) for name, video in ns[videos].items()}
-    return {f"{name}\n{score[name].split(', ')[0]}": ns[videos][name] for name in score}
+    """These videos by their names, to which their PSNR is added."""
+    labelled = {}
+    for name, video in ns[videos].items():
+        score, _ = ns["judged"](video, ns[prompt]).split(", ")
+        labelled[f"{name}\n{score}"] = video
+    return labelled
 
 
 def films(videos):
