@@ -26,6 +26,7 @@ from .scenes import (
     SKINS,
     STYLES,
     SUBJECTS,
+    TILTED,
     TRIMS,
     TROUSERS,
     VEHICLES,
@@ -70,7 +71,7 @@ class Way:
 def motion(action: str, frames: int, rng=None, move: str = "") -> list[tuple[Pose, Camera]]:
     """One smooth trajectory of the action; without rng the canonical one.
 
-    With a move of MOVES[action], the middle of it is that move, which training never shows.
+    With a move of MOVES[action], the middle of it is that move.
     """
     if move and move not in MOVES[action]:
         raise ValueError(f"{move!r} is no move of {action}; there are {MOVES[action]}")
@@ -188,20 +189,34 @@ def clip(scene: Scene, frames: int, rng=None, move: str = "") -> list[Scene]:
 
 
 def random_pose(action: str, rng) -> Pose:
-    """Any pose that some trajectory of the action may reach without a move."""
+    """Any pose that some trajectory of the action may reach, but for whole turns."""
     side, scale, lean = 1.0 if rng.random() < 0.6 else -1.0, span(rng, 0.9, 1.02), span(rng, -1, 1)
     free = {"arms": span(rng, -1, 1), "ears": span(rng, -1, 1)}
     if action == "moving":
         x, y, wheel = span(rng, 0.42, 0.58), span(rng, 0.63, 0.67), span(rng, 0, 1)
-        return Pose(x, y, scale, 0.0, lean * 0.8, facing=side, wheel=wheel)
+        lift, nose = span(rng, 0, 0.2), span(rng, -2.4, 2.4)
+        if rng.random() < 0.75:
+            lift, nose = 0.0, 0.8 * lean
+        return Pose(x, y - lift, scale, 0.0, nose, facing=side, wheel=wheel, lift=lift)
     if action == "eating":
         free |= {"facing": side, "dip": span(rng, 0, 1), "bite": span(rng, 0, 0.95)}
         return Pose(span(rng, 0.43, 0.57), span(rng, 0.625, 0.655), scale, 0.0, lean, **free)
     free |= {"stride": span(rng, -1, 1), "crouch": span(rng, 0, 1), "scale": scale, "lean": lean}
     ground = GROUND[action] + span(rng, -0.055, 0.04)
     if action == "surfing":
-        return stand(span(rng, 0.40, 0.60), ground, facing=side * span(rng, 0.6, 1), **free)
-    return stand(span(rng, 0.37, 0.63), ground, facing=span(rng, -1, 1), **free)
+        pose = stand(span(rng, 0.40, 0.60), ground, facing=side * span(rng, 0.2, 1), **free)
+    else:
+        pose = stand(span(rng, 0.37, 0.63), ground, facing=span(rng, -1, 1), **free)
+    return _acrobatic(pose, rng) if rng.random() < 0.35 else pose
+
+
+def _acrobatic(pose: Pose, rng) -> Pose:
+    """The pose in the air, with its limbs wide, or tilted: each of these half of the time."""
+    smaller = replace(pose, scale=0.94 * pose.scale)  # so that it stays in the frame
+    lift = span(rng, 0.0, 0.06 + 0.12 * pose.crouch) if rng.random() < 0.5 else 0.0
+    turn = span(rng, -TILTED, TILTED) if rng.random() < 0.5 else 0.0
+    spread = span(rng, 0.0, 1.0) if rng.random() < 0.5 else 0.0
+    return launched(smaller, lift, turn, spread)
 
 
 def random_looks(rng, all_of_them: bool = False) -> Looks:

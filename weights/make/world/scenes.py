@@ -30,12 +30,14 @@ DOERS = {
     "moving": VEHICLES,
     "eating": EATERS,
 }
-MOVES = {  # motions that training never shows
-    "skiing": ("backflip", "cartwheel", "long jump"),
-    "surfing": ("backflip", "cartwheel", "long jump"),
+MOVES = {  # what may happen in the middle of a clip
+    "skiing": ("long jump", "backflip", "cartwheel"),
+    "surfing": ("long jump", "backflip", "cartwheel"),
     "moving": ("long jump",),
     "eating": (),
 }
+WHOLE_TURNS = ("backflip", "cartwheel")  # moves that training never shows
+TILTED = 0.5  # radians: how far training turns a figure over, besides its lean
 
 # ---- looks that captions leave open
 
@@ -123,9 +125,9 @@ class Pose:
     dip: float = 0.0  # 0 .. 1, an eater's head from upright down to the food
     bite: float = 0.0  # 0 .. 1, share of the food already eaten
     wheel: float = 0.0  # turns made by the wheels of a vehicle
-    lift: float = 0.0  # height above the ground; 0 in all of training
-    turn: float = 0.0  # radians clockwise, besides the lean; 0 in all of training
-    spread: float = 0.0  # 0 .. 1, arms and legs stretched wide; 0 in all of training
+    lift: float = 0.0  # height above the ground
+    turn: float = 0.0  # radians clockwise, besides the lean; at most TILTED in training
+    spread: float = 0.0  # 0 .. 1, arms and legs stretched wide
 
 
 @dataclass(frozen=True)
@@ -223,9 +225,8 @@ def new_looks(scene: Scene) -> bool:
 
 
 def new_motion(scene: Scene) -> bool:
-    """Whether training never shows such a pose: in the air, turned over, or spread wide."""
-    pose = scene.pose
-    return pose.lift != 0 or pose.turn != 0 or pose.spread != 0
+    """Whether training never shows such a pose: turned over."""
+    return abs(scene.pose.turn) > TILTED
 
 
 def held_out(scene: Scene) -> bool:
