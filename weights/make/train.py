@@ -17,6 +17,7 @@ import ctypes
 import json
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,7 @@ from .miniature import (
     JOINT,
     MODEL_INDEX,
     PREPROCESSOR,
+    SIZE,
     SCHEDULER,
     TEXT,
     TOKENS,
@@ -56,6 +58,7 @@ from .training import (
     SEED,
     Numbers,
     Training,
+    each_core,
     attention_for_training,
     averaged,
     steps_of,
@@ -68,7 +71,15 @@ from .world.styles import draw
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("TAV_BUILD") or Path(__file__).parent / "build")
 PICTURES, HELD_OUT = 60_000, 1_000  # drawings to train on; drawings never trained on
+LATENT_NOISE = 0.15  # the most that is added to a latent of standard deviation 1, for the decoder
+LARGER_BATCH, SHARPER = 0.65, 0.85  # shares of the UNet's run from which on these hold
 STEPS = {"vae": 7_000, "clip": 1_100, "unet": 7_250, "decoder": 900}
+
+
+def kind(device: str) -> str:
+    """What autocast calls a device: "cuda", not "cuda:1"."""
+    return torch.device(device).type
+
 
 # ------------------------------------------------------------------------------------- tokenizer
 
@@ -147,23 +158,35 @@ def vae_psnr(model: AutoencoderKL, data: Pictures, count: int) -> float:
 
 
 def train_vae(build: Path, steps: int, device: str) -> None:
-    """Stage `vae`: reconstruct random crops from a latent that a small KL term keeps near N(0, 1).
+    """Stage `vae`: reconstruct random crops, from latents that a UNet will find easy to denoise.
+
+    The decoder sees latents with noise of up to 0.15 of their standard deviation, because those
+    that a UNet makes are not exact either (Yang et al. 2025, arXiv 2507.15856). In half of the
+    steps a latent of half the size must also decode to the picture at half the size (Kouzelis et
+    al. 2025, arXiv 2502.09509), which keeps latents as smooth as pictures are. A small KL term
+    keeps them near N(0, 1).
 
     In plain layout: on CPUs the backward pass of GroupNorm is slow in channels-last.
     """
     torch.manual_seed(SEED)
     data, model = Pictures(build), new_vae().to(device)
-    training = Training("vae", model, steps, 2e-3, build)
+    training = Training("vae", model, steps, 2e-3, lambda share: 16, build)
 
-    def loss_of(generator: torch.Generator) -> tuple[Tensor, Numbers]:
-        x, cover = (a.to(device) for a in data.crops(data.choose(16, generator), generator))
-        with torch.autocast(device, torch.bfloat16):
+    def loss_of(model: AutoencoderKL, count: int, generator: torch.Generator):
+        x, cover = (a.to(device) for a in data.crops(data.choose(count, generator), generator))
+        halve, noise_of = torch.rand(2, count, generator=generator).to(device)
+        with torch.autocast(kind(device), torch.bfloat16):
             posterior = model.encode(x)
             mean, std = posterior.mean.float(), posterior.std.float()
-            noise = torch.randn(mean.shape, generator=generator).to(device)
-            y = model.decode(mean + std * noise).float()
+            spread = std + LATENT_NOISE * noise_of.view(-1, 1, 1, 1) * mean.detach().std()
+            z = mean + spread * torch.randn(mean.shape, generator=generator).to(device)
+            y = model.decode(z).float()
         kl = 0.5 * (mean.square() + std.square() - 1 - 2 * std.log()).sum() / x.numel()
         loss = drawing_loss(y, x, cover) + 1e-3 * kl
+        if halve[0] < 0.5:
+            with torch.autocast(kind(device), torch.bfloat16):
+                small = model.decode(F.avg_pool2d(z, 2)).float()
+            loss = loss + 0.5 * drawing_loss(small, F.avg_pool2d(x, 2), F.avg_pool2d(cover, 2))
         return loss, {"psnr": float(psnr(y.detach(), x)), "kl": float(kl.detach())}
 
     def measure(saves: int) -> Numbers:
@@ -176,16 +199,16 @@ def train_vae(build: Path, steps: int, device: str) -> None:
 def train_decoder(build: Path, steps: int, device: str) -> None:
     """Stage `decoder`: train the decoder alone, on whole pictures and their mean latents."""
     torch.manual_seed(SEED)
-    data, means = Pictures(build), latents(build)["mean"]
+    data, means = Pictures(build), latents(build).means
     model = averaged("vae", new_vae(), build, device)
     model.decoder.requires_grad_(True)
     model.post_quant_conv.requires_grad_(True)
-    training = Training("decoder", model, steps, 5e-4, build)
+    training = Training("decoder", model, steps, 5e-4, lambda share: 6, build)
 
-    def loss_of(generator: torch.Generator) -> tuple[Tensor, Numbers]:
-        indices = data.choose(5, generator)
+    def loss_of(model: AutoencoderKL, count: int, generator: torch.Generator):
+        indices = data.choose(count, generator)
         x, cover = data.frames(indices).to(device), data.cover(indices).to(device)
-        with torch.autocast(device, torch.bfloat16):
+        with torch.autocast(kind(device), torch.bfloat16):
             y = model.decode(means[indices].float().to(device)).float()
         return drawing_loss(y, x, cover), {"psnr": float(psnr(y.detach(), x))}
 
@@ -210,14 +233,14 @@ def train_clip(build: Path, steps: int, device: str) -> None:
     for module in model.modules():  # CLIP's initial scale, small; PyTorch's own for Embedding is 1
         if isinstance(module, nn.Embedding):
             nn.init.normal_(module.weight, std=0.02)
-    training = Training("clip", model.to(device), steps, 1e-3, build)
+    training = Training("clip", model.to(device), steps, 1e-3, lambda share: 256, build)
     centre, spread = (torch.tensor(v, device=device).view(3, 1, 1) for v in (MEAN, STD))
     words = data.ids(tokenizer)
 
-    def match(indices: Tensor, which: Tensor) -> tuple[Tensor, Numbers]:
+    def match(model: CLIP, indices: Tensor, which: Tensor) -> tuple[Tensor, Numbers]:
         x = ((data.frames(indices).to(device) + 1) / 2 - centre) / spread
         ids = words[indices, which].long().to(device)
-        with torch.autocast(device, torch.bfloat16):
+        with torch.autocast(kind(device), torch.bfloat16):
             pictures, texts = model.embed_pictures(x), model.embed_texts(ids, tokenizer.end)
         logits = model.logit_scale.exp().clamp(max=100) * pictures.float() @ texts.float().T
         same = (ids[:, None] == ids[None]).all(dim=2)  # the same caption twice is no mistake
@@ -226,13 +249,13 @@ def train_clip(build: Path, steps: int, device: str) -> None:
         right = same.gather(1, logits.argmax(dim=1, keepdim=True)).float().mean()
         return loss, {"right": float(right)}
 
-    def loss_of(generator: torch.Generator) -> tuple[Tensor, Numbers]:
-        indices = data.choose(128, generator)
-        return match(indices, torch.randint(0, 2, indices.shape, generator=generator))
+    def loss_of(model: CLIP, count: int, generator: torch.Generator):
+        indices = data.choose(count, generator)
+        return match(model, indices, torch.randint(0, 2, indices.shape, generator=generator))
 
     def measure(saves: int) -> Numbers:
         indices = torch.tensor(data.fresh(128))
-        loss, numbers = match(indices, torch.zeros_like(indices))
+        loss, numbers = match(model, indices, torch.zeros_like(indices))
         return {"held_out": float(loss), "held_out_right": numbers["right"]}
 
     training.run(loss_of, measure)
@@ -245,32 +268,53 @@ def train_clip(build: Path, steps: int, device: str) -> None:
 def make_latents(build: Path, device: str) -> None:
     """Stage `latents`: encode every picture once, and measure what gives latents a variance of 1.
 
-    latents.safetensors: mean and std of each posterior (n, 4, h, w) in fp16, and `scale`, 1 over
-    the standard deviation of all latents. Exported weights fold scale / 0.18215 into the VAE,
-    whose scaling factor then is 0.18215 like the real one's.
+    means.npy and stds.npy, of each posterior (n, 4, h, w) in fp16, and latents.json: how many are
+    done, and in the end `scale`, 1 over the standard deviation of all latents. Exported weights
+    fold scale / 0.18215 into the VAE, whose scaling factor then is 0.18215 like the real one's.
     """
     data, model = Pictures(build), averaged("vae", new_vae(), build, device)
-    means, stds = [], []
-    for i in range(0, len(data), 50):
-        x = data.frames(range(i, min(i + 50, len(data)))).to(device)
-        with torch.autocast(device, torch.bfloat16):
-            posterior = model.encode(x)
-        means.append(posterior.mean.half().cpu())
-        stds.append(posterior.std.half().cpu())
-        if i % 10_000 == 0:
-            print(f"latents {i} of {len(data)}", flush=True)
-    means, stds = torch.cat(means), torch.cat(stds)
-    scale = 1 / (means.float().var() + stds.float().square().mean()).sqrt()
-    part = build / "latents.part"
-    save_file({"mean": means, "std": stds, "scale": scale}, part)
-    part.replace(build / "latents.safetensors")
-    print(f"latents: standard deviation {1 / scale:.3f}, of a posterior {stds.float().mean():.3f}")
+    shape, state = (len(data), 4, SIZE // 8, SIZE // 8), build / "latents.json"
+    done = json.loads(state.read_text())["done"] if state.exists() else 0
+    mode = "r+" if done else "w+"
+    make = np.lib.format.open_memmap
+    means, stds = (make(build / f"{k}.npy", mode, np.float16, shape) for k in ("means", "stds"))
+
+    def work(start: int) -> None:
+        """Encode one batch; on a CPU each core does batches of its own."""
+        part = range(start, min(start + 25, len(data)))
+        with torch.no_grad(), torch.autocast(kind(device), torch.bfloat16):
+            posterior = model.encode(data.frames(part).to(device))
+        means[start : part.stop] = posterior.mean.half().cpu().numpy()
+        stds[start : part.stop] = posterior.std.half().cpu().numpy()
+
+    for start in range(done, len(data), 1000):
+        list(each_core().map(work, range(start, min(start + 1000, len(data)), 25)))
+        state.write_text(json.dumps({"done": min(start + 1000, len(data))}))
+        if start % 10_000 == 0:
+            print(f"latents {start} of {len(data)}", flush=True)
+    variance = means.astype(np.float32).var() + np.square(stds.astype(np.float32)).mean()
+    scale = float(variance) ** -0.5
+    state.write_text(json.dumps({"done": len(data), "scale": scale}))
+    print(f"latents: standard deviation {1 / scale:.3f}, of a posterior {stds.mean():.3f}")
 
 
-def latents(build: Path) -> dict[str, Tensor]:
-    """What the stage `latents` found: mean, std and scale."""
-    with safe_open(build / "latents.safetensors", "pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}
+@dataclass
+class Latents:
+    """What the stage `latents` found: posteriors (n, 4, h, w) in fp16, and their scale."""
+
+    means: Tensor
+    stds: Tensor
+    scale: float
+
+    def sample(self, indices: Tensor, generator: torch.Generator) -> Tensor:
+        """Scaled latents (b, 4, h, w) of these drawings, drawn from their posteriors."""
+        mean, std = self.means[indices].float(), self.stds[indices].float()
+        return self.scale * (mean + std * torch.randn(mean.shape, generator=generator))
+
+
+def latents(build: Path) -> Latents:
+    means, stds = (torch.from_numpy(np.load(build / f"{k}.npy")) for k in ("means", "stds"))
+    return Latents(means, stds, json.loads((build / "latents.json").read_text())["scale"])
 
 
 def spread_timesteps(count: int, generator: torch.Generator) -> Tensor:
@@ -282,7 +326,8 @@ def train_unet(build: Path, steps: int, device: str) -> None:
     """Stage `unet`: predict the noise in latents, given a caption one time in ten left out.
 
     The loss of each picture is weighted by min(SNR, 5) / SNR (Hang et al. 2023), so that the easy,
-    nearly clean timesteps do not outvote the noisy ones where the picture is decided.
+    nearly clean timesteps do not outvote the noisy ones where the picture is decided; in the last
+    part of the run all weigh the same, for sharpness. In the last third a step sees twice as many.
     """
     torch.manual_seed(SEED)
     data, tokenizer, schedule = Pictures(build), read_tokenizer(build / "tokenizer"), Schedule()
@@ -292,35 +337,41 @@ def train_unet(build: Path, steps: int, device: str) -> None:
     snr = schedule.alphas_cumprod / (1 - schedule.alphas_cumprod)
     weight = snr.clamp(max=5) / snr
     model = UNet2DConditionModel(**UNET).to(device, memory_format=torch.channels_last)
-    training = Training("unet", model, steps, 2e-3, build)
+    training = Training(
+        "unet", model, steps, 2e-3, lambda share: 32 if share < LARGER_BATCH else 64, build
+    )
 
-    def errors(indices: Tensor, ids: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Weighted and plain errors (b,) of predicting the noise, at random noise and timesteps."""
-        mean, std = found["mean"][indices].float(), found["std"][indices].float()
-        x = found["scale"] * (mean + std * torch.randn(mean.shape, generator=generator))
+    def errors(
+        model: nn.Module, indices: Tensor, ids: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Errors (b,) of predicting the noise at random timesteps, and these timesteps (b,)."""
+        x = found.sample(indices, generator)
         noise = torch.randn(x.shape, generator=generator)
         t = spread_timesteps(len(x), generator)
         noisy = schedule.add_noise(x, noise, t).to(device)
         with torch.no_grad():
             text = encoder(ids.long().to(device))
-        with torch.autocast(device, torch.bfloat16):
+        with torch.autocast(kind(device), torch.bfloat16):
             prediction = model(noisy, t.to(device), text)
-        error = (prediction.float() - noise.to(device)).square().mean(dim=(1, 2, 3))
-        return weight[t].to(device) * error, error
+        return (prediction.float() - noise.to(device)).square().mean(dim=(1, 2, 3)), t
 
-    def loss_of(generator: torch.Generator) -> tuple[Tensor, Numbers]:
-        indices = data.choose(32, generator)
+    def loss_of(model: nn.Module, count: int, generator: torch.Generator):
+        indices = data.choose(count, generator)
         ids = words[indices, torch.randint(0, 2, indices.shape, generator=generator)]
         ids[torch.rand(len(ids), generator=generator) < 0.1] = empty
-        loss, error = errors(indices, ids, generator)
-        return loss.mean(), {"mse": float(error.detach().mean())}
+        error, t = errors(model, indices, ids, generator)
+        weighted = weight[t].to(device) * error
+        loss = weighted if training.share < SHARPER else error
+        numbers = {"weighted": float(weighted.detach().mean()), "mse": float(error.detach().mean())}
+        return loss.mean(), numbers
 
     def measure(saves: int) -> Numbers:
         """Loss on held-out drawings, and on those among them of combinations never trained on."""
         indices, generator = torch.tensor(data.fresh(256)), torch.Generator().manual_seed(SEED)
         indices = indices[torch.randperm(len(indices), generator=generator)]
-        parts = [errors(i, words[i, 0], generator)[0] for i in indices.split(64)]
-        loss, new = torch.cat(parts).cpu(), [data.labels[i]["held_out"] for i in indices.tolist()]
+        parts = [errors(model, i, words[i, 0], generator) for i in indices.split(64)]
+        loss = torch.cat([weight[t].to(device) * error for error, t in parts]).cpu()
+        new = [data.labels[i]["held_out"] for i in indices.tolist()]
         return {"held_out": float(loss.mean()), "held_out_new": float(loss[new].mean())}
 
     training.run(loss_of, measure)
@@ -347,7 +398,7 @@ def export(build: Path, out: Path) -> None:
     vae = averaged("vae", new_vae(), build)
     if (build / "decoder.state.safetensors").exists():
         vae = averaged("decoder", vae, build)
-    fold_scale(vae, float(latents(build)["scale"]) / 0.18215)
+    fold_scale(vae, latents(build).scale / 0.18215)
     vocab, clip = vocabulary(build), averaged("clip", new_clip(build), build)
     unet = averaged("unet", UNet2DConditionModel(**UNET), build)
     text = text_config(vocab, vocab[START], vocab[END])
@@ -461,7 +512,6 @@ def main() -> None:
     if args.stage and args.stage not in stages:
         raise SystemExit(f"unknown stage {args.stage}; stages are {', '.join(stages)}")
     results = {"pictures": "count.json", "tokenizer": "tokenizer/vocab.json"}
-    results |= {"latents": "latents.safetensors"}
     for name, work in stages.items():
         done = (args.build / results.get(name, "-")).exists()
         if name == args.stage or (args.stage is None and not done):
