@@ -21,22 +21,42 @@ def model() -> nn.Module:
 
 
 def training(folder, steps: int = 1000) -> Training:
-    return Training("toy", model(), steps, 1e-2, folder, ema=0.9)
+    return Training("toy", model(), steps, 1e-2, lambda share: 64, folder)
 
 
-def loss_for(trained: Training):
-    def loss_of(generator):
-        x = torch.randn(64, 4, generator=generator)
-        error = trained.model(x)[:, 0] - x.sum(dim=1)
-        return error.square().mean(), {}
-
-    return loss_of
+def loss_of(model: nn.Module, count: int, generator: torch.Generator):
+    x = torch.randn(count, 4, generator=generator)
+    error = model(x)[:, 0] - x.sum(dim=1)
+    return error.square().mean(), {}
 
 
 def steps(trained: Training, count: int) -> None:
     for _ in range(count):
-        loss, _ = loss_for(trained)(torch.Generator().manual_seed(trained.step))
-        trained.update(loss)
+        trained.gradients(loss_of)
+        trained.update()
+
+
+def test_the_cores_share_a_batch_and_the_weights(tmp_path):
+    trained = training(tmp_path)
+    asked = []
+
+    def counted(model, count, generator):
+        asked.append(count)
+        x = torch.full((count, 4), float(len(asked)))
+        return model(x).mean(), {}
+
+    trained.gradients(counted)
+    assert sum(asked) == 64
+    found = trained.model[2].weight.grad.clone()
+    parts = [one(torch.full((1, 4), float(i + 1))) for i, one in enumerate(trained.copies)]
+    wanted = torch.autograd.grad(
+        sum(parts).mean() / len(parts), [one[2].weight for one in trained.copies]
+    )
+    assert torch.allclose(found, sum(wanted), atol=1e-6)
+    trained.update()
+    for one in trained.copies:  # a step of the model is a step of its copies
+        assert torch.equal(one[2].weight, trained.model[2].weight)
+        assert one[2].weight.grad is None
 
 
 def test_a_cut_run_goes_on_as_if_it_had_not_been_cut(tmp_path):
@@ -86,25 +106,39 @@ def test_attention_for_training_is_attention(causal):
 
 def test_it_learns_and_delivers_the_average(tmp_path):
     trained = training(tmp_path, steps=300)
-    loss_of = loss_for(trained)
-    before = loss_of(torch.Generator().manual_seed(9))[0].item()
+    fixed = torch.Generator().manual_seed(9)
+    before = loss_of(trained.model, 64, fixed)[0].item()
     trained.run(loss_of)
     delivered = trained.deliver()
-    assert loss_of(torch.Generator().manual_seed(9))[0].item() < 0.5 * before
+    assert loss_of(trained.model, 64, fixed.manual_seed(9))[0].item() < 0.5 * before
     stored = averaged("toy", model(), tmp_path)
     for a, b in zip(delivered.parameters(), stored.parameters(), strict=True):
         assert torch.equal(a, b)
 
 
-def test_the_learning_rate_cools_down_to_nothing(tmp_path):
+def test_the_average_remembers_a_share_of_the_run(tmp_path):
     trained = training(tmp_path, 10_000)
-    rates = []
-    for share in (0.02, 0.5, 0.79, 0.9, 0.999):
-        trained.step = int(10_000 * share)
+    (name, p), *_ = trained.parameters.items()
+    for step in range(200):  # weights that grow as the steps do: the average lags behind by 5 %
+        p.data.fill_(step + 1.0)
+        trained.step = step
+        trained.copies[0].zero_grad()
+        for q in trained.parameters.values():
+            q.grad = torch.zeros_like(q)
+        trained.lr = 0.0
+        trained.update()
+    assert 0.93 < trained.average[name].mean().item() / 200 < 0.96
+
+
+def test_the_learning_rate_falls_linearly_to_nothing(tmp_path):
+    trained = training(tmp_path, 10_000)
+    rates = {}
+    for step in (0, 49, 5_000, 9_999):
+        trained.step = step
         steps(trained, 1)
-        rates.append(trained.optimizers[0].param_groups[0]["lr"])
-    assert rates[0] == rates[1] == rates[2] == 1e-2
-    assert rates[3] < 0.6 * rates[2] and rates[4] < 0.02 * rates[2]
+        rates[step] = trained.optimizers[0].param_groups[0]["lr"]
+    assert rates[0] == 1e-2 / 100 and rates[49] == 1e-2 / 2
+    assert rates[5_000] == pytest.approx(1e-2 / 2) and rates[9_999] < 2e-6
 
 
 def test_orthogonal_makes_all_singular_values_about_one():

@@ -25,7 +25,7 @@ FIRST = 10_000_000  # the index of the first drawing; no training set reaches it
 
 
 def drawings(count: int) -> tuple[Tensor, list[str]]:
-    """Drawings (n, 3, H, W) in [-1, 1] of any combination of words and looks, and their captions."""
+    """Drawings (n, 3, H, W) in [-1, 1] of any combination of words, and their captions."""
     drawn = [draw_one(FIRST + i, trained=0) for i in range(count)]
     pixels = torch.from_numpy(np.stack([pixels for pixels, _, _ in drawn]))
     return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1, [one["captions"][0] for *_, one in drawn]
@@ -33,7 +33,7 @@ def drawings(count: int) -> tuple[Tensor, list[str]]:
 
 @torch.no_grad()
 def decoded_x0(model: StableDiffusion, latents: Tensor, captions: list[str], t: int) -> Tensor:
-    """Pictures (n, 3, H, W) that the UNet sees in latents (n, 4, h, w) with the noise of level t."""
+    """What the UNet sees in latents (n, 4, h, w) with the noise of level t: (n, 3, H, W)."""
     noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(t))
     noisy, found = model.schedule.add_noise(latents, noise, t), []
     for start in range(0, len(latents), 16):

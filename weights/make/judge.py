@@ -96,11 +96,11 @@ def train_judge(build: Path, steps: int) -> None:
     data, judge = Pictures(build), Judge()
     drawn, pixels = moments()
     truth, drawn_truth = in_numbers(data.labels), in_numbers([answers_of(scene) for scene in drawn])
-    training = Training("judge", judge, steps, 2e-3, build, ema=0.99)
+    training = Training("judge", judge, steps, 2e-3, lambda share: 96, build)
 
-    def loss_of(generator):
-        indices = data.choose(48, generator)
-        own = torch.randint(0, DRAWINGS, (48,), generator=generator)
+    def loss_of(judge, count, generator):
+        indices = data.choose(count // 2, generator)
+        own = torch.randint(0, DRAWINGS, indices.shape, generator=generator)
         x = torch.cat([data.frames(indices), as_frames(pixels[own])])
         x = soften(x, generator)
         with torch.autocast("cpu", torch.bfloat16):

@@ -101,13 +101,13 @@ def train_pose(build: Path, steps: int) -> None:
     torch.manual_seed(SEED)
     scenes, pixels = moments()
     points, there = truth(scenes)
-    training = Training("pose", Pose(), steps, 2e-3, build, ema=0.99)
+    training = Training("pose", Pose(), steps, 2e-3, lambda share: 48, build)
 
-    def loss_of(generator):
-        indices = torch.randint(0, DRAWINGS, (48,), generator=generator)
+    def loss_of(pose, count, generator):
+        indices = torch.randint(0, DRAWINGS, (count,), generator=generator)
         x = soften(as_frames(pixels[indices]), generator)
         with torch.autocast("cpu", torch.bfloat16):
-            found = training.model(x)
+            found = pose(x)
         distance = (found - points[indices]).square().sum(dim=2).add(1e-8).sqrt()
         return distance[there[indices]].mean(), {}
 

@@ -295,7 +295,7 @@ class Training:
 
 
 def sharing_weights(model: nn.Module) -> nn.Module:
-    """A copy of the model whose parameters are the model's in memory, with gradients of their own."""
+    """A copy of the model with the same parameters in memory, but gradients of its own."""
     same = {id(p): nn.Parameter(p.data, requires_grad=p.requires_grad) for p in model.parameters()}
     return copy.deepcopy(model, same)
 
