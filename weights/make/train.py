@@ -70,10 +70,10 @@ from .world.styles import draw
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("TAV_BUILD") or Path(__file__).parent / "build")
-PICTURES, HELD_OUT = 60_000, 1_000  # drawings to train on; drawings never trained on
+PICTURES, HELD_OUT = 200_000, 1_000  # drawings to train on; drawings never trained on
 LATENT_NOISE = 0.15  # the most that is added to a latent of standard deviation 1, for the decoder
 LARGER_BATCH, SHARPER = 0.65, 0.85  # shares of the UNet's run from which on these hold
-STEPS = {"vae": 7_000, "clip": 1_100, "unet": 7_250, "decoder": 900}
+STEPS = {"vae": 12_000, "clip": 800, "unet": 27_000, "decoder": 1_500}
 
 
 def kind(device: str) -> str:
