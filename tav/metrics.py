@@ -80,7 +80,7 @@ class CLIP(nn.Module):
         """Token ids (b, l) -> unit vectors (b, p), read at each row's first `end` token."""
         last = (ids == end).int().argmax(dim=1)  # argmax: of equal values, the first
         states = self.text_model(ids)  # b l d
-        read = states[torch.arange(len(ids)), last]  # b d
+        read = states[torch.arange(len(ids), device=ids.device), last]  # b d
         return F.normalize(self.text_projection(read), dim=-1)  # b p
 
 

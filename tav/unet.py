@@ -130,6 +130,7 @@ class Level(nn.Module):
         return self.layers(i, x, time, text, frames)
 
     def layers(self, i: int, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
+        """What step i computes."""
         x = self.resnets[i](x, time, frames)
         if i < len(self.attentions):
             x = self.attentions[i](x, text, frames)

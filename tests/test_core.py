@@ -10,6 +10,8 @@ import pytest
 import tiny
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 import tav
 from tav.difference import edit_by_difference
@@ -59,20 +61,29 @@ def test_ranks_are_read_when_they_are_asked_for(monkeypatch):
     assert (rank(), world_size()) == (3, 4)
 
 
-# ---- devices
+# ---- devices and dtypes
 
 
-VOCABULARY = {"a</w>": 0, "m": 1, "c": 2, START: 3, END: 4}
-
-
-def on_meta(seed: int = 0) -> tuple[StableDiffusion, CLIP]:
-    """The tiny model and a CLIP, whose weights lie on a device that is not the CPU."""
-    parts = {name: part.to("meta") for name, part in tiny.modules(seed=seed).items()}
-    model = StableDiffusion(
-        Tokenizer(VOCABULARY, []), **parts, schedule=Schedule(), path="", hash="", size=16
+def tiny_model() -> StableDiffusion:
+    """Random weights, and a tokenizer that knows one word."""
+    tokenizer = Tokenizer({"a</w>": 0, START: 1, END: 2}, [])
+    return StableDiffusion(
+        tokenizer, **tiny.modules(), schedule=Schedule(), path="", hash="", size=16
     )
-    sizes = golden.sizes("metrics")
-    return model, CLIP(sizes["text"], sizes["vision"], sizes["width"]).to("meta")
+
+
+def test_the_unet_may_be_in_half_precision_alone():
+    """VAE and text encoder stay in fp32, as on a GPU; latents are in fp32 all along."""
+    model = tiny_model()
+    model.unet.to(torch.bfloat16)
+    posterior = encode_clip(model, torch.rand(2, 3, 16, 16))
+    assert posterior.mean.dtype == torch.float32 and model.embed("a").dtype == torch.bfloat16
+    tuning = Tuning(model, posterior, model.embed("a"), 1e-3, seed=0)
+    tuning.update(tuning.loss())
+    assert tuning.losses[0] > 0
+    noise = invert(model, posterior.mean, 2)
+    edited = sample(model, noise, model.embed(["", "a"]), 2, 7.5)
+    assert edited.dtype == decode(model.vae, edited).dtype == torch.float32
 
 
 @pytest.fixture
@@ -90,9 +101,29 @@ def numbers_are_nought(monkeypatch):
     monkeypatch.setattr(torch.optim, "AdamW", lambda p, lr, fused, **more: plain(p, lr, **more))
 
 
+class OneDevice(TorchDispatchMode):
+    """Within, an operation with tensors on two devices raises, as a GPU would (meta tensors let a
+    few pass), unless it is a copy from one to the other or has a single number from the CPU."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        tensors = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor) and x.dim()]
+        copies = function in (torch.ops.aten.copy_.default, torch.ops.aten._to_copy.default)
+        if len({x.device for x in tensors}) > 1 and not copies:
+            raise RuntimeError(f"{function} with tensors on two devices")
+        return function(*args, **(kwargs or {}))
+
+
 def test_nothing_is_left_behind_on_the_cpu(numbers_are_nought):
-    """Every operation with tensors on two devices raises, so that what stayed behind shows."""
-    model, clip = on_meta()
+    with OneDevice():
+        whole_core_on_meta()
+
+
+def whole_core_on_meta() -> None:
+    """Embed, encode, tune, invert, sample, edit by difference, decode, score."""
+    model, sizes = tiny_model(), golden.sizes("metrics")
+    for part in (model.text_encoder, model.vae, model.unet):
+        part.to("meta")
+    clip = CLIP(sizes["text"], sizes["vision"], sizes["width"]).to("meta")
     frames = torch.rand(2, 3, 16, 16, device="meta")
     posterior = encode_clip(model, frames)
     tuning = Tuning(model, posterior, model.embed("a"), 1e-3, seed=0, checkpointing=True)
