@@ -14,7 +14,7 @@ from tav.io.video import replacing, sheet, side_by_side
 from tav.io.weights import load, load_clip
 from tav.metrics import scores
 from tav.model import Unsuitable
-from tav.ranks import RANK, RANKS, add_up
+from tav.ranks import rank, sum_over_ranks, world_size
 from tav.sampling import invert, sample
 from tav.tuning import load_tuned
 from tav.vae import decode
@@ -46,18 +46,20 @@ def main() -> None:
         noise = None if args.get("difference") else first_noise(folder, model, latents, args)
         frames = source["frames"].float() / 127.5 - 1  # f 3 H W
         videos = frames.new_zeros(len(args["prompts"]), *frames.shape)
-        for i in range(RANK, len(args["prompts"]), RANKS):
+        for i in range(rank(), len(args["prompts"]), world_size()):
             prompt = args["prompts"][i]
-            text = model.embed([settings["prompt"], args["negative"], prompt])  # 3 l d
-            how = args["steps"], args["guidance"]
+            negative, how = args["negative"], (args["steps"], args["guidance"])
             if noise is None:
-                edited = edit_by_difference(model, latents, text, *how, args["seed"], bar(prompt))
+                texts = settings["prompt"], prompt
+                rest = negative, args["seed"], bar(prompt)
+                edited = edit_by_difference(model, latents, *texts, *how, *rest)
             else:
-                edited = sample(model, noise, text[1:], *how, bar(prompt))
+                text = model.embed([negative, prompt])  # 2 l d
+                edited = sample(model, noise, text, *how, bar(prompt))
             videos[i] = decode(model.vae, edited, bar("decoding", "batch"))
             folder.write_video(f"{i + 1} {prompt}", videos[i], source["fps"].item())
-        add_up([videos])  # what other ranks make is zeros here, so the sum has all videos
-        if RANK > 0:
+        videos = sum_over_ranks(videos)  # those that other ranks make are zeros here
+        if rank() > 0:
             return
         labelled = [(f"source: {settings['prompt']}", frames), *zip(args["prompts"], videos)]
         with replacing(folder.path / "samples" / "comparison.png") as part:
@@ -84,7 +86,7 @@ def first_noise(folder: Run, model, latents: torch.Tensor, args: dict) -> torch.
     noise = folder.noise(name, latents)
     if noise is None:
         noise = invert(model, latents, args["steps"], bar("inverting the clip"), caption)
-        if RANK == 0:
+        if rank() == 0:
             folder.save(name, {"noise": noise})
     return noise.to(latents.device)
 

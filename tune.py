@@ -10,7 +10,7 @@ from tav.io.runs import RUNS, Run, require_same_weights
 from tav.io.video import read_clip
 from tav.io.weights import load
 from tav.model import Unsuitable
-from tav.ranks import RANK
+from tav.ranks import rank
 from tav.tuning import Tuning, encode_clip
 from tav.vae import Posterior
 
@@ -33,7 +33,7 @@ def main() -> None:
     folder, settings = command_line()
     device, dtype = resolve(settings.get("device"), settings.get("dtype"))
     model = load(settings["weights"], device, dtype)
-    if RANK == 0 and model.defaults.get("note"):
+    if rank() == 0 and model.defaults.get("note"):
         print(" ".join(model.defaults["note"].split()))
     settings.setdefault("weights_hash", model.hash)  # a new run has none yet
     require_same_weights(model, settings["weights_hash"])
@@ -65,7 +65,7 @@ def main() -> None:
         done, total = len(tuning.losses), settings["steps"]
         if done > total:
             raise UserError(f"{folder.path}: {done} steps are done already; ask for more --steps")
-        if RANK == 0:
+        if rank() == 0:
             folder.write_settings(settings)
             folder.save("source", source)
         began = time.monotonic() - settings["seconds"]
@@ -76,7 +76,7 @@ def main() -> None:
         # weights have gone bad, so that only sound ones are saved, if it is time. Then it updates.
         for step in progress:
             loss = tuning.loss()
-            if RANK == 0 and (step == total or stop or time.monotonic() > due):
+            if rank() == 0 and (step == total or stop or time.monotonic() > due):
                 folder.save("state", tuning.state())
                 folder.save("tuned", tuning.tuned())
                 folder.write_losses(tuning.losses)
@@ -89,7 +89,7 @@ def main() -> None:
                 raise KeyboardInterrupt(f" at step {step}; {resume}")
             tuning.update(loss)
             progress.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
-    if RANK == 0:
+    if rank() == 0:
         print(f"tuned: {folder.path} (now: python sample.py --run {folder.path})")
 
 

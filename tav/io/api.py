@@ -65,10 +65,12 @@ def edit(
     if caption is None and (difference or recipe.get("invert_caption")):
         raise ValueError("these weights edit a clip with the help of its caption; pass `caption`")
     latents = encode_clip(model, frames).mean  # f c h w
-    text = model.embed([caption or "", negative, prompt])  # 3 l d
     if difference:
-        edited = edit_by_difference(model, latents, text, steps, guidance, seed, progress)
+        edited = edit_by_difference(
+            model, latents, caption, prompt, steps, guidance, negative, seed, progress
+        )
     else:
         noise = invert(model, latents, steps, progress, caption or "")
-        edited = sample(model, noise, text[1:], steps, guidance, progress)
+        text = model.embed([negative, prompt])  # 2 l d
+        edited = sample(model, noise, text, steps, guidance, progress)
     return decode(model.vae, edited)

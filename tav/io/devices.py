@@ -10,7 +10,7 @@ import torch.distributed as dist
 from torch import nn
 
 from ..model import StableDiffusion
-from ..ranks import RANKS
+from ..ranks import world_size
 from ..vae import Posterior
 from .cli import UserError
 
@@ -51,7 +51,7 @@ def resolve(device: str | None, dtype: str | None) -> tuple[str, torch.dtype | N
 
 def join(device: str) -> str:
     """Wait until every process has called this; returns the device that this one should use."""
-    if RANKS == 1:
+    if world_size() == 1:
         return device
     dist.init_process_group()  # gloo for tensors on the CPU, nccl for those on GPUs
     atexit.register(dist.destroy_process_group)

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from .. import __version__
 from ..model import StableDiffusion
-from ..ranks import RANK
+from ..ranks import rank
 from ..tuning import ADAMW_STATE
 from ..vae import LATENT
 from .charts import loss_chart
@@ -93,7 +93,7 @@ class Run:
     def working(self) -> Iterator[None]:
         """Make the folder if need be, and keep other processes out. A new one goes if nothing was
         tuned in it."""
-        if RANK:  # rank 0 works for all
+        if rank():  # rank 0 works for all
             return (yield)
         new = not self.path.exists()
         try:

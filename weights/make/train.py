@@ -34,7 +34,7 @@ from tav.metrics import CLIP, MEAN, STD
 from tav.schedule import Schedule
 from tav.text import END, START, WORD
 from tav.unet import UNet2DConditionModel
-from tav.vae import AutoencoderKL
+from tav.vae import AutoencoderKL, from_bytes
 
 from .miniature import (
     DEFAULTS,
@@ -390,7 +390,7 @@ def demonstration() -> list[Scene]:
 def write_clip(path: Path) -> None:
     """Stage `film`: the demonstration's clip, 256 x 256 pixels, 8 frames a second."""
     frames = [np.asarray(draw(one, 256)) for one in demonstration()]
-    write_mp4(path, torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).float() / 127.5 - 1, 8)
+    write_mp4(path, from_bytes(torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)), 8)
 
 
 def export(build: Path, out: Path) -> None:
