@@ -55,5 +55,5 @@ class StableDiffusion:
 
     @torch.no_grad()
     def embed(self, prompts: str | list[str]) -> Tensor:
-        """Text states (b, l, d) of b prompts."""
-        return self.text_encoder(self.tokenizer(prompts).to(self.device))
+        """Text states (b, l, d) of b prompts, in the dtype of the UNet."""
+        return self.text_encoder(self.tokenizer(prompts).to(self.device)).to(self.dtype)
