@@ -180,7 +180,10 @@ FAULTS = {
         lambda f: (f / "model.safetensors").write_text("x"),
         "not a whole safetensors file",
     ),
-    "weights of another size": (other_shape, "text_projection.weight is (20, 31) instead of (20, 32)"),
+    "weights of another size": (
+        other_shape,
+        "text_projection.weight is (20, 31) instead of (20, 32)",
+    ),
     "another mean": (
         lambda f: change(f / "preprocessor_config.json", image_mean=[0.5] * 3),
         "image_mean = ",

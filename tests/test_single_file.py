@@ -364,3 +364,128 @@ def test_an_inpainting_file_is_refused(made, tmp_path):
     wide = {"model.diffusion_model.input_blocks.0.0.weight": torch.zeros(40, 9, 3, 3)}
     message = refused(changed(made[False][2], tmp_path / "inpaint.safetensors", **wide))
     assert "unet.conv_in.weight is (40, 9, 3, 3) instead of (40, 4, 3, 3);" in message
+
+
+# ------------------------------------------------------------------------------------------- what
+# a file says of itself
+
+
+def small(path: Path, sd2: bool, metadata: dict | None = None, *more: str) -> Path:
+    """A file with no more of SD 1 or SD 2 than tells which one it is, and the tensors `more`."""
+    name = "cond_stage_model.model.ln_final.bias" if sd2 else "cond_stage_model.transformer.x"
+    save_file({key: torch.zeros(0) for key in (name, *more)}, path, metadata)
+    return path
+
+
+KOHYA, COMFYUI = "modelspec.prediction_type", "modelspec.predict_key"
+ARCHITECTURE = "modelspec.architecture"
+
+
+@pytest.mark.parametrize("sd2", [False, True])
+@pytest.mark.parametrize(
+    "name, metadata, expected",
+    [
+        ("mine", {KOHYA: "v"}, "v_prediction"),
+        ("mine-base-512", {KOHYA: "v"}, "v_prediction"),
+        ("mine-768-vpred", {KOHYA: "epsilon"}, "epsilon"),
+        ("mine", {COMFYUI: "v"}, "v_prediction"),
+        ("mine-768", {COMFYUI: "epsilon"}, "epsilon"),
+        ("mine-base", {ARCHITECTURE: "stable-diffusion-v2-768-v", KOHYA: "v"}, "v_prediction"),
+        ("mine-vpred", {}, "v_prediction"),
+        ("mine-base_v-prediction", {}, "v_prediction"),
+    ],
+)
+def test_what_is_predicted_is_told_by_metadata_or_name(name, metadata, expected, sd2, tmp_path):
+    found = single_file.configs(small(tmp_path / f"{name}.safetensors", sd2, metadata))
+    assert found["scheduler"] == {"prediction_type": expected}
+    side = {"sample_size": 96 if expected == "v_prediction" else 64} if sd2 else {}
+    assert found["unet"] == NARROW[sd2]["unet"] | side
+
+
+@pytest.mark.parametrize(
+    "name, metadata, expected",
+    [
+        ("v2-1_768-ema-pruned", {}, "v_prediction"),
+        ("768-v-ema", {}, "v_prediction"),
+        ("v2-1_512-ema-pruned", {}, "epsilon"),
+        ("512-base-ema", {}, "epsilon"),
+        ("sd_turbo", {}, "epsilon"),
+        ("mine-base", {ARCHITECTURE: "stable-diffusion-v2-768-v"}, "v_prediction"),
+        ("mine-768", {ARCHITECTURE: "stable-diffusion-v2-512"}, "epsilon"),
+    ],
+)
+def test_of_an_sd2_the_architecture_or_the_name_may_tell(name, metadata, expected, tmp_path):
+    found = single_file.configs(small(tmp_path / f"{name}.safetensors", True, metadata))
+    assert found["scheduler"] == {"prediction_type": expected}
+
+
+@pytest.mark.parametrize(
+    "name, metadata",
+    [("mine", {}), ("mine-768", {}), ("modelv2predator", {}), ("x", {ARCHITECTURE: "sd-v1-768"})],
+)
+def test_an_sd1_that_says_nothing_predicts_epsilon(name, metadata, tmp_path):
+    found = single_file.configs(small(tmp_path / f"{name}.safetensors", False, metadata))
+    assert found["scheduler"] == {"prediction_type": "epsilon"}
+
+
+@pytest.mark.parametrize("sd2", [False, True])
+def test_the_mark_of_comfyui_is_read_and_is_no_weight(made, tmp_path, sd2):
+    """An empty tensor `v_pred`, without metadata."""
+    tensors = load_file(made[sd2][2]) | {"v_pred": torch.zeros(0)}
+    save_file(tensors, tmp_path / "mine.safetensors")
+    model = load(tmp_path / "mine.safetensors")
+    assert model.schedule.prediction_type == "v_prediction"
+    assert model.size == (768 if sd2 else 512)
+
+
+def test_an_sd1_with_v_prediction_is_another_model_than_one_without(made, tmp_path):
+    tensors = load_file(made[False][2])
+    save_file(tensors, tmp_path / "v.safetensors", {KOHYA: "v"})
+    save_file(tensors, tmp_path / "e.safetensors", {KOHYA: "epsilon"})
+    v, epsilon = load(tmp_path / "v.safetensors"), load(tmp_path / "e.safetensors")
+    assert v.schedule.prediction_type == "v_prediction" and v.hash != epsilon.hash
+    assert epsilon.schedule.prediction_type == "epsilon"
+
+
+def test_what_a_file_says_and_is_unknown_here_is_refused(tmp_path):
+    message = refused(small(tmp_path / "a.safetensors", False, {KOHYA: "flow"}))
+    assert f"{KOHYA} = 'flow' is unknown here;" in message
+    message = refused(small(tmp_path / "b.safetensors", False, {}, "v_pred", "ztsnr"))
+    assert "zero terminal SNR" in message
+    message = refused(small(tmp_path / "c.safetensors", True, {}, "conditioner.embedders.1.x"))
+    assert "Stable Diffusion XL;" in message
+
+
+def test_an_sd2_file_that_does_not_tell_is_refused(tmp_path):
+    message = refused(small(tmp_path / "v2.safetensors", True, {}))
+    assert "; put 768 (predicts v) or base (predicts epsilon) into its name" in message
+
+
+def test_the_single_file_of_sd_21_turbo_loads(made, tmp_path):
+    """Its text encoder is called as SDXL's second one is; it predicts epsilon."""
+    theirs, ours = "conditioner.embedders.0.model.", "cond_stage_model.model."
+    tensors = {name.replace(ours, theirs): t for name, t in load_file(made[True][2]).items()}
+    save_file(tensors | {"denoiser.sigmas": torch.zeros(1000)}, tmp_path / "sd_turbo.safetensors")
+    model = load(tmp_path / "sd_turbo.safetensors")
+    for part in PARTS:
+        assert equal(getattr(model, part), made[True][0][part])
+    assert model.schedule.prediction_type == "epsilon" and model.size == 512
+    assert model.tokenizer("a").flatten()[-1] == 0
+
+
+@pytest.mark.parametrize(
+    "prefix, words",
+    [("first_stage_model.", "VAE"), ("cond_stage_", "text encoder"), ("model.diff", "UNet")],
+)
+def test_a_part_that_is_not_in_the_file_is_named(made, tmp_path, prefix, words):
+    tensors = load_file(made[False][2])
+    kept = {name: tensor for name, tensor in tensors.items() if not name.startswith(prefix)}
+    save_file(kept, tmp_path / "cut.safetensors")
+    assert f"there is no {words} in it, so take" in refused(tmp_path / "cut.safetensors")
+
+
+def test_a_lora_is_called_that(tmp_path):
+    names = ["lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight", "lora_te.alpha"]
+    save_file({name: torch.zeros(1) for name in names}, tmp_path / "style.safetensors")
+    message = refused(tmp_path / "style.safetensors")
+    assert "it is a LoRA or another adapter; merge it into its model first" in message

@@ -23,7 +23,7 @@ from tav.io import devices
 from tav.io.cli import UserError
 from tav.io.devices import default_dtype, resolve
 from tav.io.files import arguments
-from tav.io.weights import PARTS, load
+from tav.io.weights import PARTS, load, load_clip
 from tav.schedule import Schedule
 from tav.unet import UNet2DConditionModel
 
@@ -206,6 +206,11 @@ def test_the_hash_is_of_the_bytes_and_the_configs(folder, model):
     assert load(folder).hash not in (model.hash, other)
 
 
+def test_the_hash_of_the_miniature_is_that_of_the_runs_people_have():
+    digest = "4ae02adf7dca66b4fbefa1f3c3ae1676ada6b72831baa9ce9422519281083cfb"
+    assert load(ROOT / "weights" / "mini").hash == digest
+
+
 def test_own_settings(folder):
     own = {"note": "a note", "tune": {"steps": 7, "lr": 1}, "sample": {"prompts": ["a"]}, "x": 1}
     write(folder / "tav.json", own)
@@ -337,6 +342,34 @@ def test_a_tokenizer_larger_than_the_text_encoder_is_refused(folder):
     assert "49,408 pieces, but the text encoder knows 1,000" in refused(folder)
 
 
+def without_mid_attention(folder: Path) -> None:
+    edit(folder / UNET, lambda t: {n: t[n] for n in t if not n.startswith("mid_block.attentions")})
+    edit(folder / "unet" / "config.json", lambda c: c | {"mid_block_type": "UNetMidBlock2D"})
+
+
+def inpainting(folder: Path) -> None:
+    edit(folder / UNET, lambda t: t | {"conv_in.weight": torch.zeros(64, 9, 3, 3)})
+    edit(folder / "unet" / "config.json", lambda c: c | {"in_channels": 9})
+
+
+def without_quant_conv(folder: Path) -> None:
+    edit(folder / VAE, lambda t: {n: t[n] for n in t if not n.startswith("quant_conv")})
+    edit(folder / "vae" / "config.json", lambda c: c | {"use_quant_conv": False})
+
+
+@pytest.mark.parametrize(
+    "other, words",
+    [
+        (without_mid_attention, "unet.mid_block.attentions.0.norm.weight is missing"),
+        (inpainting, "unet.conv_in.weight is (64, 9, 3, 3) instead of (64, 4, 3, 3)"),
+        (without_quant_conv, "vae.quant_conv.weight is missing"),
+    ],
+)
+def test_other_networks_are_refused_by_their_tensors(folder, other, words):
+    other(folder)
+    assert words in refused(folder)
+
+
 def test_sdxl_is_refused_by_name():
     with pytest.raises(
         UserError, match="addition_embed_type = 'text_time' is not Stable Diffusion 1 or 2"
@@ -421,13 +454,75 @@ def test_every_tensor_is_accounted_for(folder, change, words):
     assert words in refused(folder)
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3438167536\n"
+
+
+@pytest.mark.parametrize("name", [UNET, "vae/config.json", "tokenizer/vocab.json"])
+def test_a_pointer_of_git_lfs_is_called_that(folder, name):
+    write(folder / name, POINTER)
+    message = refused(folder)
+    assert f"{folder / name}: a pointer of git-lfs" in message and "; run git lfs pull" in message
+
+
+def test_a_single_file_that_is_a_pointer_is_called_that(tmp_path):
+    write(tmp_path / "sd.safetensors", POINTER)
+    assert "sd.safetensors: a pointer of git-lfs" in refused(tmp_path / "sd.safetensors")
+
+
+def test_a_pipe_and_a_folder_in_the_place_of_a_file_are_none(folder):
+    (folder / UNET).unlink()
+    os.mkfifo(folder / UNET)  # to read it would wait for ever
+    assert f"no {UNET} in it" in refused(folder)
+    (folder / UNET).unlink()
+    (folder / UNET).mkdir()
+    assert f"no {UNET} in it" in refused(folder)
+
+
+PEFT = "base_model.model.down_blocks.0.attentions.0.proj_in.base_layer.weight"
+ADAPTERS = {
+    "peft": {PEFT: torch.zeros(1)},
+    "lora of diffusers": {"down_blocks.0.attn1.to_q.lora_A.weight": torch.zeros(1)},
+    "older lora": {"down_blocks.0.attn1.processor.to_q_lora.down.weight": torch.zeros(1)},
+    "lycoris": {"lora_unet_down_blocks_0.hada_w1_a": torch.zeros(1)},
+}
+
+
+@pytest.mark.parametrize("kind", ADAPTERS)
+def test_an_adapter_that_is_not_merged_is_called_that(folder, kind):
+    edit(folder / UNET, lambda tensors: tensors | ADAPTERS[kind])
+    assert "LoRA or another adapter; merge it into its model first" in refused(folder)
+
+
+@pytest.mark.parametrize("name", ["adapter_model", "pytorch_lora_weights"])
+def test_a_folder_with_nothing_but_a_lora_is_called_that(tmp_path, name):
+    save_file({"a": torch.zeros(1)}, tmp_path / f"{name}.safetensors")
+    message = refused(tmp_path)
+    assert "no unet/config.json" in message and "but a LoRA" in message and "merge it" in message
+
+
+def test_all_parts_that_are_not_there_are_named(folder):
+    shutil.rmtree(folder / "vae")
+    shutil.rmtree(folder / "scheduler")
+    message = refused(folder)
+    assert "no vae/config.json and no scheduler/scheduler_config.json in it; copy" in message
+
+
+@pytest.mark.parametrize(
+    "name", ["a" * 5000, "a/" + "b" * 5000, "a" * 300 + "/b", "c" * 300 + ".x"]
+)
+def test_a_name_longer_than_the_system_allows_is_one_line(name):
+    assert "no such weights folder or file" in refused(name)
+    with pytest.raises(UserError, match="no config.json in it"):
+        load_clip(name)
+
+
 def pickled(folder: Path) -> None:
     (folder / UNET).rename(folder / "unet" / "diffusion_pytorch_model.bin")
 
 
 def tokenizer_json_only(folder: Path) -> None:
     (folder / "tokenizer" / "vocab.json").unlink()
-    write(folder / "tokenizer" / "tokenizer.json", {})
+    write(folder / "tokenizer" / "tokenizer.json", {})  # without a model in it
 
 
 SPOILED = {
@@ -439,7 +534,7 @@ SPOILED = {
     ),
     "no weights": (lambda f: (f / UNET).unlink(), f"no {UNET} in it"),
     "pickled weights": (pickled, f"no {UNET} in it (pickled weights are never loaded)"),
-    "tokenizer.json only": (tokenizer_json_only, "vocab.json"),
+    "an empty tokenizer.json": (tokenizer_json_only, "or tokenizer.json ('model')"),
     "no merges": (lambda f: (f / "tokenizer" / "merges.txt").unlink(), "merges.txt"),
     "wrong merges": (
         lambda f: write(f / "tokenizer" / "merges.txt", "qq zz\n"),
@@ -611,6 +706,22 @@ def test_a_mistyped_path_is_not_asked_of_the_hub(monkeypatch, tmp_path, path):
 
 # --------------------------------------------------------------------------------------- device and
 # memory
+
+
+def test_the_layout_in_memory_is_that_of_the_feature_maps(model):
+    for part in (model.unet, model.vae):
+        convolutions = [m.weight for m in part.modules() if isinstance(m, torch.nn.Conv2d)]
+        assert all(w.is_contiguous(memory_format=torch.channels_last) for w in convolutions)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_gpu_that_is_there_is_taken(folder, monkeypatch, there):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    devices = []
+    monkeypatch.setattr("tav.io.weights.fill", lambda *given: devices.append(given[2]))
+    load(folder)
+    load(folder, device="cpu")
+    assert devices == ["cuda" if there else "cpu", "cpu"]
 
 
 KEEPS = """
