@@ -40,6 +40,11 @@ VARIANTS = ("", ".fp16")
 SMALL = [*CONFIGS.values(), "tokenizer/*.json", "tokenizer/merges.txt", "tav.json"]
 
 
+def brief(said: object) -> str:
+    """What an error or a value says, in one line and not for long."""
+    return " ".join(str(said).split())[:200]
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[safe_open]:
     """A safetensors file, of which only the header is read; UserError if it is damaged."""
@@ -49,7 +54,7 @@ def opened(path: Path) -> Iterator[safe_open]:
     except (SafetensorError, OSError) as error:
         advice = "get it again; one that a run made, delete, and continue the run with"
         advice += " tune.py --resume"
-        raise unreadable(path, f"not a whole safetensors file ({error})", advice) from None
+        raise unreadable(path, f"not a whole safetensors file ({brief(error)})", advice) from None
 
 
 def tensors(path: Path, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
@@ -68,7 +73,7 @@ def read_json(path: Path) -> dict:
         return {**json.loads(path.read_text(encoding="utf-8"))}
     # It cannot be read, is not UTF-8 or not JSON, is no object, or is nested thousands deep.
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise unreadable(path, f"cannot be read as JSON ({error})", "get it again") from None
+        raise unreadable(path, f"cannot be read as JSON ({brief(error)})", "get it again") from None
 
 
 def unreadable(path: Path, what: str, advice: str) -> UserError:
@@ -123,7 +128,7 @@ def fetched(name: str) -> Path:
         # Of many kinds: offline, no such repository, one behind a licence, a full disk.
         except Exception as error:
             what = f"{name}: no such folder here, and the hub does not give it"
-            raise UserError(f"{what}: {error}") from None
+            raise UserError(f"{what}: {brief(error)}; check the name and the network") from None
         if all(any(file for end in ends for file in folder.glob(end)) for ends in patterns):
             break
     return folder

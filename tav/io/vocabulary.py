@@ -9,7 +9,7 @@ from tokenizers import AddedToken
 
 from ..text import END, LENGTH, Tokenizer
 from .cli import UserError
-from .files import read_json
+from .files import brief, read_json
 
 CLIP_TOKENIZER = Path(__file__).parent / "clip-tokenizer"  # installed with the package
 
@@ -72,7 +72,7 @@ def load_tokenizer(folder: Path, text: dict) -> Tokenizer:
         raise
     # The tokenizers library has no narrower kind of error for merges that do not fit.
     except Exception as error:
-        what = f"not CLIP's vocab.json and merges.txt, or tokenizer.json ({str(error)[:200]})"
+        what = f"not CLIP's vocab.json and merges.txt, or tokenizer.json ({brief(error)})"
         raise UserError(f"{folder}: {what}; get them again") from None
     return tokenizer
 

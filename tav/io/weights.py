@@ -22,6 +22,7 @@ from .devices import default_dtype
 from .files import (
     CONFIGS,
     arguments,
+    brief,
     fetched,
     file_digest,
     read_json,
@@ -126,7 +127,7 @@ def empty(kind: type[nn.Module], sizes: dict, file: str | Path) -> nn.Module:
     # Such as no layers, no groups, groups that do not divide a width, or a size of 2^200.
     except (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError) as error:
         said = ", ".join(f"{key} = {reprlib.repr(value)}" for key, value in sizes.items())
-        what = f"{said} make no model ({str(error)[:200]})"
+        what = f"{said} make no model ({brief(error)})"
         raise UserError(f"{file}: {what}; get it again") from None
 
 
