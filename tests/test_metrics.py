@@ -165,12 +165,12 @@ def other_shape(folder: Path) -> None:
 
 
 FAULTS = {
-    "no config": (lambda f: (f / "config.json").unlink(), "no config.json in it"),
+    "no config": (lambda f: (f / "config.json").unlink(), "/config.json: no such file"),
     "no preprocessor": (
         lambda f: (f / "preprocessor_config.json").unlink(),
-        "no preprocessor_config.json in it",
+        "/preprocessor_config.json: no such file",
     ),
-    "no weights": (lambda f: (f / "model.safetensors").unlink(), "no model.safetensors in it"),
+    "no weights": (lambda f: (f / "model.safetensors").unlink(), "model.safetensors: no such file"),
     "no vocabulary": (lambda f: (f / "vocab.json").unlink(), "vocab.json"),
     "a config that is none": (
         lambda f: (f / "config.json").write_text("{"),

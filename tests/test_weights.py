@@ -512,7 +512,7 @@ def test_all_parts_that_are_not_there_are_named(folder):
 )
 def test_a_name_longer_than_the_system_allows_is_one_line(name):
     assert "no such weights folder or file" in refused(name)
-    with pytest.raises(UserError, match="no config.json in it"):
+    with pytest.raises(UserError, match="config.json: no such file; see"):
         load_clip(name)
 
 

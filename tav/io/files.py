@@ -1,7 +1,4 @@
-"""The files of a model, in a folder or on the hub, and what its configs say (lesson 06).
-
-Nothing is ever unpickled.
-"""
+"""The files of a model, in a folder or on the hub, and what its configs say (lesson 06)."""
 
 import hashlib
 import json
@@ -10,7 +7,7 @@ import os
 import re
 import reprlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain, product
 from pathlib import Path
 
@@ -38,6 +35,7 @@ ENDS = (".safetensors", "-*-of-*.safetensors")  # a part's whole file, or its sh
 # same weights in any.
 VARIANTS = ("", ".fp16")
 SMALL = [*CONFIGS.values(), "tokenizer/*.json", "tokenizer/merges.txt", "tav.json"]
+AGAIN = "get it again; one that a run made, delete, and continue the run with tune.py --resume"
 
 
 def brief(said: object) -> str:
@@ -52,9 +50,7 @@ def opened(path: Path) -> Iterator[safe_open]:
         with safe_open(path, framework="pt") as file:
             yield file
     except (SafetensorError, OSError) as error:
-        advice = "get it again; one that a run made, delete, and continue the run with"
-        advice += " tune.py --resume"
-        raise unreadable(path, f"not a whole safetensors file ({brief(error)})", advice) from None
+        raise unreadable(path, f"not a whole safetensors file ({brief(error)})", AGAIN) from None
 
 
 def tensors(path: Path, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
@@ -77,24 +73,15 @@ def read_json(path: Path) -> dict:
 
 
 def unreadable(path: Path, what: str, advice: str) -> UserError:
-    """The error for a file that cannot be read; `what` is wrong, unless git left a pointer."""
-    pointer = b"version https://git-lfs"
-    try:
-        with open(path, "rb") as file:
-            is_pointer = file.read(len(pointer)) == pointer
-    except OSError:
-        is_pointer = False
-    if is_pointer:
-        what = "a pointer of git-lfs, not the file that it stands for"
-        advice = "run git lfs pull in its folder"
+    """The error for a file that cannot be read: it is not there, a mere pointer, or as `what`."""
+    start = b""
+    with suppress(OSError), open(path, "rb") as file:
+        start = file.read(30)
+    if start.startswith(b"version https://git-lfs"):
+        what, advice = "a pointer of git-lfs, not the file itself", "run git lfs pull in its folder"
+    elif not os.path.isfile(path):
+        what, advice = "no such file", "see weights/README.md for what belongs there"
     return UserError(f"{path}: {what}; {advice}")
-
-
-def required(folder: Path, name: str) -> Path:
-    """The file of that name; UserError if there is none."""
-    if not os.path.isfile(folder / name):
-        raise UserError(f"{folder}: no {name} in it; see weights/README.md for what belongs there")
-    return folder / name
 
 
 def file_digest(path: Path) -> str:
@@ -103,7 +90,7 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def weight_files(folder: Path, part: str) -> list[Path]:
+def shards(folder: Path, part: str) -> list[Path]:
     """The safetensors of a part: the whole file or, if there is none, its shards."""
     for variant, end in product(VARIANTS, ENDS):
         files = sorted(file for file in folder.glob(STEMS[part] + variant + end) if file.is_file())

@@ -129,14 +129,12 @@ def configs(path: Path) -> dict[str, dict]:
     if any(name.startswith("conditioner.embedders.1.") for name in names):
         raise UserError(f"{path}: this is Stable Diffusion XL; use a 1.x or 2.x")
     sd2 = any(name.startswith(OPENCLIP) for name in names)
-    predicted = prediction(path, names, metadata, sd2)
+    scheduler = {"prediction_type": prediction(path, names, metadata, sd2)}
     if not sd2:
-        return SD1 | {"scheduler": {"prediction_type": predicted}}
-    side = 96 if predicted == "v_prediction" else 64  # of the latents: trained on 768 or 512 pixels
-    return SD2 | {
-        "unet": SD2["unet"] | {"sample_size": side},
-        "scheduler": {"prediction_type": predicted},
-    }
+        return SD1 | {"scheduler": scheduler}
+    # The side of its latents: trained on pictures of 768 or 512 pixels.
+    side = 96 if scheduler["prediction_type"] == "v_prediction" else 64
+    return SD2 | {"unet": SD2["unet"] | {"sample_size": side}, "scheduler": scheduler}
 
 
 def prediction(path: Path, names: list[str], metadata: dict[str, str], sd2: bool) -> str:

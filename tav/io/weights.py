@@ -19,17 +19,7 @@ from ..vae import AutoencoderKL
 from . import single_file
 from .cli import UserError
 from .devices import default_dtype
-from .files import (
-    CONFIGS,
-    arguments,
-    brief,
-    fetched,
-    file_digest,
-    read_json,
-    required,
-    tensors,
-    weight_files,
-)
+from .files import CONFIGS, arguments, brief, fetched, file_digest, read_json, shards, tensors
 from .settings import own_settings
 from .vocabulary import CLIP_TOKENIZER, load_tokenizer
 
@@ -70,6 +60,8 @@ def load(
     settings_file = place / "tav.json"
     settings = read_json(settings_file) if settings_file.is_file() else {}
     side = configs["unet"].get("sample_size") or 64  # of latents
+    # sha256 of what the configs say and of the files' bytes.
+    digest = hashlib.sha256(repr([sizes, [file_digest(file) for _, file in files]]).encode())
     return StableDiffusion(
         tokenizer=tokenizer,
         text_encoder=modules["text_encoder"],
@@ -77,7 +69,7 @@ def load(
         unet=modules["unet"],
         schedule=schedule,
         path=str(path),
-        hash=digest_of(sizes, files),
+        hash=digest.hexdigest(),
         size=side * modules["vae"].factor,
         defaults=own_settings(settings_file, settings),
     )
@@ -99,7 +91,7 @@ def find(place: Path) -> tuple[dict[str, dict], Path, list[tuple[str, Path]]]:
         advice = "copy what is missing from the model that this one was made from"
         raise UserError(f"{what}; {advice} (weights/README.md says what belongs there)")
     configs = {part: read_json(place / name) for part, name in CONFIGS.items()}
-    files = [(f"{part}.", file) for part in PARTS for file in weight_files(place, part)]
+    files = [(f"{part}.", file) for part in PARTS for file in shards(place, part)]
     return configs, place / "tokenizer", files
 
 
@@ -129,12 +121,6 @@ def empty(kind: type[nn.Module], sizes: dict, file: str | Path) -> nn.Module:
         said = ", ".join(f"{key} = {reprlib.repr(value)}" for key, value in sizes.items())
         what = f"{said} make no model ({brief(error)})"
         raise UserError(f"{file}: {what}; get it again") from None
-
-
-def digest_of(sizes: dict[str, dict], files: list[tuple[str, Path]]) -> str:
-    """sha256 of what the configs say and of the weights' bytes, in hex."""
-    digests = [file_digest(file) for _, file in files]
-    return hashlib.sha256(repr([sizes, digests]).encode()).hexdigest()
 
 
 def fill(
@@ -184,8 +170,8 @@ def load_clip(folder: str | Path, device: str = "cpu") -> tuple[CLIP, Tokenizer]
     UserError if it is not whole, or not of the kind known here.
     """
     folder = Path(folder)
-    file = required(folder, "config.json")
-    config, pictures = read_json(file), read_json(required(folder, "preprocessor_config.json"))
+    file, pictures = folder / "config.json", read_json(folder / "preprocessor_config.json")
+    config = read_json(file)
     known = {"image_mean": MEAN, "image_std": STD, "resample": 3}  # 3: Pillow's bicubic
     for key in known.keys() & pictures.keys():
         if pictures[key] != known[key]:
@@ -196,5 +182,5 @@ def load_clip(folder: str | Path, device: str = "cpu") -> tuple[CLIP, Tokenizer]
     model = empty(
         CLIP, {"text": text, "vision": vision, "width": config.get("projection_dim", 512)}, file
     )
-    fill(model, tensors(required(folder, "model.safetensors")), device, torch.float32, folder)
+    fill(model, tensors(folder / "model.safetensors"), device, torch.float32, folder)
     return model, load_tokenizer(folder, text)
