@@ -317,6 +317,7 @@ def test_without_a_clip_nothing_is_sampled(clip, done, tmp_path):
     before = sorted((place / "run").rglob("*"))
     result = call(sample, "a cat", *QUICK, *clip, folder=place)
     assert result.status == 2 and result.err.count("\n") == 1
-    assert f"{clip[1] if clip[1:] else 'weights/clip'}: no config.json in it" in result.err
+    folder = clip[1] if clip[1:] else "weights/clip"
+    assert f"{folder}/config.json: no such file" in result.err
     assert "see weights/README.md" in result.err
     assert sorted((place / "run").rglob("*")) == before

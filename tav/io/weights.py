@@ -170,8 +170,8 @@ def load_clip(folder: str | Path, device: str = "cpu") -> tuple[CLIP, Tokenizer]
     UserError if it is not whole, or not of the kind known here.
     """
     folder = Path(folder)
-    file, pictures = folder / "config.json", read_json(folder / "preprocessor_config.json")
-    config = read_json(file)
+    file = folder / "config.json"
+    config, pictures = read_json(file), read_json(folder / "preprocessor_config.json")
     known = {"image_mean": MEAN, "image_std": STD, "resample": 3}  # 3: Pillow's bicubic
     for key in known.keys() & pictures.keys():
         if pictures[key] != known[key]:
