@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tav import load
 from tav.model import StableDiffusion
-from tav.vae import decode, encode, from_uint8
+from tav.vae import decode, encode, from_bytes
 
 from .pictures import draw_one
 from .train import ROOT, psnr
@@ -28,7 +28,7 @@ def drawings(count: int) -> tuple[Tensor, list[str]]:
     """Drawings (n, 3, H, W) in [-1, 1] of any combination of words, and their captions."""
     drawn = [draw_one(FIRST + i, trained=0) for i in range(count)]
     pixels = torch.from_numpy(np.stack([pixels for pixels, _, _ in drawn]))
-    return from_uint8(pixels.permute(0, 3, 1, 2)), [one["captions"][0] for *_, one in drawn]
+    return from_bytes(pixels.permute(0, 3, 1, 2)), [one["captions"][0] for *_, one in drawn]
 
 
 @torch.no_grad()
