@@ -23,7 +23,8 @@ class Unsuitable(ValueError):
 
 @dataclass
 class StableDiffusion:
-    """The parts of one text-to-image model, frozen, on one device and in one dtype."""
+    """The parts of one text-to-image model, frozen, on one device. The dtype is the UNet's: text
+    encoder and VAE, which run once, may have a more precise one."""
 
     tokenizer: Tokenizer
     text_encoder: CLIPTextModel
@@ -55,5 +56,6 @@ class StableDiffusion:
 
     @torch.no_grad()
     def embed(self, prompts: str | list[str]) -> Tensor:
-        """Text states (b, l, d) of b prompts."""
-        return self.text_encoder(self.tokenizer(prompts).to(self.device))
+        """Text states (b, l, d) of b prompts, in the UNet's dtype: the encoder may have another."""
+        ids = self.tokenizer(prompts).to(self.device)
+        return self.text_encoder(ids).to(self.dtype)

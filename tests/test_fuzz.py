@@ -15,9 +15,8 @@ import tiny
 from command import SHORT, succeed, write_clip
 
 import tune
-from tav.io.cli import UserError
+from tav.io.cli import UserError, own_settings
 from tav.io.runs import Run
-from tav.io.settings import own_settings
 from tav.io.weights import PARTS, load, load_clip
 
 ROOT = Path(__file__).parents[1]

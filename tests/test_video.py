@@ -10,9 +10,10 @@ import pytest
 import torch
 from PIL import Image, ImageSequence
 
-from tav.io import video
+from tav.io import sheets, video
 from tav.io.cli import UserError
-from tav.io.video import read_clip, replacing, sheet, side_by_side, write_gif, write_mp4
+from tav.io.sheets import sheet, side_by_side
+from tav.io.video import read_clip, replacing, write_gif, write_mp4
 from tav.vae import to_uint8
 
 
@@ -623,7 +624,7 @@ def test_side_by_side_plays_together():
 
 def ink(text: str, width: int = 200) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of what is not white in a label over a white picture."""
-    page = video.titled(text, np.full((1, 10, width, 3), 255, np.uint8), 10)
+    page = sheets.titled(text, np.full((1, 10, width, 3), 255, np.uint8), 10)
     assert page.shape == (LABEL + 2 + 10 + 2 + 6, 6 + 2 + width + 2 + 6, 3)
     return Image.fromarray(255 - page).convert("L").getbbox()
 
@@ -647,7 +648,7 @@ def test_a_label_is_broken_to_fit_and_stands_right_above_its_video(text, lines):
 
 def test_a_label_says_what_it_is_given():
     def label(text: str) -> np.ndarray:
-        return video.titled(text, np.zeros((1, 10, 120, 3), np.uint8), 10)
+        return sheets.titled(text, np.zeros((1, 10, 120, 3), np.uint8), 10)
 
     assert (label("a cat") != label("a dog")).any()
     assert (label("") == label(" ")).all() and (label("")[:LABEL] == 255).all()

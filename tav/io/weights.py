@@ -16,11 +16,10 @@ from ..text import CLIPTextModel, Tokenizer
 from ..unet import UNet2DConditionModel
 from ..vae import AutoencoderKL
 from . import single_file
-from .cli import UserError
+from .cli import UserError, own_settings
 from .configs import DEFAULTS, VISION, arguments, check_clip, check_sizes
 from .devices import default_dtype
 from .files import CONFIGS, fetched, file_digest, read_json, required, tensors, weight_files
-from .settings import own_settings
 from .vocabulary import CLIP_TOKENIZER, load_tokenizer
 
 PARTS = {"text_encoder": CLIPTextModel, "vae": AutoencoderKL, "unet": UNet2DConditionModel}
@@ -142,7 +141,10 @@ def fill(
     if faults:
         what = f"tensors: {', '.join(faults)}"
         raise UserError(f"{origin}: {what}; is it a whole Stable Diffusion 1.x or 2.x?")
-    converted = {name: tensor.to(device, dtype) for name, tensor in found.items()}
+    converted = {}
+    for name, tensor in found.items():
+        once = name.startswith(("vae.", "text_encoder."))  # they run once: fp32 costs little
+        converted[name] = tensor.to(device, torch.float32 if once else dtype)
     module.load_state_dict(converted, assign=True)
     module.eval().requires_grad_(False)
 
