@@ -26,7 +26,7 @@ MAY_CHANGE = {"steps", "weights", "device", "dtype", "memory", "preview", "previ
 # What a new run begins with; the weights' own recipe has the other settings.
 NEW_RUN = {"weights": MINI, "start": 0, "stretch": False, "seed": 0, "seconds": 0.0}
 NEW_RUN["memory"] = "auto"
-SAVE_EVERY = 60.0  # seconds, and at least 20 times what the last save took
+SAVE_EVERY, SAVE_SHARE = 60.0, 20  # seconds, and at least 20 times what the last save took
 
 
 def main() -> None:
@@ -115,7 +115,8 @@ def tune(folder: Run, model: StableDiffusion, source: dict, settings: dict) -> N
         stop = torch.tensor(float(len(asked)), device=model.device)
         add_up([stop])  # all ranks stop where one was asked to
         if RANK == 0 and (stop or time.monotonic() >= due) and step + 1 < total:
-            due = time.monotonic() + save(folder, tuning, settings, began)
+            wait = save(folder, tuning, settings, began)
+            due = time.monotonic() + wait
         if RANK == 0 and "preview" in settings and (step + 1) % settings["preview"] == 0:
             preview(folder, model, clip, source, settings, step + 1)
         if stop and step + 1 < total:
@@ -134,7 +135,7 @@ def save(folder: Run, tuning: Tuning, settings: dict, began: float) -> float:
     folder.save("tuned", tuning.tuned())
     folder.write_losses(tuning.losses)
     folder.write_settings(settings | {"seconds": round(time.monotonic() - began, 3)})
-    return max(SAVE_EVERY, 20 * (time.monotonic() - start))
+    return max(SAVE_EVERY, SAVE_SHARE * (time.monotonic() - start))
 
 
 def preview(

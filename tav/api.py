@@ -16,36 +16,29 @@ from .tuning import Tuning, encode_clip
 from .vae import Posterior, decode
 
 
+Clip = Tensor | Posterior
+
+
 def quiet(loop, desc: str):
     """No progress bar. tqdm's `tqdm` may take its place."""
     return loop
 
 
-def latents_of(model: StableDiffusion, clip: Tensor | Posterior) -> Posterior:
-    return clip if isinstance(clip, Posterior) else encode_clip(model, clip)
-
-
 def begin_tuning(
-    model: StableDiffusion,
-    clip: Tensor | Posterior,
-    prompt: str,
-    lr: float | None = None,
-    seed: int = 0,
-    memory: str = "auto",
+    model: StableDiffusion, clip: Clip, prompt: str, lr: float, seed: int = 0, memory: str = "auto"
 ) -> Tuning:
-    """The tuning of `model.unet`, in place, on a clip; `prompt` is its caption. No step is done yet.
+    """The tuning of `model.unet`, in place, on a clip with that caption, before its first step.
 
-    The learning rate is that of `model.recipe` unless given; `memory`: see `use_checkpointing`.
+    `memory`: see `use_checkpointing`.
     """
-    posterior = latents_of(model, clip)
-    lr = model.recipe("tune")["lr"] if lr is None else lr
-    checkpointing = use_checkpointing(model, posterior, memory)
-    return Tuning(model, posterior, model.embed(prompt), lr, seed, checkpointing)
+    latents = clip if isinstance(clip, Posterior) else encode_clip(model, clip)
+    checkpointing = use_checkpointing(model, latents, memory)
+    return Tuning(model, latents, model.embed(prompt), lr, seed, checkpointing)
 
 
 def tune(
     model: StableDiffusion,
-    clip: Tensor | Posterior,
+    clip: Clip,
     prompt: str,
     steps: int | None = None,
     lr: float | None = None,
@@ -57,8 +50,10 @@ def tune(
     Steps and learning rate are those of `model.recipe` unless given. tune.py does the same, and
     adds a run folder.
     """
+    recipe = model.recipe("tune")
+    steps = recipe["steps"] if steps is None else steps
+    lr = recipe["lr"] if lr is None else lr
     tuning = begin_tuning(model, clip, prompt, lr, seed)
-    steps = model.recipe("tune")["steps"] if steps is None else steps
     for _ in progress(range(steps), desc="tuning"):
         tuning.update(tuning.loss())
     return tuning.losses
@@ -66,7 +61,7 @@ def tune(
 
 def edit(
     model: StableDiffusion,
-    clip: Tensor | Posterior,
+    clip: Clip,
     prompt: str,
     negative: str = "",
     steps: int | None = None,
@@ -80,25 +75,26 @@ def edit(
     """The clip that `model` was tuned on, with another prompt, as frames (f, 3, H, W).
 
     By inversion, as published, or from `noise` (f, c, h, w) if that is given, or by `difference`
-    (`tav/difference.py`, which draws noise by the `seed` and needs the clip's caption). Steps and
-    guidance are those of `model.recipe` unless given. sample.py does the same: same clip, same
-    settings, same result. Unsuitable if the frames are not finite.
+    (`tav/difference.py`, which draws noise by the `seed`). Steps and guidance are those of
+    `model.recipe` unless given. A difference needs the clip's `caption`, and so do weights whose
+    recipe says "invert_caption" (ValueError). sample.py does the same: same clip, same settings,
+    same result. Unsuitable if the frames are not finite.
     """
     recipe = model.recipe("sample")
     steps = recipe["steps"] if steps is None else steps
     guidance = recipe["guidance"] if guidance is None else guidance
-    latents = latents_of(model, clip).mean  # f c h w
+    words = caption if recipe.get("invert_caption") else ""
+    if not caption and (difference or recipe.get("invert_caption")):
+        raise ValueError("this edit needs the clip's caption; pass `caption`")
+    posterior = clip if isinstance(clip, Posterior) else encode_clip(model, clip)
+    latents, sampling = posterior.mean, partial(progress, desc=prompt)
     text = model.embed([caption, negative, prompt])  # 3 l d
-    steadily = partial(progress, desc=prompt)
     if difference:
-        if not caption:
-            raise ValueError("an edit by difference needs the clip's caption; pass `caption`")
-        edited = edit_by_difference(model, latents, text, steps, guidance, seed, steadily)
+        edited = edit_by_difference(model, latents, text, steps, guidance, seed, sampling)
     else:
         if noise is None:
-            words = caption if recipe.get("invert_caption") else ""
             noise = invert(model, latents, steps, partial(progress, desc="inverting"), words)
-        edited = sample(model, noise, text[1:], steps, guidance, steadily)
+        edited = sample(model, noise, text[1:], steps, guidance, sampling)
     video = decode(model.vae, edited, partial(progress, desc="decoding"))
     if not video.isfinite().all():
         raise Unsuitable("the edited frames are not finite numbers")

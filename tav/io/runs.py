@@ -28,7 +28,7 @@ from ..tuning import ADAMW_STATE
 from ..vae import LATENT
 from .cli import UserError, named, number, tune_parser
 from .files import read_json, tensors
-from .sheets import loss_chart, sheet
+from .sheets import loss_chart
 from .video import GET_FFMPEG, replacing, write_gif, write_mp4, writes_mp4
 
 RUNS = Path("runs")
@@ -121,8 +121,8 @@ class Run:
     ) -> Tensors | None:
         """The tensors of `name`.safetensors, or None if there is no such file.
 
-        UserError, which ends with the advice, unless they have the names, dtypes and shapes of those
-        that are expected, given them; these may be on the meta device.
+        UserError, which ends with the advice, unless they have the names, dtypes and shapes of what
+        `expected_of` them returns, which may be on the meta device.
         """
         file = self.path / f"{name}.safetensors"
         if not file.exists():
