@@ -15,7 +15,6 @@ from .sampling import invert, sample
 from .tuning import Tuning, encode_clip
 from .vae import Posterior, decode
 
-
 Clip = Tensor | Posterior
 
 
