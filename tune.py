@@ -78,7 +78,7 @@ def resumed(given: dict) -> tuple[Run, dict, str, torch.dtype | None]:
 
 
 def read_source(model: StableDiffusion, settings: dict) -> dict[str, torch.Tensor]:
-    """What source.safetensors holds of the clip."""
+    """The clip, as source.safetensors holds it."""
     frames, fps = read_clip(settings["clip"], **{key: settings[key] for key in READ})  # f 3 H W
     with advising(Unsuitable, "choose another --size"):
         latents = encode_clip(model, frames, partial(bar, desc="encoding"))  # f c h w

@@ -127,7 +127,11 @@ TUNE = {
         [CLIP, A_MAN, "--frames", "2", "--size", "15", *TO_RUN],
         "multiples of 4; choose another --size",
     ),
-    "size 0": (NOTHING, [*SHORT, "--size", "0"], "argument --size: 0 is not from 1 to 16384; see --help"),
+    "size 0": (
+        NOTHING,
+        [*SHORT, "--size", "0"],
+        "argument --size: 0 is not from 1 to 16384; see --help",
+    ),
     "frames 0": (
         NOTHING,
         [*SHORT, "--frames", "0"],

@@ -71,22 +71,20 @@ def takes(action: argparse.Action, value: object) -> bool:
         return isinstance(value, bool)
     if action.choices:
         return value in action.choices
-    several = action.nargs == "*"
-    if several and not (isinstance(value, list) and value):
-        return False
+    if action.nargs == "*":
+        return isinstance(value, list) and value and all(is_of(action.type, one) for one in value)
+    return is_of(action.type, value)
+
+
+def is_of(kind: Callable, value: object) -> bool:
+    """Whether the `type` of an argument would give this value."""
     try:
-        return all(takes_one(action.type, one) for one in (value if several else [value]))
+        if kind in (text, named, prompt):
+            return isinstance(value, str) and kind(value) is not None
+        words = "x".join(map(repr, value)) if isinstance(value, list) else repr(value)
+        return type(value) is not bool and kind(words) == value  # Python says True == 1
     except (argparse.ArgumentTypeError, ValueError, RecursionError):
         return False
-
-
-def takes_one(kind: Callable, value: object) -> bool:
-    if kind in (text, named, prompt):
-        return isinstance(value, str) and kind(value) is not None
-    if isinstance(value, bool):  # JSON keeps them apart from numbers; Python says True == 1
-        return False
-    words = "x".join(map(repr, value)) if isinstance(value, list) else repr(value)
-    return kind(words) == value
 
 
 def text(words: str) -> str:
@@ -208,7 +206,7 @@ def sample_parser(about: str | None = None) -> Parser:
 def own_settings(file: Path, values: dict) -> dict:
     """What a tav.json says; UserError names the first setting that no command could use."""
     advice = "mend it, or delete the file"
-    if not isinstance(values.get("note", ""), str):
+    if not is_of(text, values.get("note", "")):
         raise UserError(f"{file}: its note is no text; {advice}")
     for command, parser in {"tune": tune_parser(), "sample": sample_parser()}.items():
         settings = values.get(command, {})
