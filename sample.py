@@ -14,10 +14,10 @@ from tav.io.video import ffmpeg
 from tav.io.weights import load, load_clip
 from tav.metrics import scores
 from tav.model import StableDiffusion, Unsuitable
-from tav.ranks import RANK, RANKS, add_up
+from tav.ranks import rank, sum_over_ranks, world_size
 from tav.sampling import invert
 from tav.tuning import load_tuned
-from tav.vae import Posterior
+from tav.vae import Posterior, from_bytes
 
 
 def main() -> None:
@@ -43,7 +43,7 @@ def main() -> None:
         judge = load_clip(given.get("clip", Path(model.path) / "clip"), device)
     with folder.working(lock="source.safetensors"), advising(Unsuitable, "try --dtype fp32"):
         sample(folder, model, source, digest(tuned), args, judge)
-    if RANK == 0:
+    if rank() == 0:
         print(f"edits: {folder.path / 'samples'} (first look at comparison.png)")
 
 
@@ -65,13 +65,13 @@ def sample(
     difference = args["difference"]
     noise = None if difference else first_noise(folder, model, clip.mean, tuned, args)
     how = args["negative"], args["steps"], args["guidance"], bar, caption, difference
-    frames = source["frames"].float() / 127.5 - 1  # f 3 H W
+    frames = from_bytes(source["frames"])  # f 3 H W
     videos = frames.new_zeros(len(prompts), *frames.shape)
-    for i in range(RANK, len(prompts), RANKS):
+    for i in range(rank(), len(prompts), world_size()):
         videos[i] = edit(model, clip, prompts[i], *how, args["seed"], noise)
         folder.write_video(f"{i + 1} {prompts[i]}", videos[i], fps)
-    add_up([videos])  # what other ranks make is zeros here, so the sum has all videos
-    if RANK > 0:
+    videos = sum_over_ranks(videos)  # what other ranks make is zeros here: the sum has all
+    if rank() > 0:
         return
     labelled = [(f"source: {caption}", frames), *zip(prompts, videos)]
     folder.write_picture("samples/comparison.png", sheet(labelled))
@@ -97,7 +97,7 @@ def first_noise(
     if noise is None:
         progress = partial(bar, desc="inverting the clip")
         noise = invert(model, latents, args["steps"], progress, caption)
-        if RANK == 0:
+        if rank() == 0:
             folder.save(name, {"noise": noise})
     return noise.to(latents.device)
 

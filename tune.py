@@ -15,9 +15,9 @@ from tav.io.sheets import sheet
 from tav.io.video import read_clip
 from tav.io.weights import load
 from tav.model import StableDiffusion, Unsuitable
-from tav.ranks import RANK, add_up
+from tav.ranks import rank, sum_over_ranks
 from tav.tuning import Tuning, encode_clip
-from tav.vae import Posterior
+from tav.vae import Posterior, from_bytes, to_bytes
 
 MINI = str(Path(__file__).parent / "weights" / "mini")
 READ = ("frames", "start", "stride", "size", "stretch")  # settings of how to read the clip
@@ -34,7 +34,7 @@ def main() -> None:
     folder, settings, device, dtype = resumed(given) if "resume" in given else begun(given)
     with folder.working():
         model = load(settings["weights"], device, dtype)
-        if RANK == 0 and model.defaults.get("note"):
+        if rank() == 0 and model.defaults.get("note"):
             print(" ".join(model.defaults["note"].split()))
         settings.setdefault("weights_hash", model.hash)  # a new run has none yet
         require_same_weights(model, settings["weights_hash"])
@@ -44,7 +44,7 @@ def main() -> None:
         advice = "try a smaller --lr" if name == "fp32" else "try --dtype fp32 or a smaller --lr"
         with advising(Unsuitable, advice):
             tune(folder, model, source, settings)
-    if RANK == 0:
+    if rank() == 0:
         print(f"tuned: {folder.path} (now: python sample.py --run {folder.path})")
 
 
@@ -82,9 +82,13 @@ def read_source(model: StableDiffusion, settings: dict) -> dict[str, torch.Tenso
     frames, fps = read_clip(settings["clip"], **{key: settings[key] for key in READ})  # f 3 H W
     with advising(Unsuitable, "choose another --size"):
         latents = encode_clip(model, frames, partial(bar, desc="encoding"))  # f c h w
-    pixels = ((frames + 1) * 127.5).round().byte()
     fps = frames.new_tensor(fps)
-    return {"frames": pixels, "mean": latents.mean.cpu(), "std": latents.std.cpu(), "fps": fps}
+    return {
+        "frames": to_bytes(frames),
+        "mean": latents.mean.cpu(),
+        "std": latents.std.cpu(),
+        "fps": fps,
+    }
 
 
 def tune(folder: Run, model: StableDiffusion, source: dict, settings: dict) -> None:
@@ -100,7 +104,7 @@ def tune(folder: Run, model: StableDiffusion, source: dict, settings: dict) -> N
         raise UserError(f"{folder.path}: {done} steps are done already; ask for more --steps")
     if "preview" not in settings:
         model.vae = model.text_encoder = None  # not needed any more: free their memory
-    if RANK == 0:
+    if rank() == 0:
         folder.write_settings(settings)
         if not (folder.path / "source.safetensors").exists():
             folder.save("source", source)
@@ -112,17 +116,17 @@ def tune(folder: Run, model: StableDiffusion, source: dict, settings: dict) -> N
         loss = tuning.loss()
         tuning.update(loss)
         progress.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
-        stop = torch.tensor(float(len(asked)), device=model.device)
-        add_up([stop])  # all ranks stop where one was asked to
-        if RANK == 0 and (stop or time.monotonic() >= due) and step + 1 < total:
+        # All ranks stop where one was asked to.
+        stop = sum_over_ranks(torch.tensor(float(len(asked)), device=model.device))
+        if rank() == 0 and (stop or time.monotonic() >= due) and step + 1 < total:
             wait = save(folder, tuning, settings, began)
             due = time.monotonic() + wait
-        if RANK == 0 and "preview" in settings and (step + 1) % settings["preview"] == 0:
+        if rank() == 0 and "preview" in settings and (step + 1) % settings["preview"] == 0:
             preview(folder, model, clip, source, settings, step + 1)
         if stop and step + 1 < total:
             resume = f"continue with tune.py --resume --out {folder.path}"
             raise KeyboardInterrupt(f" at step {step + 1}; {resume}")
-    if RANK == 0:
+    if rank() == 0:
         save(folder, tuning, settings, began)
 
 
@@ -146,7 +150,7 @@ def preview(
     prompt = settings.get("preview_prompt", examples[0])
     shown = partial(bar, leave=False)
     video = edit(model, clip, prompt, caption=settings["prompt"], progress=shown)
-    frames = source["frames"].float() / 127.5 - 1
+    frames = from_bytes(source["frames"])
     rows = [(f"source: {settings['prompt']}", frames), (f"step {step}: {prompt}", video)]
     folder.write_picture(f"previews/step-{step}.png", sheet(rows))
 

@@ -1,9 +1,33 @@
-"""Stable Diffusion and Tune-A-Video from scratch, to be read, trusted and run (lesson 00)."""
+"""Stable Diffusion and Tune-A-Video from scratch, to be read, trusted and run (lesson 00).
 
-from .api import edit, tune
-from .inflation import inflate, trainable
-from .io.sheets import sheet
-from .io.video import read_clip, write_gif, write_mp4
-from .io.weights import load
+What is offered here is imported when it is first used, so that `import tav.layers` needs PyTorch
+and nothing else.
+"""
+
+from importlib import import_module
 
 __version__ = "0.1.0"
+
+WHERE = {
+    "inflate": ".inflation",
+    "trainable": ".inflation",
+    "edit": ".api",
+    "tune": ".api",
+    "load": ".io.weights",
+    "read_clip": ".io.video",
+    "sheet": ".io.sheets",
+    "write_gif": ".io.video",
+    "write_mp4": ".io.video",
+}
+__all__ = list(WHERE)
+
+
+def __getattr__(name: str):
+    """Called for a name that the package does not have yet, such as `tav.load`."""
+    if name not in WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(WHERE[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *WHERE]

@@ -87,13 +87,14 @@ def edit(
         raise ValueError("this edit needs the clip's caption; pass `caption`")
     posterior = clip if isinstance(clip, Posterior) else encode_clip(model, clip)
     latents, sampling = posterior.mean, partial(progress, desc=prompt)
-    text = model.embed([caption, negative, prompt])  # 3 l d
     if difference:
-        edited = edit_by_difference(model, latents, text, steps, guidance, seed, sampling)
+        how = steps, guidance, negative, seed, sampling
+        edited = edit_by_difference(model, latents, caption, prompt, *how)
     else:
         if noise is None:
             noise = invert(model, latents, steps, partial(progress, desc="inverting"), words)
-        edited = sample(model, noise, text[1:], steps, guidance, sampling)
+        text = model.embed([negative, prompt])  # 2 l d
+        edited = sample(model, noise, text, steps, guidance, sampling)
     video = decode(model.vae, edited, partial(progress, desc="decoding"))
     if not video.isfinite().all():
         raise Unsuitable("the edited frames are not finite numbers")

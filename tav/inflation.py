@@ -1,9 +1,9 @@
 """Image UNet -> video UNet: SC-Attn, Temp-Attn, and which parameters train (lessons 07, 08, 09).
 
-Shapes: b prompts, f frames, n = h*w tokens of a frame, d token width. Frames are folded into the
-batch. Source: Tune-A-Video (arXiv 2212.11565), "Network Inflation", and its published code.
-Inflation changes the transformer blocks alone: convolutions work frame by frame as they are, and
-`unet.py` says which GroupNorms pool over the frames.
+Shapes: b videos, f frames, n = h*w tokens of a frame, d token width. Frames are folded into the
+batch, b*f rows. Source: Tune-A-Video (arXiv 2212.11565), "Network Inflation", and its published
+code. Inflation changes the transformer blocks alone: convolutions work frame by frame as they are,
+and `unet.py` says which GroupNorms pool over the frames.
 """
 
 import torch
@@ -21,12 +21,19 @@ class SparseCausalAttention(Attention):
     x is (b*f, n, d). Frame 0 attends to itself twice over: every key is there twice, which halves
     each weight and leaves the output as it was, that of plain self-attention. Later frames do not
     attend to themselves. Some call it ST-Attn, for spatio-temporal.
+
+    If `as_first` (`difference.py` sets it), all videos have the queries and keys of the first one.
     """
 
-    def forward(self, x: Tensor, frames: int) -> Tensor:
-        q = self.to_q(x)  # b*f n d
-        k = first_and_previous(self.to_k(x), frames)  # b*f 2n d
-        v = first_and_previous(self.to_v(x), frames)  # b*f 2n d
+    as_first = False
+
+    def forward(self, x: Tensor, frames: int = 1) -> Tensor:
+        q, k, v = self.to_q(x), self.to_k(x), self.to_v(x)  # b*f n d
+        if self.as_first:
+            videos = len(x) // frames
+            q, k = (x[:frames].repeat(videos, 1, 1) for x in (q, k))
+        k = first_and_previous(k, frames)  # b*f 2n d
+        v = first_and_previous(v, frames)  # b*f 2n d
         return self.to_out[0](attend(q, k, v, self.heads))
 
 
@@ -46,30 +53,37 @@ class TemporalAttention(Attention):
     x is (b*f, n, d). There is no mask, and nothing tells the order of the frames.
     """
 
-    def forward(self, x: Tensor, frames: int) -> Tensor:
-        places = x.shape[1]
+    def forward(self, x: Tensor, frames: int = 1) -> Tensor:
+        n = x.shape[1]
         x = x.unflatten(0, (-1, frames)).transpose(1, 2).flatten(0, 1)  # b*n f d
         x = super().forward(x)
-        return x.unflatten(0, (-1, places)).transpose(1, 2).flatten(0, 1)  # b*f n d
+        return x.unflatten(0, (-1, n)).transpose(1, 2).flatten(0, 1)  # b*f n d
 
 
-class VideoTransformerBlock(BasicTransformerBlock):
+class VideoTransformerBlock(nn.Module):
     """SC-Attn, attention to the text, feed-forward, Temp-Attn; x is (b*f, n, d).
 
-    `image` is the block of the image model, whose weights it takes over. `spatial` and `temporal`
-    are the classes of the two attentions over frames. Temp-Attn's output layer starts at zero,
-    weight and bias, so that before tuning the video UNet is the image UNet. (The published code
-    leaves the bias at its random initial value.) Without a temporal attention (None) the block ends
-    after the feed-forward.
+    It takes over the layers of `image`, the block of the image model. `spatial` and `temporal` are
+    the classes of the two attentions over frames; without a temporal attention (None) the block
+    ends after the feed-forward. Temp-Attn's output layer starts at zero, weight and bias, so that
+    before tuning the video UNet does with a still what the image UNet does with the picture. (The
+    published code leaves the bias at its random initial value.)
     """
 
-    def __init__(self, image: BasicTransformerBlock, spatial: type, temporal: type | None):
-        dim, context_dim = image.attn2.to_k.weight.shape  # a weight is (out, in)
-        heads = image.attn2.heads
-        with torch.device("meta"):  # no memory, because the image block has the weights
-            super().__init__(dim, heads, context_dim)
+    def __init__(
+        self, image: BasicTransformerBlock, spatial: type[Attention], temporal: type | None
+    ):
+        super().__init__()
+        dim, heads = len(image.norm1.weight), image.attn1.heads
+        self.norm1 = image.norm1
+        with torch.random.fork_rng(devices=[]):  # Temp-Attn's draws are the same with any `spatial`
             self.attn1 = spatial(dim, heads)
-        self.load_state_dict(image.state_dict(), assign=True)
+        for name, layer in image.attn1.named_children():  # to_q, to_k, to_v, to_out
+            setattr(self.attn1, name, layer)
+        self.norm2 = image.norm2
+        self.attn2 = image.attn2
+        self.norm3 = image.norm3
+        self.ff = image.ff
         self.attn_temp = None
         if temporal is not None:
             self.norm_temp = nn.LayerNorm(dim)
@@ -79,7 +93,7 @@ class VideoTransformerBlock(BasicTransformerBlock):
 
     def forward(self, x: Tensor, text: Tensor, frames: int = 1) -> Tensor:
         x = x + self.attn1(self.norm1(x), frames)
-        x = x + self.cross_attention(self.norm2(x), text)
+        x = x + self.attn2(self.norm2(x), frames, text)
         x = x + self.ff(self.norm3(x))
         if self.attn_temp is not None:
             x = x + self.attn_temp(self.norm_temp(x), frames)
@@ -94,10 +108,13 @@ def inflate(
     """Turn the image UNet into the video UNet, in place, and return it.
 
     The image weights stay. Temp-Attn's `to_q`, `to_k`, `to_v` get PyTorch's random initial values
-    (seed them by `torch.manual_seed`). A UNet that is already inflated is left as it is.
+    (seed them by `torch.manual_seed`). In a frozen UNet what is new is frozen too; `trainable` says
+    what trains. A UNet that is already inflated is left as it is.
 
-    To try a variant of the method, pass another attention: `inflate(unet, temporal=None)` has no
-    Temp-Attn. A class of your own needs a `forward` that takes x (b*f, n, d) and `frames`.
+    To try a variant of the method, pass other classes: `inflate(unet, spatial=Attention)` lets each
+    frame attend to itself alone, `inflate(unet, temporal=None)` has no Temp-Attn. A class of your
+    own extends `Attention`, and has a `forward` that takes x (b*f, n, d) and `frames`. It may have
+    more layers than `Attention`; they keep the values that your class gives them.
     """
     transformers = [m for m in unet.modules() if isinstance(m, Transformer2DModel)]
     for transformer in transformers:
@@ -105,9 +122,11 @@ def inflate(
         if isinstance(image, VideoTransformerBlock):
             continue
         video = VideoTransformerBlock(image, spatial, temporal)
-        transformer.transformer_blocks[0] = video.to(image.attn2.to_k.weight)
-    # Like the feature maps. Otherwise each convolution would convert its weights at every call.
-    return unet.to(memory_format=torch.channels_last)
+        video.to(image.norm1.weight)  # its device and dtype
+        if not any(p.requires_grad for p in image.parameters()):
+            video.requires_grad_(False)
+        transformer.transformer_blocks[0] = video
+    return unet
 
 
 Parts = tuple[str, ...]  # of parameter names

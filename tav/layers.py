@@ -1,13 +1,18 @@
 """What VAE and UNet share: attention, feed-forward, ResNet block, resampling (lesson 04).
 
-Shapes: b batch (frames folded in, unless b*f is written), f frames, c channels, h w height and
-width, n = h*w tokens, l context tokens, d token width, e width of a head. Attributes are named as
-in Stable Diffusion's files in the diffusers layout. A class without a `forward` is an
-`nn.Sequential`, which calls its attributes in the order in which they were set.
+Shapes: b videos (a picture is a video of one frame), f frames, c channels, h w height and width,
+n = h*w tokens of a frame, l tokens that are attended to, d token width, e width of a head. Frames
+travel folded into the batch: b*f rows, all frames of a video one after the other. Attributes are
+named as in Stable Diffusion's files in the diffusers layout.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+# What one call of attention cannot exceed, by kind of device; `attend` splits the batch.
+MOST_ROWS = {"cuda": 65_535}  # a CUDA grid has no more blocks along y or z; mended in later PyTorch
+MOST_SCORES = {"mps": 2**30 - 1}  # Metal writes out all scores, in an array below 2^32 bytes
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, heads: int, causal: bool = False) -> Tensor:
@@ -16,29 +21,62 @@ def attend(q: Tensor, k: Tensor, v: Tensor, heads: int, causal: bool = False) ->
     The width d is split among the heads, d = heads * e. If `causal`, token i sees only 0 ... i.
     """
     q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))  # b heads n e
-    mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal)  # b heads n e
+    rows = rows_at_once(q, k)
+    if rows >= len(q):
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal)  # b heads n e
+    else:
+        parts = zip(q.split(rows), k.split(rows), v.split(rows))
+        mixed = torch.cat(
+            [F.scaled_dot_product_attention(*part, is_causal=causal) for part in parts]
+        )
     return mixed.transpose(1, 2).flatten(-2)  # b n d
 
 
-class Attention(nn.Module):
-    """Multi-head attention of x (b, n, d) over context (b, l, context_dim), or over x itself.
+def rows_at_once(q: Tensor, k: Tensor) -> int:
+    """How many rows of a batch the device can attend for in one call, at least one.
 
-    Source: `CrossAttention` of latent diffusion; `to_q`, `to_k`, `to_v` have no bias there.
+    q is (b, heads, n, e) and k (b, heads, l, e), so that a row has heads * n * l scores.
+    """
+    b, heads, n, _ = q.shape
+    rows = MOST_ROWS.get(q.device.type, b)
+    if q.device.type in MOST_SCORES:
+        rows = min(rows, MOST_SCORES[q.device.type] // (heads * n * k.shape[2]))
+    return max(1, rows)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention of each frame, x (b*f, n, d) -> (b*f, n, d).
+
+    Every attention is called with x and the number of frames of a video, whether it needs that or
+    not, so that one can take another's place (`inflate`). Source: `CrossAttention` of latent
+    diffusion; `to_q`, `to_k`, `to_v` have no bias there.
     """
 
-    def __init__(self, dim: int, heads: int, context_dim: int | None = None, bias: bool = False):
+    def __init__(self, dim: int, heads: int, text_dim: int | None = None, bias: bool = False):
         super().__init__()
-        context_dim = context_dim or dim
+        text_dim = text_dim or dim
         self.heads = heads
         self.to_q = nn.Linear(dim, dim, bias=bias)
-        self.to_k = nn.Linear(context_dim, dim, bias=bias)
-        self.to_v = nn.Linear(context_dim, dim, bias=bias)
+        self.to_k = nn.Linear(text_dim, dim, bias=bias)
+        self.to_v = nn.Linear(text_dim, dim, bias=bias)
         # A list, because checkpoints say `to_out.0`; `to_out.1` was dropout.
         self.to_out = nn.ModuleList([nn.Linear(dim, dim)])
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        context = x if context is None else context
-        q, k, v = self.to_q(x), self.to_k(context), self.to_v(context)
+    def forward(self, x: Tensor, frames: int = 1) -> Tensor:
+        q, k, v = self.to_q(x), self.to_k(x), self.to_v(x)  # b*f n d
+        return self.to_out[0](attend(q, k, v, self.heads))
+
+
+class CrossAttention(Attention):
+    """Attention of x (b*f, n, d) to `text` (b, l, text_dim): every frame to its video's text.
+
+    Keys and values are computed once for each text, and repeated for the frames.
+    """
+
+    def forward(self, x: Tensor, frames: int, text: Tensor) -> Tensor:
+        q = self.to_q(x)  # b*f n d
+        k = self.to_k(text).repeat_interleave(frames, dim=0)  # b*f l d
+        v = self.to_v(text).repeat_interleave(frames, dim=0)  # b*f l d
         return self.to_out[0](attend(q, k, v, self.heads))
 
 
@@ -54,8 +92,8 @@ class GEGLU(nn.Module):
         return x * F.gelu(gate)
 
 
-class FeedForward(nn.Sequential):
-    """Two layers with a GEGLU of width 4d between, x (b, n, d) -> (b, n, d).
+class FeedForward(nn.Module):
+    """Two layers with a GEGLU of width 4d between, x (b*f, n, d) -> (b*f, n, d).
 
     Checkpoints say `net.0` and `net.2`; `net.1` was dropout, hence the Identity.
     """
@@ -63,6 +101,9 @@ class FeedForward(nn.Sequential):
     def __init__(self, dim: int):
         super().__init__()
         self.net = nn.Sequential(GEGLU(dim, 4 * dim), nn.Identity(), nn.Linear(4 * dim, dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x)
 
 
 def group_norm(norm: nn.GroupNorm, x: Tensor, frames: int = 1) -> Tensor:
@@ -80,7 +121,8 @@ def group_norm(norm: nn.GroupNorm, x: Tensor, frames: int = 1) -> Tensor:
 
 
 class ResnetBlock2D(nn.Module):
-    """Two 3x3 convolutions and a shortcut; the time (b, time_dim) shifts each channel in between.
+    """Two 3x3 convolutions and a shortcut, x (b*f, c, h, w); the time (b*f, time_dim) shifts each
+    channel in between.
 
     The VAE has no time (`time_dim` 0) and eps 1e-6; the UNet has eps 1e-5.
     """
@@ -95,19 +137,19 @@ class ResnetBlock2D(nn.Module):
             self.time_emb_proj = nn.Linear(time_dim, out_channels)
         self.norm2 = nn.GroupNorm(groups, out_channels, eps)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.conv_shortcut = nn.Identity()
         if in_channels != out_channels:
             self.conv_shortcut = nn.Conv2d(in_channels, out_channels, 1)
 
     def forward(self, x: Tensor, time: Tensor | None = None, frames: int = 1) -> Tensor:
         hidden = self.conv1(F.silu(group_norm(self.norm1, x, frames)))
         if time is not None:
-            hidden = hidden + self.time_emb_proj(F.silu(time))[:, :, None, None]  # b c 1 1
+            hidden = hidden + self.time_emb_proj(F.silu(time))[:, :, None, None]  # b*f c 1 1
         hidden = self.conv2(F.silu(group_norm(self.norm2, hidden, frames)))
-        shortcut = self.conv_shortcut(x) if hasattr(self, "conv_shortcut") else x
-        return hidden + shortcut
+        return self.conv_shortcut(x) + hidden
 
 
-class Downsample2D(nn.Sequential):
+class Downsample2D(nn.Module):
     """Halves h and w with a convolution of stride 2.
 
     The UNet pads all four sides (`padding` 1), the VAE the right and bottom only (`padding` 0).
@@ -115,15 +157,21 @@ class Downsample2D(nn.Sequential):
 
     def __init__(self, channels: int, padding: int):
         super().__init__()
+        self.pad = nn.Identity()
         if padding == 0:
             self.pad = nn.ZeroPad2d((0, 1, 0, 1))  # left, right, top, bottom
         self.conv = nn.Conv2d(channels, channels, 3, stride=2, padding=padding)
 
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(self.pad(x))
 
-class Upsample2D(nn.Sequential):
+
+class Upsample2D(nn.Module):
     """Doubles h and w: nearest neighbour, then a convolution."""
 
     def __init__(self, channels: int):
         super().__init__()
-        self.nearest = nn.Upsample(scale_factor=2)
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))

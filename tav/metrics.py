@@ -1,7 +1,7 @@
 """Is it any good? CLIP's image tower, frame consistency and textual alignment (lesson 12).
 
-Shapes: f frames, n patches, l tokens, d width, p width of the space of pictures and texts. Source:
-Radford et al. 2021.
+Shapes: f frames, H W height and width in pixels, n patches, b texts, l text tokens, d width, p
+width of the space of pictures and texts. Source: Radford et al. 2021.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from .text import CLIPEncoder, CLIPTextModel, Tokenizer
+from .text import CLIPEncoder, CLIPTextTransformer, Tokenizer
 from .vae import to_uint8
 
 # Of the channels of CLIP's training pictures (openai/CLIP, `_transform`).
@@ -57,15 +57,15 @@ class CLIPVisionTransformer(nn.Module):
         return self.post_layernorm(x[:, 0])  # f d
 
 
-class CLIP(CLIPTextModel):
+class CLIP(nn.Module):
     """Both towers, and their projections into one space of width p (transformers' `CLIPModel`).
 
-    It extends the text tower, as the files' names do: calling it gives text states. `text` and
-    `vision` are the two parts of its config.json; `width` is p.
+    `text` and `vision` are the two parts of its config.json; `width` is p.
     """
 
     def __init__(self, text: dict, vision: dict, width: int):
-        super().__init__(**text)
+        super().__init__()
+        self.text_model = CLIPTextTransformer(**text)
         self.vision_model = CLIPVisionTransformer(vision)
         self.text_projection = nn.Linear(text["hidden_size"], width, bias=False)
         self.visual_projection = nn.Linear(vision["hidden_size"], width, bias=False)
@@ -79,8 +79,9 @@ class CLIP(CLIPTextModel):
     def embed_texts(self, ids: Tensor, end: int) -> Tensor:
         """Token ids (b, l) -> unit vectors (b, p), read at each row's first `end` token."""
         last = (ids == end).int().argmax(dim=1)  # argmax: of equal values, the first
-        states = self(ids)[torch.arange(len(ids)), last]  # b d
-        return F.normalize(self.text_projection(states), dim=-1)  # b p
+        states = self.text_model(ids)  # b l d
+        read = states[torch.arange(len(ids), device=ids.device), last]  # b d
+        return F.normalize(self.text_projection(read), dim=-1)  # b p
 
 
 def preprocess(frames: Tensor, size: int) -> Tensor:
@@ -89,8 +90,9 @@ def preprocess(frames: Tensor, size: int) -> Tensor:
     The short side is scaled to `size`, the middle is cut out, the channels are normalised: to the
     bit what transformers' `CLIPImageProcessor` makes with PIL.
     """
-    h, w = frames.shape[2:]
-    height, width = size * h // min(h, w), size * w // min(h, w)  # the long side is rounded down
+    height, width = frames.shape[2:]
+    short = min(height, width)
+    height, width = size * height // short, size * width // short  # the long side is rounded down
     top, left = (height - size) // 2, (width - size) // 2
     pictures = []
     for picture in to_uint8(frames):  # H W 3

@@ -1,18 +1,34 @@
 """Several processes working on one job, started by torchrun, one for each GPU (lesson 13)."""
 
 import os
+from collections.abc import Iterable
 
 import torch.distributed as dist
-from torch import Tensor
-
-# torchrun sets both variables; without it this process is the only one.
-RANK = int(os.environ.get("RANK", 0))  # this process's number, from 0
-RANKS = int(os.environ.get("WORLD_SIZE", 1))  # how many there are
+from torch import Tensor, nn
 
 
-def add_up(tensors: list[Tensor]) -> None:
-    """In place: each tensor becomes its sum over the processes."""
-    if RANKS == 1:
+def rank() -> int:
+    """This process's number, from 0. torchrun sets the variable; without it there is only one."""
+    return int(os.environ.get("RANK", 0))
+
+
+def world_size() -> int:
+    """How many processes there are."""
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+
+def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Each parameter's gradient becomes its mean over the processes."""
+    if world_size() == 1:
         return
-    for tensor in tensors:
-        dist.all_reduce(tensor)
+    for parameter in parameters:
+        parameter.grad = sum_over_ranks(parameter.grad) / world_size()
+
+
+def sum_over_ranks(tensor: Tensor) -> Tensor:
+    """The sum of all processes' tensors; with one process, the tensor itself."""
+    if world_size() == 1:
+        return tensor
+    total = tensor.clone()
+    dist.all_reduce(total)
+    return total

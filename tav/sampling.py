@@ -1,8 +1,8 @@
 """A clip's latents to noise by DDIM inversion, and noise to an edited video (lessons 05 and 11).
 
-Shapes: f frames, c h w latent channels, height and width, l d text tokens and width. Latents are
-kept in fp32; the UNet works in the dtype of its weights. Sources: DDIM (Song et al. 2021),
-classifier-free guidance (Ho & Salimans 2022), Tune-A-Video.
+Shapes: b videos, f frames, c h w latent channels, height and width, l d text tokens and width.
+Latents are kept in fp32; the UNet works in the dtype of its weights. Sources: DDIM (Song et al.
+2021), classifier-free guidance (Ho & Salimans 2022), Tune-A-Video.
 """
 
 import torch
@@ -14,8 +14,9 @@ from .model import StableDiffusion
 @torch.no_grad()
 def predict(model: StableDiffusion, x: Tensor, t: int, text: Tensor) -> Tensor:
     """The UNet's answer, in fp32, for b noisy videos x (b*f, c, h, w) and their texts (b, l, d)."""
-    time = torch.full((len(text),), t, device=x.device)
-    return model.unet(x.to(text.dtype), time, text, frames=len(x) // len(text)).float()
+    timesteps = torch.full((len(text),), t, device=x.device)  # b, all of them t
+    frames = len(x) // len(text)
+    return model.unet(x.to(text.dtype), timesteps, text, frames).float()
 
 
 def predict_guided(
@@ -35,19 +36,26 @@ def predict_guided(
 
 
 def invert(
-    model: StableDiffusion, latents: Tensor, steps: int, progress=iter, caption: str = ""
+    model: StableDiffusion,
+    latents: Tensor,
+    steps: int,
+    progress=iter,
+    caption: str = "",
+    kept: dict[int, Tensor] | None = None,
 ) -> Tensor:
     """The noise (f, c, h, w) from which DDIM sampling comes back close to these latents.
 
     As published, `caption` is empty and there is no guidance. Each step tells the UNet the timestep
     it goes to, while x is still at the one before: an approximation that more steps improve.
+    Into `kept`, if it is given, go the latents at each level that is left, by its timestep.
     """
     text = model.embed(caption)  # 1 l d
     schedule = model.schedule
-    stride = schedule.num_train_timesteps // steps
     x = latents.float()
-    for t in progress(schedule.timesteps(steps)[::-1]):
-        x = schedule.ddim_invert_step(predict(model, x, t, text), x, t, t - stride)
+    for t, previous in progress(schedule.steps(steps)[::-1]):  # from the lowest t to the highest
+        if kept is not None:
+            kept[previous] = x
+        x = schedule.ddim_invert_step(predict(model, x, t, text), x, t, previous)
     return x
 
 
@@ -59,9 +67,8 @@ def sample(
     `text` (2b, l, d) is that of `predict_guided`.
     """
     schedule = model.schedule
-    stride = schedule.num_train_timesteps // steps
     x = noise.float()
-    for t in progress(schedule.timesteps(steps)):
+    for t, previous in progress(schedule.steps(steps)):
         prediction = predict_guided(model, x, t, text, guidance)
-        x = schedule.ddim_step(prediction, x, t, t - stride)
+        x = schedule.ddim_step(prediction, x, t, previous)
     return x

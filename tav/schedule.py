@@ -47,15 +47,21 @@ class Schedule:
         self.num_train_timesteps, self.steps_offset = num_train_timesteps, steps_offset
         self.prediction_type = prediction_type
 
-    def timesteps(self, steps: int) -> list[int]:
-        """The DDIM grid, descending: 50 steps visit 981, 961, ..., 1 (diffusers: "leading").
+    def steps(self, n: int) -> list[tuple[int, int]]:
+        """The n DDIM steps down, as pairs (t, previous): each goes from x_t to level `previous`.
 
-        The last step goes to 1 - 20: any t below 0 means `final_alpha_cumprod`.
+        n = 50: (981, 961), (961, 941), ..., (1, -19); diffusers calls this spacing "leading". A
+        level below 0 means `final_alpha_cumprod`. Inversion takes the steps the other way round.
         """
-        if not 1 <= steps <= self.num_train_timesteps - self.steps_offset:
-            raise ValueError(f"{steps} steps do not fit into {self.num_train_timesteps} timesteps")
-        stride = self.num_train_timesteps // steps
-        return [i * stride + self.steps_offset for i in range(steps)][::-1]
+        if not 1 <= n <= self.num_train_timesteps - self.steps_offset:
+            raise ValueError(f"{n} steps do not fit into {self.num_train_timesteps} timesteps")
+        stride = self.num_train_timesteps // n
+        timesteps = [i * stride + self.steps_offset for i in range(n)]
+        return [(t, t - stride) for t in reversed(timesteps)]
+
+    def timesteps(self, n: int) -> list[int]:
+        """The DDIM grid alone: 50 steps visit 981, 961, ..., 1."""
+        return [t for t, _ in self.steps(n)]
 
     def add_noise(self, x0: Tensor, noise: Tensor, t: Time) -> Tensor:
         """x_t from clean latents and unit noise (b, c, h, w): DDPM, equation 4."""

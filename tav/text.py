@@ -125,13 +125,19 @@ class CLIPLayer(nn.Module):
         return x + self.mlp(self.layer_norm2(x))
 
 
-class CLIPEncoder(nn.Sequential):
+class CLIPEncoder(nn.Module):
     """Layers, (b, l, d) -> (b, l, d): causal for texts, but not for pictures (`metrics.py`)."""
 
     def __init__(self, layers: int, dim: int, hidden: int, heads: int, act: str, causal: bool):
         super().__init__()
-        stack = [CLIPLayer(dim, hidden, heads, act, causal) for _ in range(layers)]
-        self.layers = nn.Sequential(*stack)
+        self.layers = nn.ModuleList()
+        for _ in range(layers):
+            self.layers.append(CLIPLayer(dim, hidden, heads, act, causal))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x
 
 
 class CLIPTextEmbeddings(nn.Module):
@@ -147,21 +153,10 @@ class CLIPTextEmbeddings(nn.Module):
         return self.token_embedding(ids) + positions
 
 
-class CLIPTextTransformer(nn.Sequential):
-    """Embeddings, encoder, final LayerNorm: token ids (b, l) -> states (b, l, d)."""
+class CLIPTextTransformer(nn.Module):
+    """Embeddings, encoder, final LayerNorm: token ids (b, l) -> states (b, l, d).
 
-    def __init__(self, embeddings: CLIPTextEmbeddings, encoder: CLIPEncoder, dim: int):
-        super().__init__()
-        self.embeddings = embeddings
-        self.encoder = encoder
-        self.final_layer_norm = nn.LayerNorm(dim)
-
-
-class CLIPTextModel(nn.Module):
-    """CLIP's text tower. Token ids (b, l) -> states (b, l, d), after the final LayerNorm.
-
-    The arguments are the keys of its config.json. SD 1 has OpenAI's ViT-L/14: 12 layers, d = 768,
-    `quick_gelu`. SD 2 has 23 of the 24 layers of OpenCLIP's ViT-H/14: d = 1024, `gelu`.
+    The arguments are the keys of a text encoder's config.json.
     """
 
     def __init__(
@@ -176,9 +171,25 @@ class CLIPTextModel(nn.Module):
     ):
         super().__init__()
         dim, hidden, heads = hidden_size, intermediate_size, num_attention_heads
-        embeddings = CLIPTextEmbeddings(vocab_size, dim, max_position_embeddings)
-        encoder = CLIPEncoder(num_hidden_layers, dim, hidden, heads, hidden_act, causal=True)
-        self.text_model = CLIPTextTransformer(embeddings, encoder, dim)
+        self.embeddings = CLIPTextEmbeddings(vocab_size, dim, max_position_embeddings)
+        self.encoder = CLIPEncoder(num_hidden_layers, dim, hidden, heads, hidden_act, causal=True)
+        self.final_layer_norm = nn.LayerNorm(dim)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.final_layer_norm(self.encoder(self.embeddings(ids)))
+
+
+class CLIPTextModel(nn.Module):
+    """CLIP's text tower. Token ids (b, l) -> states (b, l, d), after the final LayerNorm.
+
+    `config` are the keys of its config.json, those of `CLIPTextTransformer`; the names of all
+    tensors in its files begin with `text_model`. SD 1 has OpenAI's ViT-L/14: 12 layers, d = 768,
+    `quick_gelu`. SD 2 has 23 of the 24 layers of OpenCLIP's ViT-H/14: d = 1024, `gelu`.
+    """
+
+    def __init__(self, **config: int | str):
+        super().__init__()
+        self.text_model = CLIPTextTransformer(**config)
 
     def forward(self, ids: Tensor) -> Tensor:
         return self.text_model(ids)

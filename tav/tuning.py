@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from .inflation import TRAINED, Parts, inflate, trainable
 from .model import StableDiffusion, Unsuitable
-from .ranks import RANK, RANKS, add_up
-from .unet import Level, UNet2DConditionModel
+from .ranks import average_gradients, rank, world_size
+from .unet import UNet2DConditionModel
 from .vae import Posterior, encode
 
 FP16_SCALE = 2.0**14  # what the loss is multiplied by in fp16, so that small gradients survive
@@ -46,9 +46,7 @@ class Tuning:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)  # for Temp-Attn's first queries, keys and values
             self.unet = inflate(model.unet)
-        for module in self.unet.modules():
-            if isinstance(module, Level):
-                module.checkpointing = checkpointing
+        self.unet.set_checkpointing(checkpointing)
         self.parameters = trainable(self.unet, parts)
         self.masters = {n: nn.Parameter(p.detach().float()) for n, p in self.parameters.items()}
         # The other settings of AdamW are PyTorch's defaults, and the published ones.
@@ -62,8 +60,7 @@ class Tuning:
         drawn for the whole clip. (With v-prediction, v takes e's place.) Raises Unsuitable,
         and changes nothing, if the loss is not finite.
         """
-        step_seed = 1_000_003 * (self.seed * RANKS + RANK) + len(self.losses)
-        generator = torch.Generator().manual_seed(step_seed)
+        generator = self.generator()
         x0 = self.posterior.sample(generator)  # f c h w
         noise = torch.randn(x0.shape, generator=generator).to(x0.device)
         t = torch.randint(self.schedule.num_train_timesteps, (1,), generator=generator)
@@ -75,17 +72,20 @@ class Tuning:
         return loss
 
     def update(self, loss: Tensor) -> None:
-        """One step of AdamW on the gradients, averaged over ranks and clipped to norm 1."""
+        """One step of AdamW on the gradients of a `loss()`, clipped to norm 1.
+
+        If torchrun has started several processes, gradients are averaged over them, so that all
+        take the same step; each one records its own loss.
+        """
         (loss * self.scale).backward()
         for name, parameter in self.parameters.items():
-            self.masters[name].grad = parameter.grad.float() / (self.scale * RANKS)
+            self.masters[name].grad = parameter.grad.float() / self.scale
             parameter.grad = None
-        mean_loss = loss.detach() / RANKS
-        add_up([mean_loss, *(master.grad for master in self.masters.values())])
+        average_gradients(self.masters.values())
         norm = nn.utils.clip_grad_norm_(self.masters.values(), 1.0)
         if self.scale == 1:  # there is nothing left to lower
             self.check_finite("gradient", norm)
-        self.losses.append(mean_loss.item())
+        self.losses.append(loss.item())
         if not norm.isfinite():  # fp16 overflowed: leave this step out, and scale less from now on
             self.scale /= 2
             return
@@ -93,6 +93,11 @@ class Tuning:
         self.optimizer.zero_grad()  # now, so that the next step has their memory
         for name, parameter in self.parameters.items():
             parameter.data.copy_(self.masters[name])
+
+    def generator(self) -> torch.Generator:
+        """For the draws of the next step: each step, and each process, has draws of its own."""
+        stream = self.seed * world_size() + rank()
+        return torch.Generator().manual_seed(1_000_003 * stream + len(self.losses))
 
     def check_finite(self, what: str, value: Tensor) -> None:
         if not value.isfinite():

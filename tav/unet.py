@@ -8,17 +8,24 @@ transformer blocks look at other frames once `inflate` has changed them.
 """
 
 import math
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from .layers import Attention, Downsample2D, FeedForward, ResnetBlock2D, Upsample2D, group_norm
+from .layers import (
+    Attention,
+    CrossAttention,
+    Downsample2D,
+    FeedForward,
+    ResnetBlock2D,
+    Upsample2D,
+    group_norm,
+)
+from .vae import LATENT
 
 EPS = 1e-5  # of ResNet blocks and the output norm; the transformer's GroupNorm has 1e-6
-LATENT = 4  # channels of a latent, as in `vae.py`
 
 
 def timestep_embedding(t: Tensor, dim: int) -> Tensor:
@@ -31,49 +38,37 @@ def timestep_embedding(t: Tensor, dim: int) -> Tensor:
     return torch.cat([angles.cos(), angles.sin()], dim=-1)
 
 
-class TimestepEmbedding(nn.Sequential):
+class TimestepEmbedding(nn.Module):
     """From the sinusoids (b, dim) to the embedding (b, time_dim) that the ResNet blocks read."""
 
     def __init__(self, dim: int, time_dim: int):
         super().__init__()
         self.linear_1 = nn.Linear(dim, time_dim)
-        self.act = nn.SiLU()
         self.linear_2 = nn.Linear(time_dim, time_dim)
 
-
-@dataclass
-class Sizes:
-    """The sizes that all blocks of one UNet have in common."""
-
-    groups: int  # of every GroupNorm
-    time_dim: int  # width of the time embedding
-    context_dim: int  # width of a text state
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear_2(F.silu(self.linear_1(x)))
 
 
 class BasicTransformerBlock(nn.Module):
     """Self-attention, attention to the text, feed-forward, each behind a LayerNorm and a residual.
 
-    x is (b*f, n, d), text (b, l, context_dim). `frames` is for `VideoTransformerBlock` (`inflate`).
+    x is (b*f, n, d), text (b, l, text_dim). `inflate` makes a `VideoTransformerBlock` of it.
     """
 
-    def __init__(self, dim: int, heads: int, context_dim: int):
+    def __init__(self, dim: int, heads: int, text_dim: int):
         super().__init__()
         self.norm1 = nn.LayerNorm(dim)
         self.attn1 = Attention(dim, heads)
         self.norm2 = nn.LayerNorm(dim)
-        self.attn2 = Attention(dim, heads, context_dim)
+        self.attn2 = CrossAttention(dim, heads, text_dim)
         self.norm3 = nn.LayerNorm(dim)
         self.ff = FeedForward(dim)
 
     def forward(self, x: Tensor, text: Tensor, frames: int = 1) -> Tensor:
-        x = x + self.attn1(self.norm1(x))
-        x = x + self.cross_attention(self.norm2(x), text)
+        x = x + self.attn1(self.norm1(x), frames)
+        x = x + self.attn2(self.norm2(x), frames, text)
         return x + self.ff(self.norm3(x))
-
-    def cross_attention(self, x: Tensor, text: Tensor) -> Tensor:
-        """All frames attend to the one prompt of their video; its keys are computed once."""
-        tokens = x.reshape(len(text), -1, x.shape[-1])  # b f*n d
-        return self.attn2(tokens, text).view_as(x)  # b*f n d
 
 
 class Transformer2DModel(nn.Module):
@@ -82,11 +77,11 @@ class Transformer2DModel(nn.Module):
     In SD 1's files `proj_in` and `proj_out` are 1x1 convolutions, which is the same arithmetic.
     """
 
-    def __init__(self, channels: int, heads: int, sizes: Sizes):
+    def __init__(self, channels: int, heads: int, text_dim: int, groups: int):
         super().__init__()
-        self.norm = nn.GroupNorm(sizes.groups, channels, eps=1e-6)
+        self.norm = nn.GroupNorm(groups, channels, eps=1e-6)
         self.proj_in = nn.Linear(channels, channels)
-        block = BasicTransformerBlock(channels, heads, sizes.context_dim)
+        block = BasicTransformerBlock(channels, heads, text_dim)
         self.transformer_blocks = nn.ModuleList([block])
         self.proj_out = nn.Linear(channels, channels)
 
@@ -98,43 +93,52 @@ class Transformer2DModel(nn.Module):
 
 
 class Level(nn.Module):
-    """Steps at one resolution: step i is ResNet block i, then transformer i if there is one.
+    """The layers of one resolution: what `DownBlock`, `MidBlock` and `UpBlock` have in common.
 
-    `widths` are the input channels of the ResNet blocks; `transformers` counts the transformers.
+    Step i is ResNet block i, then transformer i if there is one. `widths` are the input channels of
+    the ResNet blocks, and `transformers` counts the transformers. `downsamplers` and `upsamplers`
+    hold one layer or none: checkpoints say `downsamplers.0`.
+
+    With `checkpointing` a step keeps only its input, and the backward pass runs the step again.
     """
 
-    checkpointing = False  # if True, a step keeps only its input, and the backward pass reruns it
-
     def __init__(
-        self, widths: list[int], channels: int, heads: int, transformers: int, sizes: Sizes
+        self,
+        widths: list[int],
+        channels: int,
+        heads: int,
+        transformers: int,
+        text_dim: int,
+        time_dim: int,
+        groups: int,
     ):
         super().__init__()
-        resnets = [ResnetBlock2D(c, channels, sizes.groups, EPS, sizes.time_dim) for c in widths]
-        attentions = [Transformer2DModel(channels, heads, sizes) for _ in range(transformers)]
-        self.resnets = nn.ModuleList(resnets)
-        self.attentions = nn.ModuleList(attentions)
+        self.resnets = nn.ModuleList()
+        for width in widths:
+            self.resnets.append(ResnetBlock2D(width, channels, groups, EPS, time_dim))
+        self.attentions = nn.ModuleList()
+        for _ in range(transformers):
+            self.attentions.append(Transformer2DModel(channels, heads, text_dim, groups))
+        self.downsamplers = nn.ModuleList()
+        self.upsamplers = nn.ModuleList()
+        self.checkpointing = False
 
     def step(self, i: int, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
-        """Step i of the level, with or without checkpointing: the result is the same."""
+        """Step i of the level: the result is the same with and without checkpointing."""
+        if self.checkpointing:
+            return checkpoint(self.layers, i, x, time, text, frames, use_reentrant=False)
+        return self.layers(i, x, time, text, frames)
 
-        def run(x: Tensor) -> Tensor:
-            x = self.resnets[i](x, time, frames)
-            return self.attentions[i](x, text, frames) if i < len(self.attentions) else x
-
-        return checkpoint(run, x, use_reentrant=False) if self.checkpointing else run(x)
-
-    def forward(self, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
-        for i in range(len(self.resnets)):
-            x = self.step(i, x, time, text, frames)
+    def layers(self, i: int, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
+        """What step i computes."""
+        x = self.resnets[i](x, time, frames)
+        if i < len(self.attentions):
+            x = self.attentions[i](x, text, frames)
         return x
 
 
 class DownBlock(Level):
     """Steps at one resolution, then half of it. Each feature map is appended to `skips`."""
-
-    def __init__(self, widths: list[int], channels: int, *rest, halve: bool):
-        super().__init__(widths, channels, *rest)  # heads, transformers, sizes
-        self.downsamplers = nn.ModuleList([Downsample2D(channels, padding=1)] if halve else [])
 
     def forward(
         self, x: Tensor, skips: list[Tensor], time: Tensor, text: Tensor, frames: int
@@ -148,15 +152,19 @@ class DownBlock(Level):
         return x
 
 
+class MidBlock(Level):
+    """Two steps at the lowest resolution, of which only the first has a transformer."""
+
+    def forward(self, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
+        x = self.step(0, x, time, text, frames)
+        return self.step(1, x, time, text, frames)
+
+
 class UpBlock(Level):
     """Steps at one resolution, each of which takes the last skip; then twice the resolution.
 
     A step's input is what comes from below and the skip, concatenated: `widths` are their sums.
     """
-
-    def __init__(self, widths: list[int], channels: int, *rest, double: bool):
-        super().__init__(widths, channels, *rest)  # heads, transformers, sizes
-        self.upsamplers = nn.ModuleList([Upsample2D(channels)] if double else [])
 
     def forward(
         self, x: Tensor, skips: list[Tensor], time: Tensor, text: Tensor, frames: int
@@ -197,8 +205,8 @@ class UNet2DConditionModel(nn.Module):
     ):
         super().__init__()
         first, lowest = block_out_channels[0], len(block_out_channels) - 1
-        sizes = Sizes(norm_num_groups, 4 * first, cross_attention_dim)
-        self.time_embedding = TimestepEmbedding(first, sizes.time_dim)
+        text_dim, time_dim, groups = cross_attention_dim, 4 * first, norm_num_groups
+        self.time_embedding = TimestepEmbedding(first, time_dim)
         self.conv_in = nn.Conv2d(LATENT, first, 3, padding=1)
         skips = [first]  # the channels of every feature map that the way down leaves
         before = first  # the channels that come into a level
@@ -207,13 +215,16 @@ class UNet2DConditionModel(nn.Module):
         for i, channels in enumerate(block_out_channels):
             widths = [before] + [channels] * (layers_per_block - 1)
             transformers = layers_per_block if attentive[i] else 0
-            halve = i < lowest
-            block = DownBlock(widths, channels, heads[i], transformers, sizes, halve=halve)
+            block = DownBlock(widths, channels, heads[i], transformers, text_dim, time_dim, groups)
+            skips += [channels] * layers_per_block
+            if i < lowest:
+                block.downsamplers.append(Downsample2D(channels, padding=1))
+                skips.append(channels)
             self.down_blocks.append(block)
-            skips += [channels] * (layers_per_block + len(block.downsamplers))
             before = channels
 
-        self.mid_block = Level([before, before], before, heads[lowest], 1, sizes)  # 1 transformer
+        widths = [before, before]
+        self.mid_block = MidBlock(widths, before, heads[lowest], 1, text_dim, time_dim, groups)
 
         self.up_blocks = nn.ModuleList()
         for i in reversed(range(len(block_out_channels))):
@@ -223,11 +234,18 @@ class UNet2DConditionModel(nn.Module):
                 widths.append(before + skips.pop())
                 before = channels
             transformers = layers_per_block + 1 if attentive[i] else 0
-            block = UpBlock(widths, channels, heads[i], transformers, sizes, double=i > 0)
+            block = UpBlock(widths, channels, heads[i], transformers, text_dim, time_dim, groups)
+            if i > 0:
+                block.upsamplers.append(Upsample2D(channels))
             self.up_blocks.append(block)
 
-        self.conv_norm_out = nn.GroupNorm(norm_num_groups, first, EPS)
+        self.conv_norm_out = nn.GroupNorm(groups, first, EPS)
         self.conv_out = nn.Conv2d(first, LATENT, 3, padding=1)
+
+    def set_checkpointing(self, on: bool) -> None:
+        """Whether all levels keep little for the backward pass, and compute more (lesson 13)."""
+        for level in [*self.down_blocks, self.mid_block, *self.up_blocks]:
+            level.checkpointing = on
 
     def forward(self, x: Tensor, t: Tensor, text: Tensor, frames: int = 1) -> Tensor:
         """Latents x (b*f, c, h, w), timesteps t (b,), text (b, l, d) -> the prediction, like x."""

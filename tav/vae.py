@@ -1,13 +1,14 @@
 """Frames <-> latents: the autoencoder of latent diffusion (lesson 01).
 
-Shapes: b pictures, c channels, H W pixels, h w = H/8 W/8 latent height and width, z latent
-channels. All eps are 1e-6.
+Shapes: b pictures, f frames, c channels (of latents: 4), H W height and width in pixels, h w = H/8
+W/8 those of latents, n = h*w tokens. All eps are 1e-6.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .layers import Attention, Downsample2D, ResnetBlock2D, Upsample2D
@@ -21,18 +22,21 @@ PIXELS_AT_ONCE = 4 * 128 * 128  # more at once is no faster on a CPU, and takes 
 class Posterior:
     """The encoder's answer, in scaled units: an independent Gaussian for each latent value."""
 
-    mean: Tensor  # b z h w
-    std: Tensor  # b z h w
+    mean: Tensor  # b c h w
+    std: Tensor  # b c h w
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
-        """mean + std * noise, (b, z, h, w); the noise is drawn on the generator's own device."""
+        """mean + std * noise, (b, c, h, w); the noise is drawn on the generator's own device."""
         device = self.mean.device if generator is None else generator.device
         noise = torch.randn(self.mean.shape, generator=generator, device=device)
         return self.mean + self.std * noise.to(self.mean)
 
 
 class SpatialAttention(Attention):
-    """Self-attention of one head over the places of a feature map (b, c, h, w), with a residual."""
+    """Self-attention of one head over the places of a feature map (b, c, h, w), with a residual.
+
+    It extends `Attention` because checkpoints have the norm beside `to_q`, `to_k` and the others.
+    """
 
     def __init__(self, channels: int, groups: int):
         super().__init__(channels, heads=1, bias=True)
@@ -42,6 +46,28 @@ class SpatialAttention(Attention):
         tokens = self.group_norm(x).flatten(2).transpose(1, 2)  # b n c
         update = super().forward(tokens).transpose(1, 2).unflatten(2, x.shape[2:])  # b c h w
         return x + update
+
+
+class Level(nn.Module):
+    """ResNet blocks at one resolution, then half of it (encoder) or twice of it (decoder).
+
+    `before` are the channels that come in. `downsamplers` and `upsamplers` hold one layer or none:
+    checkpoints say `downsamplers.0`.
+    """
+
+    def __init__(self, before: int, channels: int, layers: int, groups: int):
+        super().__init__()
+        self.resnets = nn.ModuleList()
+        for i in range(layers):
+            width = before if i == 0 else channels
+            self.resnets.append(ResnetBlock2D(width, channels, groups, EPS))
+        self.downsamplers = nn.ModuleList()
+        self.upsamplers = nn.ModuleList()
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in [*self.resnets, *self.downsamplers, *self.upsamplers]:
+            x = layer(x)
+        return x
 
 
 class MidBlock(nn.Module):
@@ -54,55 +80,64 @@ class MidBlock(nn.Module):
         self.attentions = nn.ModuleList([SpatialAttention(channels, groups)])
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.resnets[1](self.attentions[0](self.resnets[0](x)))
+        x = self.resnets[0](x)
+        x = self.attentions[0](x)
+        return self.resnets[1](x)
 
 
-class Stage(nn.Sequential):
-    """ResNet blocks at one resolution, then a change of it ("down", "up" or None)."""
-
-    def __init__(self, before: int, channels: int, layers: int, groups: int, change: str | None):
-        super().__init__()
-        widths = [before] + [channels] * (layers - 1)  # what comes into each ResNet block
-        self.resnets = nn.Sequential(*(ResnetBlock2D(c, channels, groups, EPS) for c in widths))
-        if change == "down":
-            self.downsamplers = nn.Sequential(Downsample2D(channels, padding=0))
-        if change == "up":
-            self.upsamplers = nn.Sequential(Upsample2D(channels))
-
-
-def stages(channels: list[int], layers: int, groups: int, change: str) -> nn.Sequential:
-    """A stage for each width; all but the last change the resolution."""
-    before = [channels[0], *channels[:-1]]
-    changes = [change] * (len(channels) - 1) + [None]
-    made = [Stage(b, c, layers, groups, x) for b, c, x in zip(before, channels, changes)]
-    return nn.Sequential(*made)
-
-
-class Encoder(nn.Sequential):
-    """Pictures (b, 3, H, W) -> mean and log-variance stacked (b, 2z, h, w)."""
+class Encoder(nn.Module):
+    """Pictures (b, 3, H, W) -> mean and log-variance stacked (b, 2c, h, w)."""
 
     def __init__(self, channels: list[int], layers: int, groups: int):
         super().__init__()
         self.conv_in = nn.Conv2d(3, channels[0], 3, padding=1)
-        self.down_blocks = stages(channels, layers, groups, "down")
-        self.mid_block = MidBlock(channels[-1], groups)
-        self.conv_norm_out = nn.GroupNorm(groups, channels[-1], EPS)
-        self.conv_act = nn.SiLU()
-        self.conv_out = nn.Conv2d(channels[-1], 2 * LATENT, 3, padding=1)
+        self.down_blocks = nn.ModuleList()
+        before = channels[0]
+        for i in range(len(channels)):
+            level = Level(before, channels[i], layers, groups)
+            if i < len(channels) - 1:
+                level.downsamplers.append(Downsample2D(channels[i], padding=0))
+            self.down_blocks.append(level)
+            before = channels[i]
+        self.mid_block = MidBlock(before, groups)
+        self.conv_norm_out = nn.GroupNorm(groups, before, EPS)
+        self.conv_out = nn.Conv2d(before, 2 * LATENT, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv_in(x)
+        for level in self.down_blocks:
+            x = level(x)
+        x = self.mid_block(x)
+        return self.conv_out(F.silu(self.conv_norm_out(x)))
 
 
-class Decoder(nn.Sequential):
-    """Latents (b, z, h, w) -> pictures (b, 3, H, W); a stage has one ResNet block more here."""
+class Decoder(nn.Module):
+    """Latents (b, c, h, w) -> pictures (b, 3, H, W).
+
+    A level has one ResNet block more than one of the encoder. `channels` are in the encoder's
+    order, from the highest resolution to the lowest.
+    """
 
     def __init__(self, channels: list[int], layers: int, groups: int):
         super().__init__()
-        channels = channels[::-1]
-        self.conv_in = nn.Conv2d(LATENT, channels[0], 3, padding=1)
-        self.mid_block = MidBlock(channels[0], groups)
-        self.up_blocks = stages(channels, layers + 1, groups, "up")
-        self.conv_norm_out = nn.GroupNorm(groups, channels[-1], EPS)
-        self.conv_act = nn.SiLU()
-        self.conv_out = nn.Conv2d(channels[-1], 3, 3, padding=1)
+        before = channels[-1]
+        self.conv_in = nn.Conv2d(LATENT, before, 3, padding=1)
+        self.mid_block = MidBlock(before, groups)
+        self.up_blocks = nn.ModuleList()
+        for i in reversed(range(len(channels))):
+            level = Level(before, channels[i], layers + 1, groups)
+            if i > 0:
+                level.upsamplers.append(Upsample2D(channels[i]))
+            self.up_blocks.append(level)
+            before = channels[i]
+        self.conv_norm_out = nn.GroupNorm(groups, before, EPS)
+        self.conv_out = nn.Conv2d(before, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.mid_block(self.conv_in(x))
+        for level in self.up_blocks:
+            x = level(x)
+        return self.conv_out(F.silu(self.conv_norm_out(x)))
 
 
 class AutoencoderKL(nn.Module):
@@ -128,13 +163,13 @@ class AutoencoderKL(nn.Module):
         self.factor = 2 ** (len(block_out_channels) - 1)  # pixels per latent, along each side
 
     def encode(self, frames: Tensor) -> Posterior:
-        """Frames (b, 3, H, W) in [-1, 1] -> the posterior of their scaled latents (b, z, h, w)."""
+        """Frames (b, 3, H, W) in [-1, 1] -> the posterior of their scaled latents (b, c, h, w)."""
         mean, logvar = self.quant_conv(self.encoder(frames)).chunk(2, dim=1)
         std = torch.exp(0.5 * logvar.clamp(-30.0, 20.0))  # the clamp is latent diffusion's
         return Posterior(mean * self.scaling_factor, std * self.scaling_factor)
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Scaled latents (b, z, h, w) -> frames (b, 3, H, W), about [-1, 1] and not clamped."""
+        """Scaled latents (b, c, h, w) -> frames (b, 3, H, W), about [-1, 1] and not clamped."""
         return self.decoder(self.post_quant_conv(latents / self.scaling_factor))
 
 
@@ -145,7 +180,7 @@ def at_once(height: int, width: int) -> int:
 
 @torch.no_grad()
 def encode(vae: AutoencoderKL, frames: Tensor, progress=iter) -> Posterior:
-    """Frames (f, 3, H, W) in [-1, 1] -> the posterior of their latents (f, z, h, w), in fp32.
+    """Frames (f, 3, H, W) in [-1, 1] -> the posterior of their latents (f, c, h, w), in fp32.
 
     A few frames at a time: `progress` may wrap those batches in a progress bar.
     """
@@ -159,14 +194,23 @@ def encode(vae: AutoencoderKL, frames: Tensor, progress=iter) -> Posterior:
 
 @torch.no_grad()
 def decode(vae: AutoencoderKL, latents: Tensor, progress=iter) -> Tensor:
-    """Latents (f, z, h, w) -> frames (f, 3, H, W) in [-1, 1], fp32, on the CPU."""
+    """Latents (f, c, h, w) -> frames (f, 3, H, W) in [-1, 1], fp32, on the CPU."""
     height, width = (vae.factor * side for side in latents.shape[2:])
     batches = latents.split(at_once(height, width))
     parts = [vae.decode(batch.to(vae.quant_conv.weight)) for batch in progress(batches)]
     return torch.cat([part.float().cpu() for part in parts]).clamp(-1, 1).contiguous()
 
 
+def to_bytes(frames: Tensor) -> Tensor:
+    """Values in [-1, 1], of any shape, as bytes: clamped, and rounded."""
+    return ((frames.float().clamp(-1, 1) + 1) * 127.5).round().byte()
+
+
+def from_bytes(pixels: Tensor) -> Tensor:
+    """Bytes, of any shape, as values in [-1, 1]: what `to_bytes` undoes."""
+    return pixels.float() / 127.5 - 1
+
+
 def to_uint8(frames: Tensor) -> np.ndarray:
-    """Frames (f, 3, H, W) in [-1, 1] as bytes (f, H, W, 3): rounded, and clamped."""
-    levels = ((frames.float().clamp(-1, 1) + 1) * 127.5).round()
-    return levels.byte().permute(0, 2, 3, 1).cpu().numpy()
+    """Frames (f, 3, H, W) in [-1, 1] as pictures of bytes (f, H, W, 3)."""
+    return to_bytes(frames).permute(0, 2, 3, 1).cpu().numpy()

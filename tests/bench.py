@@ -74,6 +74,7 @@ class Ours:
             unet = (
                 UNet2DConditionModel(**(SD14_UNET if big else UNET)).to(dtype).requires_grad_(False)
             )
+            unet.to(memory_format=torch.channels_last)
             vae = sd14.VAE if big else VAE | {"scaling_factor": 0.18215}
             self.vae = AutoencoderKL(**vae).to(dtype).requires_grad_(False)
             self.vae.to(memory_format=torch.channels_last)  # as `load` leaves it

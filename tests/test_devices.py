@@ -60,7 +60,7 @@ def test_fp32_means_fp32():
 
 
 def ranks(monkeypatch, number: int, count: int) -> None:
-    monkeypatch.setattr(devices, "RANKS", count)
+    monkeypatch.setenv("WORLD_SIZE", str(count))
     monkeypatch.setenv("LOCAL_RANK", str(number))
     monkeypatch.setenv("LOCAL_WORLD_SIZE", str(count))
 

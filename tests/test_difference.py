@@ -9,10 +9,12 @@ import torch
 import tav
 from tav.difference import attending_as_first, edit_by_difference
 from tav.inflation import SparseCausalAttention, first_and_previous
-from tav.layers import attend
+from tav.layers import Attention, attend
+from tav.model import Unsuitable
 from tav.schedule import Schedule
+from tav.unet import UNet2DConditionModel
 
-PANDA, BEAR = ["a man", "snow", "a panda"], ["a man", "snow", "a bear"]
+TEXTS = ["a man", "snow", "a panda"]  # caption, negative prompt, prompt
 LATENTS = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
@@ -35,8 +37,14 @@ def model(base, request):
 def with_answers(model, answer):
     """The model with a UNet that answers `answer(x, t, text, frames)`."""
     unet = torch.nn.Module()
-    unet.forward = answer
+    unet.conv_in, unet.forward = model.unet.conv_in, answer  # conv_in tells device and dtype
     return replace(model, unet=unet)
+
+
+def edit(model, steps: int, guidance: float, prompt: str = "a panda", **more) -> torch.Tensor:
+    """The edit of LATENTS, which show "a man", with the negative prompt "snow"."""
+    how = {"negative": "snow"} | more
+    return edit_by_difference(model, LATENTS, "a man", prompt, steps, guidance, **how)
 
 
 def noise_said(x, t, text, frames):
@@ -45,27 +53,19 @@ def noise_said(x, t, text, frames):
 
 
 def test_the_caption_moves_nothing_and_a_prompt_does(model):
-    def edited(negative: str, prompt: str, guidance: float) -> torch.Tensor:
-        return edit_by_difference(
-            model, LATENTS, model.embed(["a man", negative, prompt]), 10, guidance
-        )
-
     for guidance in (1, 3):
-        assert torch.allclose(edited("snow", "a man", guidance), LATENTS, atol=1e-5)
-        assert not torch.allclose(edited("snow", "a panda", guidance), LATENTS, atol=1e-3)
+        assert torch.allclose(edit(model, 10, guidance, "a man"), LATENTS, atol=1e-5)
+        assert not torch.allclose(edit(model, 10, guidance), LATENTS, atol=1e-3)
     # The negative prompt cancels out at guidance 1, and not at 2.
     for guidance, cancels in ((1, True), (2, False)):
-        snow, rain = (edited(negative, "a panda", guidance) for negative in ("snow", "rain"))
+        snow, rain = (edit(model, 10, guidance, negative=word) for word in ("snow", "rain"))
         assert torch.allclose(snow, rain, atol=1e-4) == cancels
 
 
 @pytest.mark.parametrize("taken", [1.0, 0.5])
 def test_it_moves_by_the_difference_times_the_fall_of_the_noise_level(base, taken):
-    text = base.embed(PANDA)
-    caption, _, prompt = text.mean(dim=(1, 2))
-    moved = edit_by_difference(
-        with_answers(base, noise_said), LATENTS, text, 10, 1.0, taken=taken, attended=0
-    )
+    caption, _, prompt = base.embed(TEXTS).mean(dim=(1, 2))
+    moved = edit(with_answers(base, noise_said), 10, 1.0, taken=taken, attended=0)
     start = base.schedule.timesteps(10)[round((1 - taken) * 10)]
     fall = base.schedule.sigma(-99) - base.schedule.sigma(start)  # any t below 0 is the end
     assert torch.allclose(moved, LATENTS + fall * (prompt - caption), atol=1e-4)
@@ -76,10 +76,7 @@ def test_guidance_counts_where_the_predictions_differ(base):
     said = torch.zeros(6, 4, 8, 8)
     said[2:4], said[4:] = -1, 0.03
     said[4:, :, 0, 0] = 1
-    text = base.embed(PANDA)
-    moved = edit_by_difference(
-        with_answers(base, lambda *_, frames: said), LATENTS, text, 10, 3.0, taken=0.1, attended=0
-    )
+    moved = edit(with_answers(base, lambda *_: said), 10, 3.0, taken=0.1, attended=0)
     move = (moved - LATENTS) / (base.schedule.sigma(-99) - base.schedule.sigma(1))
     m = 0.0009 * torch.ones(8, 8)
     m[0] *= 2 / 3  # beyond the edge there is nothing
@@ -97,8 +94,7 @@ def test_guidance_does_not_take_rounding_for_a_difference(base):
     """Caption 0, negative -1; the prompt differs by a rounding error, as on some CPUs."""
     said = torch.zeros(6, 4, 8, 8)
     said[2:4], said[4:] = -1, 1e-6
-    answers = with_answers(base, lambda *_, frames: said)
-    moved = edit_by_difference(answers, LATENTS, base.embed(PANDA), 10, 8.0, attended=0)
+    moved = edit(with_answers(base, lambda *_: said), 10, 8.0, attended=0)
     assert torch.allclose(moved, LATENTS, atol=1e-3)
 
 
@@ -117,13 +113,8 @@ def test_noise_said_as_v_is_the_same_edit(base):
         a = schedule.alphas_cumprod[int(t[0])]
         return a.sqrt() * noise - (1 - a).sqrt() * (x - (1 - a).sqrt() * noise) / a.sqrt()
 
-    text = base.embed(PANDA)
-    of_noise = edit_by_difference(
-        with_answers(base, noise_said), LATENTS, text, 10, 2.0, attended=0
-    )
-    of_v = edit_by_difference(
-        with_answers(replace(base, schedule=schedule), v_said), LATENTS, text, 10, 2.0, attended=0
-    )
+    of_noise = edit(with_answers(base, noise_said), 10, 2.0, attended=0)
+    of_v = edit(with_answers(replace(base, schedule=schedule), v_said), 10, 2.0, attended=0)
     assert torch.allclose(of_noise, of_v, atol=1e-3)
 
 
@@ -134,9 +125,8 @@ def test_clip_and_edit_get_the_same_noise_a_new_one_in_each_step(base):
         asked.append((int(t[0]), x.chunk(3)))
         return torch.zeros_like(x)  # nobody sees noise: nothing moves
 
-    text = base.embed(PANDA)
     for seed in (0, 0, 1):
-        z = edit_by_difference(with_answers(base, answer), LATENTS, text, 4, 2, seed, attended=0)
+        z = edit(with_answers(base, answer), 4, 2, seed=seed, attended=0)
         assert torch.equal(z, LATENTS)
     assert [t for t, _ in asked] == [751, 501, 251, 1] * 3
     assert all(torch.equal(videos[0], video) for _, videos in asked for video in videos)
@@ -155,7 +145,7 @@ def test_all_attend_as_the_first_and_only_within(base):
     attention = attentions[0]
     x = torch.randn(6, 5, attention.to_q.in_features)  # three videos of two frames
     before = attention(x, 2)
-    with attending_as_first(base, 3):
+    with attending_as_first(base):
         within = attention(x, 2)
     q, k = attention.to_q(x[:2]), first_and_previous(attention.to_k(x[:2]), 2)
     for video in range(3):
@@ -165,19 +155,26 @@ def test_all_attend_as_the_first_and_only_within(base):
         assert torch.allclose(within[own], expected, atol=1e-5)
     assert not torch.allclose(within[2:], before[2:], atol=1e-3)
     assert torch.equal(attention(x, 2), before)
-    with pytest.raises(ZeroDivisionError), attending_as_first(base, 3):
+    with pytest.raises(ZeroDivisionError), attending_as_first(base):
         1 / 0
-    assert not any(a.to_q._forward_hooks or a.to_k._forward_hooks for a in attentions)
+    assert not any(attention.as_first for attention in attentions)
+
+
+def test_a_unet_without_sc_attn_cannot_attend_as_the_clip_does(base):
+    """An error, and not a step in which nothing attends: unless no step is to."""
+    unet = UNet2DConditionModel([32], 1, heads=[2], attentive=[True], cross_attention_dim=64)
+    plain = replace(base, unet=tav.inflate(unet, spatial=Attention))
+    with pytest.raises(Unsuitable, match="no SC-Attn"):
+        edit(plain, 4, 2)
+    assert edit(plain, 4, 2, attended=0).isfinite().all()
 
 
 def test_the_clip_decides_where_patches_look_in_a_share_of_the_steps(base):
     attention = next(m for m in base.unet.modules() if isinstance(m, SparseCausalAttention))
-    hooked = []
-    counter = attention.register_forward_hook(
-        lambda *_: hooked.append(len(attention.to_q._forward_hooks))
-    )
+    seen = []
+    hook = attention.register_forward_hook(lambda *_: seen.append(attention.as_first))
     try:
-        edit_by_difference(base, LATENTS, base.embed(BEAR), 10, 2, taken=0.5, attended=0.6)
+        edit(base, 10, 2, "a bear", taken=0.5, attended=0.6)
     finally:
-        counter.remove()
-    assert hooked == [1, 1, 1, 0, 0]
+        hook.remove()
+    assert seen == [True, True, True, False, False]

@@ -271,7 +271,10 @@ def test_order_of_the_block():
 
     def cross(x):
         return x + torch.cat(
-            [block.attn2(block.norm2(frame[None]), text[i // 3, None]) for i, frame in enumerate(x)]
+            [
+                block.attn2(block.norm2(frame[None]), 1, text[i // 3, None])
+                for i, frame in enumerate(x)
+            ]
         )
 
     def feed_forward(x):
@@ -366,40 +369,82 @@ def test_the_seed_fixes_what_is_drawn():
     assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
 
 
-def test_inflate_keeps_the_dtype_and_the_weights_and_lays_out_convolutions_once():
+def test_inflate_keeps_the_dtype_and_takes_over_the_weights_themselves():
     unet = image_unet().to(torch.bfloat16)
     before = {name: (p.data_ptr(), p.detach().clone()) for name, p in unet.named_parameters()}
     state = dict(inflate(unet).named_parameters())
     assert {p.dtype for p in state.values()} == {torch.bfloat16}
     for name, (pointer, value) in before.items():
         assert torch.equal(state[name], value), name
-        if value.ndim == 4:
-            assert state[name].is_contiguous(memory_format=torch.channels_last), name
-        else:
-            assert state[name].data_ptr() == pointer, name
+        assert state[name].data_ptr() == pointer, name
     x, t, text = inputs(frames=2)
     assert unet(x.bfloat16(), t, text.bfloat16(), frames=2).dtype == torch.bfloat16
+
+
+def test_inflate_unfreezes_nothing():
+    """What was frozen stays so, and in a frozen UNet what is new is frozen too."""
+    frozen = inflate(image_unet().requires_grad_(False))
+    assert not any(p.requires_grad for p in frozen.parameters())
+    unet = image_unet().requires_grad_(False)
+    chosen = {name for name, p in unet.named_parameters() if "attn1.to_q" in name}
+    for name in chosen:
+        unet.get_parameter(name).requires_grad_(True)
+    old = set(unet.state_dict())
+    found = {name for name, p in inflate(unet).named_parameters() if p.requires_grad}
+    assert found & old == chosen
+    assert found - old == set(unet.state_dict()) - old  # those of Temp-Attn
 
 
 # ---- variants of the method
 
 
-class PlainAttention(Attention):
-    def forward(self, x, frames):
-        return super().forward(x)
-
-
-def test_an_attention_is_a_class_handed_to_inflate():
+def test_plain_attention_can_be_handed_to_inflate():
     """With plain spatial attention and no Temp-Attn, each frame is treated as a picture alone."""
     _, _, text = inputs(3)
-    pictures, video = image_unet(), inflate(image_unet(), spatial=PlainAttention, temporal=None)
+    pictures, video = image_unet(), inflate(image_unet(), spatial=Attention, temporal=None)
     blocks = [m for m in video.modules() if isinstance(m, VideoTransformerBlock)]
-    assert blocks and all(type(block.attn1) is PlainAttention for block in blocks)
+    assert blocks and all(type(block.attn1) is Attention for block in blocks)
     assert not any("temp" in name for name in video.state_dict())
     block = blocks[0]
     plain = next(m for m in pictures.modules() if isinstance(m, BasicTransformerBlock))
     tokens = torch.randn(6, 5, block.norm1.weight.shape[0])
     assert torch.equal(block(tokens, text, 3), plain(tokens, text, 3))
+
+
+class Gated(SparseCausalAttention):
+    """A variant with a parameter, and a layer, that the attention it replaces has not."""
+
+    def __init__(self, dim: int, heads: int):
+        super().__init__(dim, heads)
+        self.gate = nn.Parameter(torch.full((dim,), 0.5))
+        self.to_gate = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor, frames: int) -> Tensor:
+        return self.gate * torch.sigmoid(self.to_gate(x)) * super().forward(x, frames)
+
+
+def test_a_variant_may_have_more_parameters_than_what_it_replaces():
+    unet = inflate(image_unet().to(torch.bfloat16), spatial=Gated)
+    layers = [m for m in unet.modules() if isinstance(m, Gated)]
+    image = image_unet().to(torch.bfloat16).state_dict()
+    assert len(layers) == 11 and all((layer.gate == 0.5).all() for layer in layers)
+    assert {p.dtype for p in unet.parameters()} == {torch.bfloat16}
+    assert all(torch.equal(unet.state_dict()[name], value) for name, value in image.items())
+    x, t, text = inputs(frames=3)
+    assert unet(x.bfloat16(), t, text.bfloat16(), frames=3).isfinite().all()
+    names = trainable(unet, ("gate",))
+    assert len(names) == 3 * 11  # the gate, and the layer's weight and bias
+
+
+@pytest.mark.parametrize("spatial", [Attention, Gated])
+def test_temp_attn_begins_the_same_with_any_spatial_attention(spatial):
+    """So that what two variants differ in is not the draw."""
+    states = []
+    for kind in (SparseCausalAttention, spatial):
+        torch.manual_seed(0)
+        states.append(inflate(image_unet(), spatial=kind).state_dict())
+    temporal = [name for name in states[0] if "attn_temp" in name]
+    assert temporal and all(torch.equal(states[0][name], states[1][name]) for name in temporal)
 
 
 def test_a_variant_stays_when_it_is_inflated_again():

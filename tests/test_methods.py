@@ -8,6 +8,7 @@ import torch
 
 from tav.inflation import VideoTransformerBlock
 from tav.io.weights import load
+from tav.layers import Attention
 from tav.sampling import invert, predict, sample
 from tav.vae import decode
 from weights.benchmark.clips import make_clip
@@ -18,9 +19,7 @@ from weights.benchmark.methods.difference import Difference
 from weights.benchmark.methods.fixed_point import FixedPoint
 from weights.benchmark.methods.keep import Keep, true_mask
 from weights.benchmark.methods.source_attention import SourceAttention
-from weights.benchmark.methods.steps import grid, trajectory
 from weights.benchmark.methods.tune_a_video import TuneAVideo
-from weights.benchmark.variants import PlainAttention
 
 STEPS = 4
 SETTINGS = Settings(frames=2, tune_steps=2, steps=STEPS, lr=1e-2)
@@ -63,10 +62,10 @@ def test_a_tuned_network_is_kept_with_its_seconds(job):
         for k in first
         if "attn1.to_q" in k
     )
-    plain = job.tuned(spatial=PlainAttention, temporal=None)
+    plain = job.tuned(spatial=Attention, temporal=None)
     assert len(list(job.store.iterdir())) == 2
     blocks = [m for m in plain.unet.modules() if isinstance(m, VideoTransformerBlock)]
-    assert blocks and all(type(b.attn1) is PlainAttention and not b.attn_temp for b in blocks)
+    assert blocks and all(type(b.attn1) is Attention and not b.attn_temp for b in blocks)
 
 
 def test_kept_everywhere_is_the_source_and_nowhere_is_the_caption_method(job):
@@ -105,9 +104,8 @@ def test_more_rounds_invert_more_exactly(job):
     assert same(FixedPoint("", rounds=0)(job), CAPTION(job), 1e-4)
     text, errors = model.embed([job.caption] * 2), []
     for rounds in (0, 1, 3):
-        kept = trajectory(model, job.latents, STEPS, job.caption, rounds)
-        first, _ = grid(model, STEPS)[0]
-        back = sample(model, kept[first], text, STEPS, 1)
+        noise = FixedPoint("", rounds).inverted(job, model)
+        back = sample(model, noise, text, STEPS, 1)
         errors.append((back - job.latents).norm().item())
     assert errors[2] < errors[1] < errors[0]
 

@@ -97,8 +97,13 @@ def test_inversion_asks_at_the_timestep_it_goes_to_with_the_empty_prompt_or_a_ca
         asked.append((t.item(), torch.equal(text, base.embed(more.get("caption", "")))))
         return torch.zeros_like(x)
 
-    noise = invert(with_answers(base, answer), LATENTS, 4, **more)
+    kept = {}
+    noise = invert(with_answers(base, answer), LATENTS, 4, kept=kept, **more)
     assert asked == [(1, True), (251, True), (501, True), (751, True)]
     # no noise predicted: latents only shrink, from level 0 to level 751
     levels = base.schedule.alphas_cumprod
     assert torch.allclose(noise, LATENTS * (levels[751] / levels[0]).sqrt(), atol=1e-6)
+    # what it passes on the way: the latents at each level that is left
+    assert list(kept) == [-249, 1, 251, 501] and torch.equal(kept[-249], LATENTS)
+    for t in (1, 251, 501):
+        assert torch.allclose(kept[t], LATENTS * (levels[t] / levels[0]).sqrt(), atol=1e-6)

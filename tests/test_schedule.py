@@ -37,10 +37,19 @@ def test_50_steps_visit_981_to_1():
     assert Schedule().timesteps(50) == list(range(981, 0, -20))
 
 
+def test_steps_are_the_grid_with_the_level_that_each_leads_to():
+    assert Schedule().steps(50)[:2] == [(981, 961), (961, 941)]
+    assert Schedule().steps(50)[-1] == (1, -19)  # below 0: `final_alpha_cumprod`
+    for n in (1, 7, 600):
+        steps = Schedule().steps(n)
+        assert [t for t, _ in steps] == Schedule().timesteps(n) and len(steps) == n
+        assert all(previous == after for (_, previous), (after, _) in zip(steps, steps[1:]))
+
+
 @pytest.mark.parametrize("steps", [0, -1, 1000, 1001])
 def test_impossible_grids_are_refused(steps):
     with pytest.raises(ValueError, match="steps"):
-        Schedule().timesteps(steps)
+        Schedule().steps(steps)
 
 
 @pytest.mark.parametrize("key", ["beta_schedule", "prediction_type"])
@@ -147,13 +156,13 @@ def oracle(schedule: Schedule, x: torch.Tensor, t: int, s: float) -> torch.Tenso
 
 def round_trip_error(schedule: Schedule, steps: int, s: float, invert=None) -> float:
     """Relative error of invert-then-sample."""
-    invert, stride = invert or schedule.ddim_invert_step, 1000 // steps
+    invert = invert or schedule.ddim_invert_step
     clip = s * torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     x = clip
-    for t in reversed(schedule.timesteps(steps)):
-        x = invert(oracle(schedule, x, t, s), x, t, t - stride)
-    for t in schedule.timesteps(steps):
-        x = schedule.ddim_step(oracle(schedule, x, t, s), x, t, t - stride)
+    for t, previous in reversed(schedule.steps(steps)):
+        x = invert(oracle(schedule, x, t, s), x, t, previous)
+    for t, previous in schedule.steps(steps):
+        x = schedule.ddim_step(oracle(schedule, x, t, s), x, t, previous)
     return ((x - clip).norm() / clip.norm()).item()
 
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from tav import vae as vae_module
 from tav.layers import Downsample2D
-from tav.vae import AutoencoderKL, Posterior, decode, encode
+from tav.vae import AutoencoderKL, Posterior, decode, encode, from_bytes, to_bytes, to_uint8
 
 WEIGHTS, INPUTS, EXPECTED = golden.read("vae")
 
@@ -86,6 +86,16 @@ def test_samples_have_the_posteriors_mean_and_std():
     assert sample.std().item() == pytest.approx(0.5, abs=0.02)
     assert torch.equal(sample, posterior.sample(torch.Generator().manual_seed(0)))
     assert not torch.equal(sample, posterior.sample(torch.Generator().manual_seed(1)))
+
+
+def test_pixels_are_bytes_or_values_from_minus_1_to_1():
+    every = torch.arange(256).byte()
+    values = from_bytes(every)
+    assert values[[0, 255]].tolist() == [-1, 1] and values.dtype == torch.float32
+    assert torch.equal(to_bytes(values), every)
+    assert to_bytes(torch.tensor([-7.0, 0.0, 0.5 / 127.5, 7.0])).tolist() == [0, 128, 128, 255]
+    frames = torch.rand(2, 3, 4, 5) * 2 - 1
+    assert torch.equal(torch.from_numpy(to_uint8(frames)).permute(0, 3, 1, 2), to_bytes(frames))
 
 
 def test_sizes(vae):

@@ -11,7 +11,7 @@ import torch.distributed as dist
 from torch import nn
 
 from ..model import StableDiffusion
-from ..ranks import RANKS
+from ..ranks import world_size
 from ..vae import Posterior
 from .cli import PRECISIONS, UserError
 
@@ -38,7 +38,7 @@ def resolve(
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     kind = device.partition(":")[0]
-    device = own_device(device) if RANKS > 1 else device
+    device = own_device(device) if world_size() > 1 else device
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError):  # a word that is no device, or one that is not there

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from .. import __version__
 from ..model import StableDiffusion
-from ..ranks import RANK
+from ..ranks import rank
 from ..tuning import ADAMW_STATE
 from ..vae import LATENT
 from .cli import UserError, named, number, tune_parser
@@ -68,7 +68,7 @@ class Run:
     def working(self, lock: str = ".lock") -> Iterator[None]:
         """Make the folder if need be, and keep others out who take the same lock. A new one goes if
         nothing was tuned in it."""
-        if RANK:  # rank 0 works for all
+        if rank():  # rank 0 works for all
             return (yield)
         new = not self.path.exists()
         try:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 from torch import Tensor
 
-from ..vae import to_uint8
+from ..vae import from_bytes, to_uint8
 
 # Where Pillow's own font lacks a label's letters, the first of these that a machine has and that
 # does not: Linux, Windows, macOS. Between them they have the scripts of most languages.
@@ -44,7 +44,7 @@ def side_by_side(rows: list[tuple[str, Tensor]], height: int = 256) -> Tensor:
     for i in range(len(rows[0][1])):
         cells = [titled(label, to_uint8(video[[i]]), height) for label, video in rows]
         pages.append(np.hstack(cells))
-    return torch.from_numpy(np.stack(pages)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return from_bytes(torch.from_numpy(np.stack(pages)).permute(0, 3, 1, 2))
 
 
 def titled(label: str, frames: np.ndarray, height: int) -> np.ndarray:

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageOps, ImageSequence
 from torch import Tensor
 
-from ..vae import to_uint8
+from ..vae import from_bytes, to_uint8
 from .cli import UserError
 
 FPS = 8.0  # of pictures that do not say; the published Tune-A-Video code writes its results at 8
@@ -72,7 +72,7 @@ def read_clip(
             what = f"pictures of different sizes ({sizes})"
             raise UserError(f"{path}: {what}; choose one --size for all, or resize them")
     video = torch.from_numpy(np.stack(kept)).permute(0, 3, 1, 2)  # f 3 h w, channels-last in memory
-    return video.float() / 127.5 - 1, fps / stride
+    return from_bytes(video), fps / stride
 
 
 def open_clip(path: Path) -> tuple[float, Iterator[Image.Image]]:

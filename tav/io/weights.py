@@ -65,6 +65,7 @@ def load(
     dtype = dtype or default_dtype(modules["unet"])
     fill(modules, found.tensors, device, dtype, path)
     modules["vae"].to(memory_format=torch.channels_last)  # a tenth faster
+    modules["unet"].to(memory_format=torch.channels_last)  # like its feature maps
     settings_file = place / "tav.json"
     settings = read_json(settings_file) if settings_file.is_file() else {}
     side = found.configs["unet"].get("sample_size") or 64  # of latents

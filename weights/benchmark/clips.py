@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tav.vae import from_bytes
+
 from ..make.world.captions import caption
 from ..make.world.motions import clip as filmed
 from ..make.world.motions import random_looks
@@ -156,4 +158,4 @@ def make_clip(number: int, frames: int) -> Clip:
 def drawn(scenes: list[Scene], size: int) -> Tensor:
     """Scenes as frames (f, 3, H, W) in [-1, 1]."""
     pixels = np.stack([np.asarray(draw(scene, size)) for scene in scenes])
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return from_bytes(torch.from_numpy(pixels).permute(0, 3, 1, 2))

@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from tav.io.sheets import sheet
+from tav.vae import from_bytes
 
 from .clips import LOOKS, MOTION, PLANS, TRAINED, make_clip
 from .clips import drawn as draw_scenes
@@ -226,7 +227,7 @@ def frames_of(folder: Path, method: str, clip: int, edit: str) -> Tensor:
     """The frames (f, 3, H, W) that `run` has left as a picture."""
     picture = Image.open(folder / "frames" / f"{method}-{clip}-{edit}.png").convert("RGB")
     pixels = torch.from_numpy(np.array(picture))  # H f*W 3
-    return pixels.unflatten(1, (-1, len(pixels))).permute(1, 3, 0, 2).float() / 127.5 - 1
+    return from_bytes(pixels.unflatten(1, (-1, len(pixels))).permute(1, 3, 0, 2))
 
 
 def picture(order: list[Entry], folder: Path) -> Image.Image:

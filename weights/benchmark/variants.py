@@ -6,14 +6,7 @@ Shapes: b prompts, f frames, n tokens of a frame, d token width, as in `tav/infl
 from torch import Tensor
 
 from tav.inflation import TemporalAttention
-from tav.layers import Attention, attend
-
-
-class PlainAttention(Attention):
-    """In SC-Attn's place: each frame attends to itself alone, as in the image model."""
-
-    def forward(self, x: Tensor, frames: int) -> Tensor:
-        return super().forward(x)
+from tav.layers import attend
 
 
 class CausalTemporalAttention(TemporalAttention):

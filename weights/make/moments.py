@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tav.vae import from_bytes
+
 from .world.motions import clip, random_scene
 from .world.scenes import MOVES, Scene
 from .world.styles import draw
@@ -36,4 +38,4 @@ def moments() -> tuple[list[Scene], Tensor]:
 
 def as_frames(pixels: Tensor) -> Tensor:
     """Bytes (b, H, W, 3) as frames (b, 3, H, W) in [-1, 1]."""
-    return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+    return from_bytes(pixels.permute(0, 3, 1, 2))

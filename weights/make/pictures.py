@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from tav.text import Tokenizer
+from tav.vae import from_bytes
 
 from .miniature import SIZE
 from .training import SEED
@@ -98,7 +99,7 @@ class Pictures:
     def frames(self, indices) -> Tensor:
         """Whole pictures (b, 3, H, W) in [-1, 1]."""
         pixels = torch.from_numpy(np.stack([self.pixels[int(i)] for i in indices]))
-        return pixels.permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1.0
+        return from_bytes(pixels.permute(0, 3, 1, 2).contiguous())
 
     def cover(self, indices) -> Tensor:
         """How far the figure covers each pixel of whole pictures, (b, 1, H, W) in [0, 1]."""
@@ -115,7 +116,7 @@ class Pictures:
             y, x = (slice(k, k + CROP) for k in corner.tolist())
             pixels.append(torch.from_numpy(np.array(self.pixels[i, y, x])))
             covers.append(torch.from_numpy(np.array(self.covers[i, y, x])))
-        frames = torch.stack(pixels).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1.0
+        frames = from_bytes(torch.stack(pixels).permute(0, 3, 1, 2).contiguous())
         return frames, torch.stack(covers)[:, None] / 255
 
     def ids(self, tokenizer: Tokenizer) -> Tensor:

@@ -33,7 +33,7 @@ from tav.metrics import CLIP, MEAN, STD
 from tav.schedule import Schedule
 from tav.text import END, START, WORD
 from tav.unet import UNet2DConditionModel
-from tav.vae import AutoencoderKL
+from tav.vae import AutoencoderKL, from_bytes
 
 from .miniature import (
     DEFAULTS,
@@ -157,7 +157,7 @@ def train_vae(build: Path, steps: int, device: str) -> None:
 
     def loss_of(generator: torch.Generator) -> tuple[Tensor, Numbers]:
         x, cover = (a.to(device) for a in data.crops(data.choose(16, generator), generator))
-        with torch.autocast(device, torch.bfloat16):
+        with torch.autocast(torch.device(device).type, torch.bfloat16):
             posterior = model.encode(x)
             mean, std = posterior.mean.float(), posterior.std.float()
             noise = torch.randn(mean.shape, generator=generator).to(device)
@@ -185,7 +185,7 @@ def train_decoder(build: Path, steps: int, device: str) -> None:
     def loss_of(generator: torch.Generator) -> tuple[Tensor, Numbers]:
         indices = data.choose(5, generator)
         x, cover = data.frames(indices).to(device), data.cover(indices).to(device)
-        with torch.autocast(device, torch.bfloat16):
+        with torch.autocast(torch.device(device).type, torch.bfloat16):
             y = model.decode(means[indices].float().to(device)).float()
         return drawing_loss(y, x, cover), {"psnr": float(psnr(y.detach(), x))}
 
@@ -217,7 +217,7 @@ def train_clip(build: Path, steps: int, device: str) -> None:
     def match(indices: Tensor, which: Tensor) -> tuple[Tensor, Numbers]:
         x = ((data.frames(indices).to(device) + 1) / 2 - centre) / spread
         ids = words[indices, which].long().to(device)
-        with torch.autocast(device, torch.bfloat16):
+        with torch.autocast(torch.device(device).type, torch.bfloat16):
             pictures, texts = model.embed_pictures(x), model.embed_texts(ids, tokenizer.end)
         logits = model.logit_scale.exp().clamp(max=100) * pictures.float() @ texts.float().T
         same = (ids[:, None] == ids[None]).all(dim=2)  # the same caption twice is no mistake
@@ -253,7 +253,7 @@ def make_latents(build: Path, device: str) -> None:
     means, stds = [], []
     for i in range(0, len(data), 50):
         x = data.frames(range(i, min(i + 50, len(data)))).to(device)
-        with torch.autocast(device, torch.bfloat16):
+        with torch.autocast(torch.device(device).type, torch.bfloat16):
             posterior = model.encode(x)
         means.append(posterior.mean.half().cpu())
         stds.append(posterior.std.half().cpu())
@@ -302,8 +302,8 @@ def train_unet(build: Path, steps: int, device: str) -> None:
         t = spread_timesteps(len(x), generator)
         noisy = schedule.add_noise(x, noise, t).to(device)
         with torch.no_grad():
-            text = encoder(ids.long().to(device))
-        with torch.autocast(device, torch.bfloat16):
+            text = encoder.text_model(ids.long().to(device))
+        with torch.autocast(torch.device(device).type, torch.bfloat16):
             prediction = model(noisy, t.to(device), text)
         error = (prediction.float() - noise.to(device)).square().mean(dim=(1, 2, 3))
         return weight[t].to(device) * error, error
@@ -339,7 +339,7 @@ def demonstration() -> list[Scene]:
 def write_clip(path: Path) -> None:
     """Stage `film`: the demonstration's clip, 256 x 256 pixels, 8 frames a second."""
     frames = [np.asarray(draw(one, 256)) for one in demonstration()]
-    write_mp4(path, torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).float() / 127.5 - 1, 8)
+    write_mp4(path, from_bytes(torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)), 8)
 
 
 def export(build: Path, out: Path) -> None:

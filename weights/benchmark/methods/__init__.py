@@ -9,8 +9,10 @@ from typing import Protocol
 
 from torch import Tensor
 
+from tav.layers import Attention
+
 from ..job import Job
-from ..variants import CausalTemporalAttention, PlainAttention
+from ..variants import CausalTemporalAttention
 from .baselines import FrameByFrame, Ideal, Source
 from .cfg_plus import CFGPlus
 from .difference import Difference
@@ -37,7 +39,7 @@ METHODS: dict[str, Method] = {
     "inverted": FrameByFrame("frame by frame, inverted noise", start="inverted"),
     "untuned": Untuned("inflated, untuned"),
     PLAIN: TuneAVideo("Tune-A-Video"),
-    "no-sc": TuneAVideo("without SC-Attn", spatial=PlainAttention),
+    "no-sc": TuneAVideo("without SC-Attn", spatial=Attention),
     "no-temp": TuneAVideo("without Temp-Attn", temporal=None),
     "causal-temp": TuneAVideo("with a causal Temp-Attn", temporal=CausalTemporalAttention),
     "no-self-q": TuneAVideo("SC-Attn's queries not tuned", parts=("attn2.to_q", "attn_temp")),

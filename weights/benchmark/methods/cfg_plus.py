@@ -7,7 +7,7 @@ from torch import Tensor
 from tav.sampling import invert, predict
 
 from ..job import Job
-from .steps import both, grid
+from .steps import both
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class CFGPlus:
         model, steps = job.tuned(), job.settings.steps
         schedule, text = model.schedule, both(model, list(job.prompts.values()))
         x = invert(model, job.latents, steps).repeat(len(job.prompts), 1, 1, 1)  # e*f c h w
-        for t, previous in grid(model, steps):
+        for t, previous in schedule.steps(steps):
             negative, prompt = predict(model, x.repeat(2, 1, 1, 1), t, text).chunk(2)
             blend = negative + self.share * (prompt - negative)
             x0, _ = schedule.to_x0_and_noise(blend, x, t)

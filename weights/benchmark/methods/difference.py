@@ -30,13 +30,7 @@ class Difference:
         shares = {"taken": self.taken, "attended": self.attended}
         edited = [
             edit_by_difference(
-                model,
-                job.latents,
-                model.embed([job.caption, "", prompt]),
-                steps,
-                guidance,
-                asked.seed,
-                **shares,
+                model, job.latents, job.caption, prompt, steps, guidance, seed=asked.seed, **shares
             )
             for prompt in job.prompts.values()
         ]

@@ -12,7 +12,7 @@ from tav.sampling import predict, predict_guided
 from ..clips import drawn
 from ..job import Job
 from ..scores import changed
-from .steps import both, grid, trajectory
+from .steps import both, trajectory
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Keep:
         kept = trajectory(model, job.latents, asked.steps, job.caption)
         text = both(model, list(job.prompts.values()))
         mask = true_mask(job) if self.true_mask else self.mask(job, model)  # e*f 1 h w
-        steps = grid(model, asked.steps)
+        steps = model.schedule.steps(asked.steps)
         x = kept[steps[0][0]].repeat(edits, 1, 1, 1)  # e*f c h w
         for i, (t, previous) in enumerate(steps):
             prediction = predict_guided(model, x, t, text, asked.guidance)

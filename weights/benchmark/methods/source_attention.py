@@ -9,7 +9,7 @@ from tav.difference import attending_as_first
 from tav.sampling import predict
 
 from ..job import Job
-from .steps import both, grid, trajectory
+from .steps import both, trajectory
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class SourceAttention:
     def __call__(self, job: Job) -> dict[str, Tensor]:
         model, asked = job.tuned(), job.settings
         kept = trajectory(model, job.latents, asked.steps, job.caption)
-        steps, edits = grid(model, asked.steps), len(job.prompts)
+        steps, edits = model.schedule.steps(asked.steps), len(job.prompts)
         caption = model.embed(job.caption)
         text = torch.cat([caption, both(model, list(job.prompts.values()))])  # 1+2e l d
         x = kept[steps[0][0]].repeat(edits, 1, 1, 1)  # e*f c h w
         for i, (t, previous) in enumerate(steps):
             videos = torch.cat([kept[t], x, x])
             if i < self.share * len(steps):
-                with attending_as_first(model, len(text)):
+                with attending_as_first(model):
                     prediction = predict(model, videos, t, text)
             else:
                 prediction = predict(model, videos, t, text)
