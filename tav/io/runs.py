@@ -162,7 +162,12 @@ class Run:
     def tuned(self) -> Tensors | None:
         """The tuned weights; None if there are none yet. Whether they are those of a UNet,
         `load_tuned` checks."""
-        return self.load("tuned", lambda found: {key: found[key].float() for key in found})
+
+        def expected(found: Tensors) -> Tensors:
+            """All of them in fp32."""
+            return {key: torch.empty(found[key].shape, device="meta") for key in found}
+
+        return self.load("tuned", expected)
 
     def state(self, weights: Tensors) -> Tensors | None:
         """The state of the tuning of these weights, for `Tuning.restore`; None if there is none
