@@ -15,7 +15,6 @@ import torch
 import torch.nn.functional as F
 
 import tav
-from tav.io.weights import SkipInit
 from tav.unet import UNet2DConditionModel
 
 
@@ -92,7 +91,7 @@ def with_attention(function):
 def shapes_only(sizes, frames, side, words, dtype):
     """A video UNet on the meta device, with what trains marked, and a function that does its
     forward pass on `frames` latents of `side` x `side` and text states of the shape `words`."""
-    with torch.device("meta"), SkipInit():
+    with torch.device("meta"):
         unet = tav.inflate(UNet2DConditionModel(*sizes)).to(dtype)
         x, t, text = torch.empty(frames, 4, side, side), torch.empty(1), torch.empty(1, *words)
     tav.trainable(unet)

@@ -550,6 +550,13 @@ def test_clips_that_are_not_square(place):
         assert (done.status, done.err) == (2, f"error: argument --size: {words}; see --help\n")
 
 
+def test_prompts_are_cleaned_where_they_enter(tuned):
+    succeed(sample, "\u201cA panda\u201d \ufb01shes &amp; skis", *QUICK, folder=tuned)
+    assert "1-a-panda-fishes-skis.gif" in videos(tuned / "run")
+    done = call(tune, "clip.gif", "\ufeff", folder=tuned)
+    assert done.err.startswith("error: argument prompt: an empty prompt"), done
+
+
 LATIN_1 = b"caf\xe9".decode(errors="surrogateescape")  # as Python gives such an argument
 
 

@@ -1,15 +1,19 @@
-"""Damaged and hostile configs and run folders: each is loaded or refused in one line, quickly.
+"""Damaged and hostile model folders and run folders: loaded or refused in one line, and quickly.
 
 Seeded, so that the same damage is done each time. Whatever else comes out of `load` or of reading a
-run folder (a traceback, a process that dies) fails the test.
+run folder (a traceback, a process that dies) fails the test. By default a tenth of the damage is
+done; `-m slow` does it all.
 """
 
 import json
 import random
+import resource
 import shutil
+import tarfile
 import time
 from pathlib import Path
 
+import golden
 import pytest
 import tiny
 from command import SHORT, succeed, write_clip
@@ -17,12 +21,19 @@ from command import SHORT, succeed, write_clip
 import tune
 from tav.io.cli import UserError, own_settings
 from tav.io.runs import Run
-from tav.io.weights import PARTS, load, load_clip
+from tav.io.weights import load, load_clip
 
 ROOT = Path(__file__).parents[1]
 VALUES = [True, False, None, 0, -1, 1, 3, 7, 2**31, 10**30, 0.5, -0.5, 8.0, 1e308, float("inf")]
 VALUES += [float("nan"), "", "8", "a" * 5000, [], [[]], [0], [64, -64], [64, True], [64] * 99, {}]
 DEEP = "[" * 200_000
+
+
+def times(many: int) -> pytest.MarkDecorator:
+    """How often a test does its damage: a tenth of that by default, all of it if slow."""
+    return pytest.mark.parametrize(
+        "rounds", [many // 10, pytest.param(many, marks=pytest.mark.slow)]
+    )
 
 
 def one_line(error: UserError) -> None:
@@ -35,41 +46,116 @@ def weights(tmp_path_factory) -> Path:
     return tiny.folder(tmp_path_factory.mktemp("weights"))
 
 
-# ---- configs
+# ---- model folders
 
 
-def only_configs(monkeypatch) -> None:
-    """Let `load` read no tensors and no vocabulary, which are not the point and take their time."""
-    monkeypatch.setattr("tav.io.weights.fill", lambda *arguments: None)
-    monkeypatch.setattr("tav.io.weights.file_digest", lambda file: "")
-    monkeypatch.setattr("tav.io.weights.load_tokenizer", lambda *arguments: None)
+@pytest.fixture(scope="module")
+def models(tmp_path_factory) -> list[Path]:
+    """A folder as today's libraries save it, and one with the tokenizer's older files. Both hold
+    learned words, and the settings of a model."""
+    places = []
+    for name in ("today", "older"):
+        place = tmp_path_factory.mktemp(name)
+        with tarfile.open(golden.HERE / "saved_today.tar.xz") as archive:
+            archive.extractall(place, filter="data")
+        shutil.copy(ROOT / "weights" / "mini" / "tav.json", place)
+        places.append(place)
+    tokenizer = places[1] / "tokenizer"
+    (tokenizer / "tokenizer.json").unlink()
+    for file in (ROOT / "weights" / "mini" / "tokenizer").iterdir():
+        shutil.copy(file, tokenizer)
+    (tokenizer / "added_tokens.json").write_text('{"<cat-toy>": 715, "sks": 716}')
+    return places
 
 
-def quick(path: Path, loading=load) -> None:
-    began = time.monotonic()
+def change_values(chance: random.Random, values: dict) -> None:
+    """One to three values of an object, at any depth, say something else, or are gone."""
+    for _ in range(chance.randint(1, 3)):
+        place = values
+        while True:
+            keys = [*place] if isinstance(place, dict) else range(len(place))
+            key = chance.choice([*keys, "a_new_key"] if isinstance(place, dict) else keys)
+            inner = place.get(key) if isinstance(place, dict) else place[key]
+            if not isinstance(inner, (dict, list)) or not inner or chance.random() < 0.5:
+                break
+            place = inner
+        if isinstance(place, dict) and chance.random() < 0.2:
+            place.pop(key, None)
+        else:
+            place[key] = chance.choice(VALUES)
+
+
+def damage(chance: random.Random, folder: Path) -> None:
+    """Something is wrong with one file of a model folder."""
+    file = chance.choice(sorted(file for file in folder.rglob("*") if file.is_file()))
+    data = file.read_bytes()
+    way = chance.choice(["values", "values", "values", "bytes", "cut", "gone", "other"])
+    if way == "values" and file.suffix == ".json":
+        values = json.loads(data)
+        change_values(chance, values)
+        data = json.dumps(values).encode()
+    elif way == "values" and file.suffix == ".safetensors":  # in its header
+        length = int.from_bytes(data[:8], "little")
+        header = json.loads(data[8 : 8 + length])
+        change_values(chance, header)
+        text = json.dumps(header).encode()
+        data = len(text).to_bytes(8, "little") + text + data[8 + length :]
+    elif way == "cut":
+        data = data[: chance.randrange(len(data))]
+    elif way == "other":
+        choices = [b"", b"{}", b"[]", b"null", b"\xff" * 9, DEEP.encode()]
+        data = chance.choice([*choices, b"version https://git-lfs.github.com/spec/v1\n"])
+    else:  # a few of the first bytes
+        data = bytearray(data)
+        for _ in range(chance.randint(1, 8)):
+            data[chance.randrange(min(len(data), 400))] = chance.randrange(256)
+    file.unlink()
+    if way != "gone":
+        file.write_bytes(data)
+
+
+def quick(path: Path, loading=load) -> bool:
+    """Load it: in one line if not at all, and soon. Whether it was loaded."""
+    began = time.process_time()
+    loaded = True
     try:
         loading(path)
     except UserError as error:
         one_line(error)
-    assert time.monotonic() - began < 2
+        loaded = False
+    assert time.process_time() - began < 2
+    return loaded
 
 
-def test_damaged_configs(weights, tmp_path, monkeypatch):
-    """One to three keys of one config say something else."""
-    only_configs(monkeypatch)
-    folder = shutil.copytree(weights, tmp_path / "sd", symlinks=True)
+@times(300)
+def test_damaged_model_folders(models, tmp_path, rounds):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    chance, loaded = random.Random(0), 0
+    for i in range(rounds):
+        folder = shutil.copytree(models[i % 2], tmp_path / f"{i}")
+        damage(chance, folder)
+        loaded += quick(folder)
+        shutil.rmtree(folder)
+    assert 0 < loaded < rounds / 2  # most damage is noticed
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert kilobytes < 300_000
+
+
+@times(100)
+def test_damaged_single_files(tmp_path, rounds):
+    """A file that says much of itself, damaged where it does."""
+    names = ["cond_stage_model.model.ln_final.bias", "v_pred", "model.diffusion_model.out.2.bias"]
+    names += ["first_stage_model.decoder.up.3.block.0.conv1.weight", "x.attn.in_proj_weight"]
+    header = {"__metadata__": {"modelspec.prediction_type": "v", "modelspec.architecture": "x"}}
+    header |= {n: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} for n in names}
     chance = random.Random(0)
-    for _ in range(100):
-        part = chance.choice([*PARTS, "scheduler"])
-        name = "scheduler_config.json" if part == "scheduler" else "config.json"
-        file = folder / part / name
-        whole = file.read_text()
-        config = json.loads(whole)
-        for key in chance.sample([*config, "norm_num_groups", "a_new_key"], chance.randint(1, 3)):
-            config[key] = chance.choice(VALUES)
-        file.write_text(json.dumps(config))
-        quick(folder)
-        file.write_text(whole)
+    for _ in range(rounds):
+        values = json.loads(json.dumps(header))
+        change_values(chance, values)
+        text = json.dumps(values).encode()
+        file = tmp_path / "sd.safetensors"
+        file.write_bytes(len(text).to_bytes(8, "little") + text + b"\0" * 4)
+        assert not quick(file)
 
 
 @pytest.mark.parametrize("name", ["unet/config.json", "tav.json", "tokenizer/vocab.json"])
@@ -91,19 +177,20 @@ def test_damaged_settings_of_the_weights():
                 one_line(error)
 
 
-def test_damaged_configs_of_clip(tmp_path, monkeypatch):
-    only_configs(monkeypatch)
+@times(200)
+def test_damaged_configs_of_clip(tmp_path, monkeypatch, rounds):
+    monkeypatch.setattr("tav.io.weights.fill", lambda *given: None)
+    monkeypatch.setattr("tav.io.weights.load_tokenizer", lambda *given: None)
     folder = shutil.copytree(ROOT / "weights" / "mini" / "clip", tmp_path / "clip")
-    file = folder / "config.json"
-    whole = file.read_text()
     chance = random.Random(0)
-    for _ in range(60):
+    for _ in range(rounds):
+        file = folder / chance.choice(["config.json", "preprocessor_config.json"])
+        whole = file.read_text()
         config = json.loads(whole)
-        part = chance.choice([config, config["text_config"], config["vision_config"]])
-        for key in chance.sample([*part], chance.randint(1, 3)):
-            part[key] = chance.choice(VALUES)
+        change_values(chance, config)
         file.write_text(json.dumps(config))
         quick(folder, load_clip)
+        file.write_text(whole)
 
 
 # ---- the settings of a run; test_damaged_runs.py damages its tensors

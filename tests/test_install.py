@@ -73,5 +73,5 @@ def test_the_tokenizer_is_installed_with_the_package(installed, tmp_path):
 def test_without_the_repository_the_miniature_is_not_sought_on_the_hub(installed, tmp_path):
     assert output(LOAD, installed, tmp_path) == [
         "weights/mini: no such weights folder or file; "
-        "work where it lies (weights/mini: tav's repository) or give its whole path"
+        "give its whole path, or see weights/README.md for where to get one"
     ]

@@ -165,12 +165,12 @@ def other_shape(folder: Path) -> None:
 
 
 FAULTS = {
-    "no config": (lambda f: (f / "config.json").unlink(), "no config.json in it"),
+    "no config": (lambda f: (f / "config.json").unlink(), "/config.json: no such file"),
     "no preprocessor": (
         lambda f: (f / "preprocessor_config.json").unlink(),
-        "no preprocessor_config.json in it",
+        "/preprocessor_config.json: no such file",
     ),
-    "no weights": (lambda f: (f / "model.safetensors").unlink(), "no model.safetensors in it"),
+    "no weights": (lambda f: (f / "model.safetensors").unlink(), "model.safetensors: no such file"),
     "no vocabulary": (lambda f: (f / "vocab.json").unlink(), "vocab.json"),
     "a config that is none": (
         lambda f: (f / "config.json").write_text("{"),
@@ -180,31 +180,34 @@ FAULTS = {
         lambda f: (f / "model.safetensors").write_text("x"),
         "not a whole safetensors file",
     ),
-    "weights of another size": (other_shape, "text_projection.weight (20, 31) instead of (20, 32)"),
+    "weights of another size": (
+        other_shape,
+        "text_projection.weight is (20, 31) instead of (20, 32)",
+    ),
     "another mean": (
         lambda f: change(f / "preprocessor_config.json", image_mean=[0.5] * 3),
-        "'image_mean'",
+        "image_mean = ",
     ),
     "another std": (
         lambda f: change(f / "preprocessor_config.json", image_std=[0.5] * 3),
-        "'image_std'",
+        "image_std = ",
     ),
     "another resize": (
         lambda f: change(f / "preprocessor_config.json", resample=2),
-        "'resample': 2",
+        "resample = 2",
     ),
     "another eps": (
         lambda f: change(f / "config.json", "vision_config", layer_norm_eps=1e-6),
-        "'layer_norm_eps'",
+        "layer_norm_eps = ",
     ),
     "another gelu": (
         lambda f: change(f / "config.json", "vision_config", hidden_act="relu"),
         "'relu'",
     ),
-    "no towers": (lambda f: change(f / "config.json", text_config=None), "'text_config'"),
+    "no towers": (lambda f: change(f / "config.json", text_config=None), "no config of the text"),
     "a text tower alone": (
         lambda f: change(f / "config.json", vision_config=None),
-        "'vision_config'",
+        "no config of the vision tower",
     ),
     "another projection": (
         lambda f: change(f / "config.json", projection_dim=21),
@@ -212,7 +215,7 @@ FAULTS = {
     ),
     "no size": (
         lambda f: change(f / "config.json", "vision_config", patch_size=0),
-        "'patch_size': 0",
+        "patch_size = 0",
     ),
 }
 

@@ -88,26 +88,32 @@ def is_of(kind: Callable, value: object) -> bool:
 
 
 def text(words: str) -> str:
-    """The `type` of an argument in words. All prompts that the commands get enter here."""
-    try:
-        words.encode()
-    except UnicodeEncodeError:  # a byte of another encoding, as a lone surrogate
-        raise argparse.ArgumentTypeError(f"{words!a} is not in UTF-8") from None
-    return words
+    """The `type` of an argument in plain words. All prompts that the commands get enter here."""
+    from .vocabulary import clean_prompt  # here, because that file needs this one
+
+    return clean_prompt(in_utf_8(words))
+
+
+def prompt(words: str) -> str:
+    """The `type` of an argument that is a prompt."""
+    if not text(words).strip():
+        raise argparse.ArgumentTypeError("an empty prompt, which should say what a video shows")
+    return text(words)
 
 
 def named(words: str) -> str:
     """The `type` of an argument that is the name of something."""
     if not words.strip():
         raise argparse.ArgumentTypeError("a name with nothing in it")
-    return text(words)
+    return in_utf_8(words)
 
 
-def prompt(words: str) -> str:
-    """The `type` of an argument that is a prompt."""
-    if not words.strip():
-        raise argparse.ArgumentTypeError("an empty prompt, which should say what a video shows")
-    return text(words)
+def in_utf_8(words: str) -> str:
+    try:
+        words.encode()
+    except UnicodeEncodeError:  # a byte of another encoding, as a lone surrogate
+        raise argparse.ArgumentTypeError(f"{words!a} is not in UTF-8") from None
+    return words
 
 
 def number(kind: type, least: float, most: float = sys.maxsize) -> Callable[[str], float]:

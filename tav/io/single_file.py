@@ -1,18 +1,18 @@
-"""The original layout of Stable Diffusion: one `.safetensors`, other names (lesson 06).
+"""Files of every age: their names and ours, and the original layout, one file (lesson 06).
 
-Blocks have numbers for names. The text tower of SD 1.x is as transformers writes it, that of 2.x is
-OpenCLIP's.
+In that layout blocks have numbers for names. The text tower of SD 1.x is as transformers writes it,
+that of 2.x is OpenCLIP's.
 """
 
 import re
+import reprlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from safetensors import safe_open
 from torch import Tensor
 
 from .cli import UserError
-from .files import tensors
+from .files import opened
 
 # What the config of each part would say in a folder, where it is not the default: the sizes as
 # published. A run's hash of its weights depends on the order of the parts.
@@ -22,28 +22,23 @@ SD1 = {
     "unet": {"cross_attention_dim": 768},
     "scheduler": {},
 }
-TEXT2 = {
-    "hidden_size": 1024,
-    "intermediate_size": 4096,
-    "num_attention_heads": 16,
-    "num_hidden_layers": 23,
-}
-UNET2 = {
-    "cross_attention_dim": 1024,
-    "attention_head_dim": [5, 10, 20, 20],
-    "use_linear_projection": True,
-}
-SD2 = SD1 | {"text_encoder": TEXT2 | {"hidden_act": "gelu"}, "unet": UNET2}
+TEXT2 = {"hidden_size": 1024, "intermediate_size": 4096, "num_attention_heads": 16}
+TEXT2 |= {"num_hidden_layers": 23, "hidden_act": "gelu"}
+UNET2 = {"cross_attention_dim": 1024, "attention_head_dim": [5, 10, 20, 20]}
+SD2 = SD1 | {"text_encoder": TEXT2, "unet": UNET2}
+# Where SD 2 has its text tower; SD 2.1 Turbo where Stability's later code has it.
+OPENCLIP = ("cond_stage_model.model.", "conditioner.embedders.0.model.")
 
 # What a file may hold besides: training's averaged copy of the UNet, the schedule's tables (ours
-# are computed), CLIP's position counter, and OpenCLIP's projection and last layer, which SD 2 does
-# not use.
+# are computed), CLIP's position counter, OpenCLIP's projection and last layer, which SD 2 does not
+# use, and ComfyUI's mark for what the UNet predicts.
 IGNORED = re.compile(
     r"model_ema\."
     r"|betas$|alphas_cumprod|sqrt_|log_one_minus_|posterior_|logvar$|lvlb_weights$|scale_factor$"
+    r"|denoiser\.sigmas$|v_pred$"
     r"|.*position_ids$"
-    r"|cond_stage_model\.model\.(text_projection|logit_scale|attn_mask)"
-    r"|cond_stage_model\.model\.transformer\.resblocks\.23\."
+    r"|(cond_stage_model|conditioner\.embedders\.0)\.model\."
+    r"(text_projection|logit_scale|attn_mask|transformer\.resblocks\.23\.)"
 )
 
 
@@ -110,38 +105,67 @@ IN_OPENCLIP = {
     "mlp.c_proj": "mlp.fc2",
     r"attn\.": "self_attn.",
 }
+# VAEs of 2022; text encoders of transformers 5, or of an early one in a single file.
+OF_ANOTHER_AGE = {
+    r"\.(q|k|v)(uery|ey|alue)\.": r".to_\1.",
+    r"\.proj_attn\.": ".to_out.0.",
+    r"^text_encoder\.(embeddings|encoder|final_layer_norm)\.": r"text_encoder.text_model.\1.",
+}
 # The beginnings of names: of which part they are, and by which table the rest is renamed.
 PREFIXES = {
     "model.diffusion_model.": ("unet.", IN_UNET),
     "cond_stage_model.transformer.": ("text_encoder.", {}),
     "first_stage_model.": ("vae.", IN_VAE),
-    "cond_stage_model.model.": ("text_encoder.text_model.", IN_OPENCLIP),
+    OPENCLIP[0]: ("text_encoder.text_model.", IN_OPENCLIP),
+    OPENCLIP[1]: ("text_encoder.text_model.", IN_OPENCLIP),
     "": ("", {}),
 }
 
 
 def configs(path: Path) -> dict[str, dict]:
-    """SD1 or SD2, told by the name of the text tower.
+    """SD1 or SD2, told by the name of the text tower, with what the UNet predicts."""
+    with opened(path) as file:
+        names, metadata = file.keys(), file.metadata() or {}
+    if any(name.startswith("conditioner.embedders.1.") for name in names):
+        raise UserError(f"{path}: this is Stable Diffusion XL; use a 1.x or 2.x")
+    sd2 = any(name.startswith(OPENCLIP) for name in names)
+    scheduler = {"prediction_type": prediction(path, names, metadata, sd2)}
+    if not sd2:
+        return SD1 | {"scheduler": scheduler}
+    # The side of its latents: trained on pictures of 768 or 512 pixels.
+    side = 96 if scheduler["prediction_type"] == "v_prediction" else 64
+    return SD2 | {"unet": SD2["unet"] | {"sample_size": side}, "scheduler": scheduler}
 
-    No tensor tells whether an SD 2 predicts v or epsilon: the file's metadata may, or its name.
+
+def prediction(path: Path, names: list[str], metadata: dict[str, str], sd2: bool) -> str:
+    """What the UNet predicts, as the file says it, or else its name.
+
+    An SD 1 that says nothing predicts epsilon; an SD 2 that says nothing is refused (UserError).
     """
-    if not any(name.startswith("cond_stage_model.model.") for name, _ in tensors(path)):
-        return SD1
-    metadata = safe_open(path, "pt").metadata() or {}
-    told = metadata.get("modelspec.prediction_type", path.stem)
-    word = re.search("^v$|768|epsilon|512|base", told)
-    if word is None:
-        advice = "Put 768 (predicts v) or base (predicts epsilon) into its name"
-        raise UserError(f"{path}: which SD 2 is it? {advice}")
-    predicts_v = word[0] in ("v", "768")
-    return SD2 | {
-        "unet": SD2["unet"] | {"sample_size": 96 if predicts_v else 64},
-        "scheduler": {"prediction_type": "v_prediction" if predicts_v else "epsilon"},
-    }
+    if "ztsnr" in names:  # ComfyUI's mark for a schedule that ends in pure noise
+        raise UserError(f"{path}: trained with zero terminal SNR, unknown here; use another")
+    for key in ("modelspec.prediction_type", "modelspec.predict_key"):  # kohya's and ComfyUI's
+        said = metadata.get(key, "")
+        if said not in ("", "v", "epsilon"):
+            raise UserError(f"{path}: {key} = {reprlib.repr(said)} is unknown here; use another")
+        if said:
+            return "v_prediction" if said == "v" else "epsilon"
+    if "v_pred" in names:  # an empty tensor, ComfyUI's mark as well
+        return "v_prediction"
+    for words in (metadata.get("modelspec.architecture", ""), path.stem):
+        if re.search(r"(?<![a-z\d])v[-_ ]?pred", words.lower()):
+            return "v_prediction"
+        word = re.search("768|epsilon|512|base|turbo", words.lower())
+        if word and sd2:
+            return "v_prediction" if word[0] == "768" else "epsilon"
+    if sd2:
+        advice = "put 768 (predicts v) or base (predicts epsilon) into its name"
+        raise UserError(f"{path}: which SD 2 is it? It does not say; {advice}")
+    return "epsilon"
 
 
 def renamed(named: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
-    """Each tensor under our name, such as `unet.conv_in.bias`.
+    """Each tensor of a file of any age under our name, such as `unet.conv_in.bias`.
 
     OpenCLIP's query, key and value are one tensor there, and three here.
     """
@@ -153,8 +177,13 @@ def renamed(named: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]
         name = name.removeprefix(prefix)
         for theirs, ours in table.items():
             name = re.sub(theirs, ours, name)
+        name = part + name
+        for theirs, ours in OF_ANOTHER_AGE.items():
+            name = re.sub(theirs, ours, name)
+        if re.search(r"\.(proj_in|proj_out|to_\w+(\.0)?)\.", name) and tensor.ndim == 4:
+            tensor = tensor.flatten(1)  # 1x1 convolutions in SD 1's transformers and old VAEs
         if ".in_proj_" in name:
             for letter, third in zip("qkv", tensor.tensor_split(3)):
-                yield part + name.replace("in_proj_", f"{letter}_proj."), third
+                yield name.replace("in_proj_", f"{letter}_proj."), third
         else:
-            yield part + name, tensor
+            yield name, tensor

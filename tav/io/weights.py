@@ -1,15 +1,16 @@
 """Stable Diffusion's safetensors -> modules, every tensor accounted for (lesson 06)."""
 
 import hashlib
+import os
 import re
+import reprlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from ..metrics import CLIP
+from ..metrics import CLIP, MEAN, STD
 from ..model import StableDiffusion
 from ..schedule import Schedule
 from ..text import CLIPTextModel, Tokenizer
@@ -17,58 +18,49 @@ from ..unet import UNet2DConditionModel
 from ..vae import AutoencoderKL
 from . import single_file
 from .cli import UserError, own_settings
-from .configs import DEFAULTS, VISION, arguments, check_clip, check_sizes
 from .devices import default_dtype
-from .files import CONFIGS, fetched, file_digest, read_json, required, tensors, weight_files
+from .files import CONFIGS, arguments, brief, fetched, file_digest, read_json, shards, tensors
 from .vocabulary import CLIP_TOKENIZER, load_tokenizer
 
 PARTS = {"text_encoder": CLIPTextModel, "vae": AutoencoderKL, "unet": UNet2DConditionModel}
-# Names in files of another age (VAEs of 2022, text encoders of transformers 5) -> ours.
-OLD_NAMES = {
-    r"\.query\.": ".to_q.",
-    r"\.key\.": ".to_k.",
-    r"\.value\.": ".to_v.",
-    r"\.proj_attn\.": ".to_out.0.",
-    r"^text_encoder\.(embeddings|encoder|final_layer_norm)\.": r"text_encoder.text_model.\1.",
-}
 PICKLES = (".ckpt", ".bin", ".pt", ".pth")
-
-
-@dataclass
-class Found:
-    """The files of one Stable Diffusion, before anything is built."""
-
-    configs: dict[str, dict]  # by part: unet, vae, text_encoder, scheduler
-    tokenizer: Path  # its folder
-    files: list[tuple[str, Path]]  # part ("" where a file holds all) and safetensors file
-    tensors: Iterable[tuple[str, Tensor]]  # name, with the part in front, and tensor; read lazily
+# In the names of tensors that change a model which is not in the file: LoRA, peft, LyCORIS.
+ADAPTER = r"lora|adapter_model|base_layer|base_model\.model|lycoris|hada_w|lokr_"
+MERGE = "a LoRA or another adapter; merge it into its model first, with diffusers' fuse_lora"
 
 
 def load(
-    path: str | Path, device: str = "cpu", dtype: torch.dtype | None = torch.float32
+    path: str | Path, device: str | None = None, dtype: torch.dtype | None = torch.float32
 ) -> StableDiffusion:
     """Stable Diffusion from a folder, a single `.safetensors` file or a hub id.
 
-    Without a dtype (None), its size and the CPU decide. UserError names what is wrong with it.
+    It goes to the GPU if there is one and no device is given. `dtype` is the UNet's; without one
+    (None), its size and the CPU decide. VAE and text encoder are in fp32: they run once, and the
+    VAE overflows in fp16. UserError names what is wrong with the files.
     """
     place = Path(path)
     if place.suffix.lower() in PICKLES:
         what = f"a {place.suffix} file is a pickle, which can run code"
         raise UserError(f"{path}: {what}; use its .safetensors")
-    if not place.exists():
+    if not os.path.exists(place):
         place = fetched(str(path))
-    found = find(place)
-    sizes, modules, schedule = build(found.configs, path)
-    tokenizer = load_tokenizer(found.tokenizer, sizes["text_encoder"])
+    configs, folder, files = find(place)
+    sizes, modules, schedule = build(configs, path)
+    tokenizer = load_tokenizer(folder, sizes["text_encoder"])
     if place.is_file() and sizes["text_encoder"]["hidden_act"] == "gelu":
         tokenizer.pad = 0  # OpenCLIP's padding; a folder of SD 2 says so itself
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     dtype = dtype or default_dtype(modules["unet"])
-    fill(modules, found.tensors, device, dtype, path)
-    modules["vae"].to(memory_format=torch.channels_last)  # a tenth faster
-    modules["unet"].to(memory_format=torch.channels_last)  # like its feature maps
+    modules["unet"].to(dtype)
+    named = (pair for prefix, file in files for pair in tensors(file, prefix))
+    fill(modules, named, device, None, path)
+    # As the feature maps are; otherwise each convolution would convert its weights at every call.
+    modules.to(memory_format=torch.channels_last)
     settings_file = place / "tav.json"
     settings = read_json(settings_file) if settings_file.is_file() else {}
-    side = found.configs["unet"].get("sample_size") or 64  # of latents
+    side = configs["unet"].get("sample_size") or 64  # of latents
+    # sha256 of what the configs say and of the files' bytes.
+    digest = hashlib.sha256(repr([sizes, [file_digest(file) for _, file in files]]).encode())
     return StableDiffusion(
         tokenizer=tokenizer,
         text_encoder=modules["text_encoder"],
@@ -76,107 +68,99 @@ def load(
         unet=modules["unet"],
         schedule=schedule,
         path=str(path),
-        hash=digest_of(sizes, found.files),
+        hash=digest.hexdigest(),
         size=side * modules["vae"].factor,
         defaults=own_settings(settings_file, settings),
     )
 
 
-def find(place: Path) -> Found:
-    """What a folder or a single file holds; UserError if something is missing."""
+def find(place: Path) -> tuple[dict[str, dict], Path, list[tuple[str, Path]]]:
+    """The configs by part, the tokenizer's folder, and the safetensors of a folder or single file.
+
+    With each file stands what its names lack: "unet.", or "" where a file holds everything.
+    UserError if something is missing.
+    """
     if place.is_file():
-        named = single_file.renamed(tensors(place))
-        return Found(single_file.configs(place), CLIP_TOKENIZER, [("", place)], named)
-    configs = {part: read_json(required(place, name)) for part, name in CONFIGS.items()}
-    files = [(part, file) for part in PARTS for file in weight_files(place, part)]
-    named = ((f"{part}.{name}", tensor) for part, file in files for name, tensor in tensors(file))
-    return Found(configs, place / "tokenizer", files, named)
+        return single_file.configs(place), CLIP_TOKENIZER, [("", place)]
+    lacking = [name for name in CONFIGS.values() if not (place / name).is_file()]
+    if lacking:
+        what = f"{place}: no {' and no '.join(lacking)} in it"
+        if re.search(ADAPTER, " ".join(file.name for file in place.glob("*.safetensors"))):
+            raise UserError(f"{what}, but {MERGE}")
+        advice = "copy what is missing from the model that this one was made from"
+        raise UserError(f"{what}; {advice} (weights/README.md says what belongs there)")
+    configs = {part: read_json(place / name) for part, name in CONFIGS.items()}
+    files = [(f"{part}.", file) for part in PARTS for file in shards(place, part)]
+    return configs, place / "tokenizer", files
 
 
 def build(
     configs: dict[str, dict], origin: str | Path
 ) -> tuple[dict[str, dict], nn.ModuleDict, Schedule]:
     """The constructor arguments of each part, the modules without memory yet, and the schedule."""
-    try:
-        sizes = {part: arguments(part, config) for part, config in configs.items()}
-        check_sizes(sizes)
-        schedule = Schedule(**sizes["scheduler"])
-        with torch.device("meta"), SkipInit():
-            modules = {part: kind(**sizes[part]) for part, kind in PARTS.items()}
-    # Such as no layers, no groups, or a width that heads do not divide.
-    except (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError) as error:
-        what = f"its config files make no model ({str(error)[:200]})"
-        raise UserError(f"{origin}: {what}; get them again") from None
-    return sizes, nn.ModuleDict(modules), schedule
+    files = {part: f"{origin}/{CONFIGS[part]}" for part in configs}
+    sizes = {part: arguments(part, configs[part], files[part]) for part in configs}
+    if sizes["unet"]["cross_attention_dim"] != sizes["text_encoder"]["hidden_size"]:
+        what = "cross_attention_dim is not the text encoder's hidden_size"
+        raise UserError(f"{files['unet']}: {what}; get both configs again")
+    modules = {part: empty(kind, sizes[part], files[part]) for part, kind in PARTS.items()}
+    return sizes, nn.ModuleDict(modules), Schedule(**sizes["scheduler"])
 
 
-def digest_of(sizes: dict[str, dict], files: list[tuple[str, Path]]) -> str:
-    """sha256 of what the configs say and of the weights' bytes, in hex."""
-    digests = [file_digest(file) for _, file in files]
-    return hashlib.sha256(repr([sizes, digests]).encode()).hexdigest()
+def empty(kind: type[nn.Module], sizes: dict, file: str | Path) -> nn.Module:
+    """A module on the meta device, where it takes no memory.
 
-
-class SkipInit(torch.overrides.TorchFunctionMode):
-    """Within, modules get no initial values: `fill` brings theirs, and meta tensors hold none.
-
-    The first drawing on the meta device would import a second's worth of modules.
+    What its constructor raises is a UserError that names the file, and the keys with their values.
     """
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        if getattr(function, "__module__", "") == "torch.nn.init":
-            return None
-        return function(*args, **(kwargs or {}))
+    try:
+        with torch.device("meta"):
+            return kind(**sizes)
+    # Such as no layers, no groups, groups that do not divide a width, or a size of 2^200.
+    except (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError) as error:
+        said = ", ".join(f"{key} = {reprlib.repr(value)}" for key, value in sizes.items())
+        what = f"{said} make no model ({brief(error)})"
+        raise UserError(f"{file}: {what}; get it again") from None
 
 
 def fill(
-    module: nn.Module, named: Iterable, device: str, dtype: torch.dtype, origin: str | Path
+    module: nn.Module,
+    named: Iterable[tuple[str, Tensor]],
+    device: str,
+    dtype: torch.dtype | None,
+    origin: str | Path,
 ) -> None:
     """Give every parameter of a meta module its tensor, strictly, and freeze it.
 
-    `named` are the names and tensors of a file of any age. UserError if one is missing, unexpected
-    or of another shape; `origin` names the file then.
+    `named` are the names and tensors of a file of any age and layout. Without a `dtype` they become
+    what the parameters are. UserError if one is missing, unexpected or of another shape; `origin`
+    names the file then. Up to there, no more than the files' headers is read.
     """
-    found = dict(modern(name, tensor) for name, tensor in named)  # mapped, not read yet
-    found = {name: tensor for name, tensor in found.items() if not name.endswith("position_ids")}
-    faults = differences(found, module.state_dict())
+    found, expected = dict(single_file.renamed(named)), module.state_dict()
+    faults = [f"{name} is missing" for name in expected if name not in found]
+    faults += [f"{name} is unexpected" for name in found if name not in expected]
+    for name in found:
+        if name in expected and found[name].shape != expected[name].shape:
+            shapes = f"{tuple(found[name].shape)} instead of {tuple(expected[name].shape)}"
+            faults.append(f"{name} is {shapes}")
     if faults:
-        what = f"tensors: {', '.join(faults)}"
-        raise UserError(f"{origin}: {what}; is it a whole Stable Diffusion 1.x or 2.x?")
+        said = ", ".join(faults[:3]) + (f", and {len(faults) - 3:,} more" if faults[3:] else "")
+        raise UserError(f"{origin}: {said}; {advice(found, expected)}")
     converted = {}
     for name, tensor in found.items():
-        once = name.startswith(("vae.", "text_encoder."))  # they run once: fp32 costs little
-        converted[name] = tensor.to(device, torch.float32 if once else dtype)
+        converted[name] = tensor.to(device, dtype or expected[name].dtype)
     module.load_state_dict(converted, assign=True)
     module.eval().requires_grad_(False)
 
 
-def modern(name: str, tensor: Tensor) -> tuple[str, Tensor]:
-    """A tensor of a file of any age as a file of today has it."""
-    for old, new in OLD_NAMES.items():
-        name = re.sub(old, new, name)
-    if re.search(r"\.(proj_in|proj_out|to_\w+(\.0)?)\.", name) and tensor.ndim == 4:
-        tensor = tensor.flatten(1)  # 1x1 convolutions in SD 1's transformers and old VAEs
-    return name, tensor
-
-
-def differences(found: dict[str, Tensor], expected: dict[str, Tensor]) -> list[str]:
-    """In what the names and shapes of tensors differ from those expected, in words."""
-    misshapen = []
-    for name in found:
-        if name in expected and found[name].shape != expected[name].shape:
-            shapes = f"{tuple(found[name].shape)} instead of {tuple(expected[name].shape)}"
-            misshapen.append(f"{name} {shapes}")
-    faults = {
-        "missing": [name for name in expected if name not in found],
-        "unexpected": [name for name in found if name not in expected],
-        "of the wrong shape": misshapen,
-    }
-    told = []
-    for what, names in faults.items():
-        if names:
-            more = ", ..." if len(names) > 3 else ""
-            told.append(f"{len(names):,} {what} ({', '.join(names[:3])}{more})")
-    return told
+def advice(found: Iterable[str], expected: Iterable[str]) -> str:
+    """What to do about tensors of these names, where those are expected."""
+    if any(re.search(ADAPTER, name) for name in found):
+        return f"it is {MERGE}"
+    of_parts = {name.partition(".")[0] for name in found}
+    for part, words in {"vae": "VAE", "text_encoder": "text encoder", "unet": "UNet"}.items():
+        if part not in of_parts and any(name.startswith(f"{part}.") for name in expected):
+            return f"there is no {words} in it, so take a version with one, or the model's folder"
+    return "is it a whole Stable Diffusion 1.x or 2.x?"
 
 
 def load_clip(folder: str | Path, device: str = "cpu") -> tuple[CLIP, Tokenizer]:
@@ -185,17 +169,17 @@ def load_clip(folder: str | Path, device: str = "cpu") -> tuple[CLIP, Tokenizer]
     UserError if it is not whole, or not of the kind known here.
     """
     folder = Path(folder)
-    config = read_json(required(folder, "config.json"))
-    pictures = read_json(required(folder, "preprocessor_config.json"))
-    defaults = DEFAULTS["text_encoder"]  # transformers' own
-    try:
-        text, vision = defaults | config["text_config"], defaults | VISION | config["vision_config"]
-        check_clip(pictures, text, vision, config.get("projection_dim", 512))
-        sizes = {key: text[key] for key in defaults}
-        with torch.device("meta"), SkipInit():
-            model = CLIP(sizes, vision, config.get("projection_dim", 512))
-    except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
-        what = f"not a CLIP of the kind known here ({repr(error)[:200]})"
-        raise UserError(f"{folder}: {what}; use another") from None
-    fill(model, tensors(required(folder, "model.safetensors")), device, torch.float32, folder)
+    file, pictures = folder / "config.json", read_json(folder / "preprocessor_config.json")
+    config = read_json(file)
+    known = {"image_mean": MEAN, "image_std": STD, "resample": 3}  # 3: Pillow's bicubic
+    for key in known.keys() & pictures.keys():
+        if pictures[key] != known[key]:
+            what = f"{key} = {reprlib.repr(pictures[key])} is not OpenAI's CLIP"
+            raise UserError(f"{folder}: {what}; use another")
+    text = arguments("text_encoder", config.get("text_config"), file)
+    vision = arguments("vision", config.get("vision_config"), file)
+    model = empty(
+        CLIP, {"text": text, "vision": vision, "width": config.get("projection_dim", 512)}, file
+    )
+    fill(model, tensors(folder / "model.safetensors"), device, torch.float32, folder)
     return model, load_tokenizer(folder, text)
