@@ -1,91 +1,102 @@
 """Edit a tuned clip by prompt: python sample.py "spider man is skiing on the beach"."""
 
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from tav.difference import edit_by_difference
-from tav.io.cli import UserError, advising, bar, run
+from tav.api import edit
+from tav.io.cli import UserError, advising, bar, run, sample_parser
 from tav.io.devices import resolve
-from tav.io.files import file_digest
-from tav.io.options import sample_options
-from tav.io.runs import Run, require_same_weights
-from tav.io.video import replacing, sheet, side_by_side
+from tav.io.runs import Run, digest, require_same_weights
+from tav.io.sheets import sheet, side_by_side
+from tav.io.video import ffmpeg
 from tav.io.weights import load, load_clip
 from tav.metrics import scores
-from tav.model import Unsuitable
+from tav.model import StableDiffusion, Unsuitable
 from tav.ranks import rank, sum_over_ranks, world_size
-from tav.sampling import invert, sample
+from tav.sampling import invert
 from tav.tuning import load_tuned
-from tav.vae import decode
+from tav.vae import Posterior, from_bytes
 
 
 def main() -> None:
-    given = sample_options(__doc__)  # only the options that were given
+    given = options()
     folder = Run(given.get("run"))
-    settings, tuned, source = folder.settings, folder.tuned(), folder.source()
-    if tuned is None or source is None:
+    settings, tuned = folder.settings, folder.tuned()
+    if tuned is None:
         what = "nothing is tuned there yet"
         raise UserError(f"{folder.path}: {what}; continue it with tune.py --resume")
-    device, dtype = resolve(given.get("device"), given.get("dtype", settings["dtype"]))
+    ffmpeg()  # fails now if there is none, not after all the sampling
+    device, dtype = resolve(given.get("device"), given.get("dtype"), settings)
     model = load(given.get("weights", settings["weights"]), device, dtype)
     require_same_weights(model, settings["weights_hash"])
-    folder.check_latents(source, model)
+    source = folder.source(model)
+    if source is None:
+        raise UserError(f"{folder.path}: its clip is gone; continue it with tune.py --resume")
     with advising(Unsuitable, "pass the ones it was tuned on to --weights"):
         load_tuned(model.unet, tuned, str(folder.path))
     defaults = {"prompts": [settings["prompt"]], "negative": "", "seed": 0}
-    args = defaults | model.recipe("sample") | given
-    if not all(prompt.strip() for prompt in args["prompts"]):
-        raise UserError("an empty prompt; say what the video should show")
-    scored = "score" in given or "clip" in given
-    if scored:
+    args = defaults | model.recipe("sample") | {"difference": False} | given
+    judge = None
+    if "score" in given or "clip" in given:
         judge = load_clip(given.get("clip", Path(model.path) / "clip"), device)
-
-    with folder.working():
-        latents = source["mean"].to(device)  # f 4 h w
-        noise = None if args.get("difference") else first_noise(folder, model, latents, args)
-        frames = source["frames"].float() / 127.5 - 1  # f 3 H W
-        videos = frames.new_zeros(len(args["prompts"]), *frames.shape)
-        for i in range(rank(), len(args["prompts"]), world_size()):
-            prompt = args["prompts"][i]
-            negative, how = args["negative"], (args["steps"], args["guidance"])
-            if noise is None:
-                texts = settings["prompt"], prompt
-                rest = negative, args["seed"], bar(prompt)
-                edited = edit_by_difference(model, latents, *texts, *how, *rest)
-            else:
-                text = model.embed([negative, prompt])  # 2 l d
-                edited = sample(model, noise, text, *how, bar(prompt))
-            videos[i] = decode(model.vae, edited, bar("decoding", "batch"))
-            folder.write_video(f"{i + 1} {prompt}", videos[i], source["fps"].item())
-        videos = sum_over_ranks(videos)  # those that other ranks make are zeros here
-        if rank() > 0:
-            return
-        labelled = [(f"source: {settings['prompt']}", frames), *zip(args["prompts"], videos)]
-        with replacing(folder.path / "samples" / "comparison.png") as part:
-            sheet(labelled).save(part, format="png")
-        folder.write_video("comparison", side_by_side(labelled), source["fps"].item())
-        if scored:
-            rows = []
-            for (name, video), prompt in zip(labelled, [settings["prompt"], *args["prompts"]]):
-                rows.append((name, *scores(*judge, video, prompt)))
-            print(folder.write_scores(rows))
-    print(f"edits: {folder.path / 'samples'} (first look at comparison.png)")
+    with folder.working(lock="source.safetensors"), advising(Unsuitable, "try --dtype fp32"):
+        sample(folder, model, source, digest(tuned), args, judge)
+    if rank() == 0:
+        print(f"edits: {folder.path / 'samples'} (first look at comparison.png)")
 
 
-def first_noise(folder: Run, model, latents: torch.Tensor, args: dict) -> torch.Tensor:
+def options() -> dict:
+    """The options that were given."""
+    parser = sample_parser(__doc__)
+    given = vars(parser.parse_args())
+    if given.get("difference") and ("no_inversion" in given or "invert_caption" in given):
+        parser.error("--difference inverts nothing: leave out what is said of inversion")
+    return given
+
+
+def sample(
+    folder: Run, model: StableDiffusion, source: dict, tuned: str, args: dict, judge: tuple | None
+) -> None:
+    """An edit for each prompt, and all side by side; `tuned` is the digest of the weights."""
+    caption, prompts, fps = folder.settings["prompt"], args["prompts"], source["fps"].item()
+    clip = Posterior(*(source[key].to(model.device) for key in ("mean", "std")))
+    difference = args["difference"]
+    noise = None if difference else first_noise(folder, model, clip.mean, tuned, args)
+    how = args["negative"], args["steps"], args["guidance"], bar, caption, difference
+    frames = from_bytes(source["frames"])  # f 3 H W
+    videos = frames.new_zeros(len(prompts), *frames.shape)
+    for i in range(rank(), len(prompts), world_size()):
+        videos[i] = edit(model, clip, prompts[i], *how, args["seed"], noise)
+        folder.write_video(f"{i + 1} {prompts[i]}", videos[i], fps)
+    videos = sum_over_ranks(videos)  # what other ranks make is zeros here: the sum has all
+    if rank() > 0:
+        return
+    labelled = [(f"source: {caption}", frames), *zip(prompts, videos)]
+    folder.write_picture("samples/comparison.png", sheet(labelled))
+    folder.write_video("comparison", side_by_side(labelled), fps)
+    if judge:
+        asked = zip(labelled, [caption, *prompts])
+        rows = [(name, *scores(*judge, video, prompt)) for (name, video), prompt in asked]
+        print(folder.write_scores(rows))
+
+
+def first_noise(
+    folder: Run, model: StableDiffusion, latents: torch.Tensor, tuned: str, args: dict
+) -> torch.Tensor:
     """The noise to begin from: the clip's own, kept in the run folder once it is computed, or
     random."""
     if args.get("no_inversion"):
         generator = torch.Generator().manual_seed(args["seed"])
         return torch.randn(latents.shape, generator=generator).to(latents.device)
     caption = folder.settings["prompt"] if args.get("invert_caption") else ""
-    digest = file_digest(folder.path / "tuned.safetensors")[:16]
     words = "-caption" if caption else ""
-    name = f"inversion-{args['steps']}-{model.device.type}-{model.dtype}-{digest}{words}"
+    name = f"inversion-{args['steps']}-{model.device.type}-{model.dtype}-{tuned}{words}"
     noise = folder.noise(name, latents)
     if noise is None:
-        noise = invert(model, latents, args["steps"], bar("inverting the clip"), caption)
+        progress = partial(bar, desc="inverting the clip")
+        noise = invert(model, latents, args["steps"], progress, caption)
         if rank() == 0:
             folder.save(name, {"noise": noise})
     return noise.to(latents.device)

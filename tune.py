@@ -1,121 +1,158 @@
 """Tune Stable Diffusion on one clip and its caption: python tune.py clip.mp4 "a man is skiing"."""
 
+import secrets
 import time
+from functools import partial
 from pathlib import Path
 
-from tav.io.cli import UserError, advising, bar, ctrl_c_waits, run
-from tav.io.devices import DTYPES, resolve, use_checkpointing
-from tav.io.options import tune_options
+import torch
+
+from tav.api import begin_tuning, edit
+from tav.io.cli import UserError, advising, bar, ctrl_c_waits, run, tune_parser
+from tav.io.devices import DTYPES, resolve
 from tav.io.runs import RUNS, Run, require_same_weights
+from tav.io.sheets import sheet
 from tav.io.video import read_clip
 from tav.io.weights import load
-from tav.model import Unsuitable
-from tav.ranks import rank
+from tav.model import StableDiffusion, Unsuitable
+from tav.ranks import rank, sum_over_ranks
 from tav.tuning import Tuning, encode_clip
-from tav.vae import Posterior
+from tav.vae import Posterior, from_bytes, to_bytes
 
 MINI = str(Path(__file__).parent / "weights" / "mini")
 READ = ("frames", "start", "stride", "size", "stretch")  # settings of how to read the clip
-MAY_CHANGE = {"steps", "weights", "device", "dtype", "memory"}  # when a run is resumed
+# When a run is resumed.
+MAY_CHANGE = {"steps", "weights", "device", "dtype", "memory", "preview", "preview_prompt"}
 # What a new run begins with; the weights' own recipe has the other settings.
-NEW_RUN = {
-    "weights": MINI,
-    "start": 0,
-    "stretch": False,
-    "seed": 0,
-    "seconds": 0.0,  # worked so far
-    "memory": "auto",
-}
-SAVE_EVERY = 60.0  # seconds
+NEW_RUN = {"weights": MINI, "start": 0, "stretch": False, "seed": 0, "seconds": 0.0}
+NEW_RUN["memory"] = "auto"
+SAVE_EVERY, SAVE_SHARE = 60.0, 20  # seconds, and at least 20 times what the last save took
 
 
 def main() -> None:
-    folder, settings = command_line()
-    device, dtype = resolve(settings.get("device"), settings.get("dtype"))
-    model = load(settings["weights"], device, dtype)
-    if rank() == 0 and model.defaults.get("note"):
-        print(" ".join(model.defaults["note"].split()))
-    settings.setdefault("weights_hash", model.hash)  # a new run has none yet
-    require_same_weights(model, settings["weights_hash"])
-    dtype_name = next(key for key in DTYPES if DTYPES[key] == model.dtype)  # fp32, bf16 or fp16
-    settings = model.recipe("tune") | settings | {"device": device, "dtype": dtype_name}
-
-    source = folder.source()
-    if source is None:
-        frames, fps = read_clip(settings["clip"], **{key: settings[key] for key in READ})  # f 3 H W
-        with advising(Unsuitable, "choose another --size"):
-            latents = encode_clip(model, frames, bar("encoding", "batch"))  # its mean: f 4 h w
-        pixels = ((frames + 1) * 127.5).round().byte()
-        source = {"frames": pixels, "mean": latents.mean, "std": latents.std}
-        source["fps"] = frames.new_tensor(fps)
-    else:
-        folder.check_latents(source, model)
-    posterior = Posterior(source["mean"].to(device), source["std"].to(device))
-    text = model.embed(settings["prompt"])  # 1 l d
-    model.vae = model.text_encoder = None  # not needed any more: free their memory
-    # This inflates model.unet, in place.
-    checkpointing = use_checkpointing(model, posterior, settings["memory"])
-    tuning = Tuning(model, posterior, text, settings["lr"], settings["seed"], checkpointing)
-
-    advice = "try a smaller --lr" if dtype_name == "fp32" else "try --dtype fp32 or a smaller --lr"
-    with folder.working(), advising(Unsuitable, advice):
-        state = folder.state(tuning.masters)
-        if state:
-            tuning.restore(state)
-        done, total = len(tuning.losses), settings["steps"]
-        if done > total:
-            raise UserError(f"{folder.path}: {done} steps are done already; ask for more --steps")
-        if rank() == 0:
-            folder.write_settings(settings)
-            folder.save("source", source)
-        began = time.monotonic() - settings["seconds"]
-        due = 0.0  # so that the first turn saves
-        stop = ctrl_c_waits()  # a list, empty until Ctrl-C
-        progress = bar("tuning")(range(done, total + 1), initial=done, total=total)
-        # One turn more than there are updates. Each first computes a loss, which raises if the
-        # weights have gone bad, so that only sound ones are saved, if it is time. Then it updates.
-        for step in progress:
-            loss = tuning.loss()
-            if rank() == 0 and (step == total or stop or time.monotonic() > due):
-                folder.save("state", tuning.state())
-                folder.save("tuned", tuning.tuned())
-                folder.write_losses(tuning.losses)
-                folder.write_settings(settings | {"seconds": round(time.monotonic() - began, 3)})
-                due = time.monotonic() + SAVE_EVERY
-            if step == total:
-                break
-            if stop:
-                resume = f"continue with tune.py --resume --out {folder.path}"
-                raise KeyboardInterrupt(f" at step {step}; {resume}")
-            tuning.update(loss)
-            progress.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
+    given = vars(tune_parser(__doc__).parse_args())  # only the options that were given
+    folder, settings, device, dtype = resumed(given) if "resume" in given else begun(given)
+    with folder.working():
+        model = load(settings["weights"], device, dtype)
+        if rank() == 0 and model.defaults.get("note"):
+            print(" ".join(model.defaults["note"].split()))
+        settings.setdefault("weights_hash", model.hash)  # a new run has none yet
+        require_same_weights(model, settings["weights_hash"])
+        name = next(key for key in DTYPES if DTYPES[key] == model.dtype)  # fp32, bf16 or fp16
+        settings = model.recipe("tune") | settings | {"device": device, "dtype": name}
+        source = folder.source(model) or read_source(model, settings)
+        advice = "try a smaller --lr" if name == "fp32" else "try --dtype fp32 or a smaller --lr"
+        with advising(Unsuitable, advice):
+            tune(folder, model, source, settings)
     if rank() == 0:
         print(f"tuned: {folder.path} (now: python sample.py --run {folder.path})")
 
 
-def command_line() -> tuple[Run, dict]:
-    """The run folder, new or resumed, and the settings that are given or known from before."""
-    given = tune_options(__doc__)  # only the options that were given
-    if given.pop("resume", False):
-        folder = Run(given.pop("out", None))
-        settings = folder.settings
-        for key in given.keys() - MAY_CHANGE:
-            if settings.get(key) != given[key]:
-                what = f"the run has {key} {settings.get(key)}, not {given[key]}"
-                raise UserError(f"{what}; leave {key} out to resume")
-        return folder, NEW_RUN | settings | given
-
-    if "clip" not in given or not given.get("prompt", "").strip():
+def begun(given: dict) -> tuple[Run, dict, str, torch.dtype | None]:
+    """A new run: its folder, its settings, device and dtype."""
+    if "clip" not in given or "prompt" not in given:
         example = 'python tune.py clip.mp4 "a man is skiing"'
         raise UserError(f"a clip and a prompt are needed: {example}; see --help")
-    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{Path(given['clip']).stem}"
+    # Two that begin in the same second get different ones.
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}-{Path(given['clip']).stem}"
     folder = Run(given.pop("out", RUNS / name))
     # A file of that name, or a folder with files in it, other than hidden ones.
     if any(file.is_file() for file in [folder.path, *folder.path.rglob("[!.]*")]):
         advice = "choose another --out, or continue a run with --resume"
         raise UserError(f"{folder.path}: not an empty folder; {advice}")
     read_clip(given["clip"], frames=1)  # fails now if it is no clip, before gigabytes are read
-    return folder, NEW_RUN | given
+    return folder, NEW_RUN | given, *resolve(given.get("device"), given.get("dtype"))
+
+
+def resumed(given: dict) -> tuple[Run, dict, str, torch.dtype | None]:
+    """The same of a run to continue."""
+    del given["resume"]
+    folder = Run(given.pop("out", None))
+    settings = folder.settings
+    for key in given.keys() - MAY_CHANGE:
+        if settings.get(key) != given[key]:
+            what = f"the run has {key} {settings.get(key)}, not {given[key]}"
+            raise UserError(f"{what}; leave {key} out to resume")
+    where = resolve(given.get("device"), given.get("dtype"), settings)
+    return folder, NEW_RUN | settings | given, *where
+
+
+def read_source(model: StableDiffusion, settings: dict) -> dict[str, torch.Tensor]:
+    """The clip, as source.safetensors holds it."""
+    frames, fps = read_clip(settings["clip"], **{key: settings[key] for key in READ})  # f 3 H W
+    with advising(Unsuitable, "choose another --size"):
+        latents = encode_clip(model, frames, partial(bar, desc="encoding"))  # f c h w
+    fps = frames.new_tensor(fps)
+    return {
+        "frames": to_bytes(frames),
+        "mean": latents.mean.cpu(),
+        "std": latents.std.cpu(),
+        "fps": fps,
+    }
+
+
+def tune(folder: Run, model: StableDiffusion, source: dict, settings: dict) -> None:
+    """Tune, from where the run was left, and save from time to time."""
+    clip = Posterior(*(source[key].to(model.device) for key in ("mean", "std")))
+    how = settings["lr"], settings["seed"], settings["memory"]
+    tuning = begin_tuning(model, clip, settings["prompt"], *how)  # inflates model.unet, in place
+    state = folder.state(tuning.masters)
+    if state:
+        tuning.restore(state)
+    done, total = len(tuning.losses), settings["steps"]
+    if done > total:
+        raise UserError(f"{folder.path}: {done} steps are done already; ask for more --steps")
+    if "preview" not in settings:
+        model.vae = model.text_encoder = None  # not needed any more: free their memory
+    if rank() == 0:
+        folder.write_settings(settings)
+        if not (folder.path / "source.safetensors").exists():
+            folder.save("source", source)
+    began = time.monotonic() - settings["seconds"]
+    due = time.monotonic() + SAVE_EVERY
+    asked = ctrl_c_waits()  # a list, empty until Ctrl-C
+    progress = bar(range(done, total), "tuning", initial=done, total=total)
+    for step in progress:
+        loss = tuning.loss()
+        tuning.update(loss)
+        progress.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
+        # All ranks stop where one was asked to.
+        stop = sum_over_ranks(torch.tensor(float(len(asked)), device=model.device))
+        if rank() == 0 and (stop or time.monotonic() >= due) and step + 1 < total:
+            wait = save(folder, tuning, settings, began)
+            due = time.monotonic() + wait
+        if rank() == 0 and "preview" in settings and (step + 1) % settings["preview"] == 0:
+            preview(folder, model, clip, source, settings, step + 1)
+        if stop and step + 1 < total:
+            resume = f"continue with tune.py --resume --out {folder.path}"
+            raise KeyboardInterrupt(f" at step {step + 1}; {resume}")
+    if rank() == 0:
+        save(folder, tuning, settings, began)
+
+
+def save(folder: Run, tuning: Tuning, settings: dict, began: float) -> float:
+    """Save what is tuned, if it is sound; returns in how many seconds to save again."""
+    start = time.monotonic()
+    with torch.no_grad():
+        tuning.loss()  # Unsuitable if the weights have gone bad
+    folder.save("state", tuning.state())
+    folder.save("tuned", tuning.tuned())
+    folder.write_losses(tuning.losses)
+    folder.write_settings(settings | {"seconds": round(time.monotonic() - began, 3)})
+    return max(SAVE_EVERY, SAVE_SHARE * (time.monotonic() - start))
+
+
+def preview(
+    folder: Run, model: StableDiffusion, clip: Posterior, source: dict, settings: dict, step: int
+) -> None:
+    """A sheet of what an edit looks like after so many steps."""
+    examples = [*model.recipe("sample").get("prompts", []), settings["prompt"]]
+    prompt = settings.get("preview_prompt", examples[0])
+    shown = partial(bar, leave=False)
+    video = edit(model, clip, prompt, caption=settings["prompt"], progress=shown)
+    frames = from_bytes(source["frames"])
+    rows = [(f"source: {settings['prompt']}", frames), (f"step {step}: {prompt}", video)]
+    folder.write_picture(f"previews/step-{step}.png", sheet(rows))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from tav.io.runs import RUNS
-from tav.io.video import titled
+from tav.io.sheets import titled
 from tav.vae import to_uint8
 
 HEIGHT = 160  # pixels of each picture

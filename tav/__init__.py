@@ -5,19 +5,17 @@ and nothing else.
 """
 
 from importlib import import_module
-from pathlib import Path
 
 __version__ = "0.1.0"
 
-API = ".api" if Path(__file__).with_name("api.py").exists() else ".io.api"
 WHERE = {
     "inflate": ".inflation",
     "trainable": ".inflation",
-    "edit": API,
-    "tune": API,
+    "edit": ".api",
+    "tune": ".api",
     "load": ".io.weights",
     "read_clip": ".io.video",
-    "sheet": ".io.video",
+    "sheet": ".io.sheets",
     "write_gif": ".io.video",
     "write_mp4": ".io.video",
 }

@@ -14,7 +14,10 @@ from command import write_clip
 from PIL import Image
 
 import tav
+import tav.api
 from tav.model import PUBLISHED
+from tav.sampling import invert
+from tav.tuning import encode_clip
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -47,7 +50,10 @@ def test_the_lines_in_the_readme_run(tmp_path, monkeypatch):
     assert Image.open(tmp_path / "panda.png").width > 2 * 160
 
 
-CORE = sorted(set((ROOT / "tav").glob("*.py")) - {ROOT / "tav" / "__init__.py"})
+# But for the two that join both for users.
+CORE = sorted(
+    set((ROOT / "tav").glob("*.py")) - {ROOT / "tav" / n for n in ("__init__.py", "api.py")}
+)
 
 
 @pytest.mark.parametrize("file", CORE, ids=lambda path: path.stem)
@@ -94,29 +100,53 @@ def test_edit_defaults_to_the_recipe_of_the_weights(base):
         {"steps": 4},
         {"guidance": 3.0},
         {"guidance": 0},
-        {"caption": "a man"},
     ):
         changed = tav.edit(model, FRAMES, **({"prompt": "a panda"} | other))
         assert not torch.equal(video, changed), other
+    # As published, the clip is inverted with no words, whether its caption is known or not.
+    assert torch.equal(video, tav.edit(model, FRAMES, "a panda", caption="a man"))
 
 
 def test_edit_inverts_with_the_caption_where_the_recipe_says_so(base):
     model = of(base, invert_caption=True)
     with pytest.raises(ValueError, match="caption"):
         tav.edit(model, FRAMES, "a panda")
-    words, none = (tav.edit(model, FRAMES, "a panda", caption=words) for words in ("a man", ""))
-    assert not torch.equal(words, none)
-    assert torch.equal(none, tav.edit(of(base), FRAMES, "a panda"))
+    edits = [tav.edit(model, FRAMES, "a panda", caption=words) for words in ("a man", "a dog")]
+    edits.append(tav.edit(of(base), FRAMES, "a panda"))
+    assert not any(torch.equal(a, b) for a, b in zip(edits, edits[1:] + edits[:1]))
 
 
-def test_edit_goes_by_difference_where_it_is_asked_to_or_the_recipe_says_so(base):
-    model, asked = of(base, difference=True), {"prompt": "a panda", "caption": "a man"}
+def test_edit_is_the_published_one_unless_it_is_asked_to_go_by_difference(base):
+    asked = {"prompt": "a panda", "caption": "a man"}
     with pytest.raises(ValueError, match="caption"):
-        tav.edit(model, FRAMES, "a panda")
-    video = tav.edit(model, FRAMES, **asked)
-    assert torch.equal(video, tav.edit(of(base), FRAMES, **asked, difference=True))
-    inverted = tav.edit(model, FRAMES, **asked, difference=False)
-    assert torch.equal(inverted, tav.edit(of(base), FRAMES, **asked))
+        tav.edit(of(base), FRAMES, "a panda", difference=True)
+    video = tav.edit(of(base), FRAMES, **asked, difference=True)
+    inverted = tav.edit(of(base), FRAMES, **asked)
+    assert torch.equal(inverted, tav.edit(of(base, difference=True), FRAMES, **asked))
     assert not torch.equal(video, inverted)
-    assert not torch.equal(video, tav.edit(model, FRAMES, **asked, seed=1))
-    assert not torch.equal(video, tav.edit(model, FRAMES, **(asked | {"caption": "a dog"})))
+    assert not torch.equal(video, tav.edit(of(base), FRAMES, **asked, difference=True, seed=1))
+    asked["caption"] = "a dog"
+    assert not torch.equal(video, tav.edit(of(base), FRAMES, **asked, difference=True))
+
+
+def test_what_is_known_already_is_not_computed_again(base, monkeypatch):
+    """A clip may be its posterior, and the noise of its inversion may be given."""
+    model, latents = of(base), encode_clip(base, FRAMES)
+    video = tav.edit(model, FRAMES, "a panda")
+    noise = invert(model, latents.mean, 3)
+    for name in ("encode_clip", "invert"):
+        monkeypatch.setattr(tav.api, name, None)
+    assert torch.equal(video, tav.edit(model, latents, "a panda", noise=noise))
+
+
+def test_progress_is_told_what_is_done(base):
+    said = []
+
+    def progress(loop, desc):
+        said.append(desc)
+        return loop
+
+    tav.edit(of(base), FRAMES, "a panda", progress=progress)
+    model = replace(base, unet=deepcopy(base.unet))
+    tav.tune(model, FRAMES, "a man", steps=1, progress=progress)
+    assert said == ["inverting", "a panda", "decoding", "tuning"]

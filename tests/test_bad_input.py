@@ -82,11 +82,12 @@ def full(place: Path, patch) -> None:
 
 
 def busy(place: Path, patch) -> None:
-    """Another process that works in the run folder. (A lock belongs to an opening of the file, here
-    another one.)"""
-    lock = open(place / "run" / ".lock", "w")
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    patch.setattr(video, "kept_open", lock, raising=False)
+    """Others that tune and sample in the run folder. (A lock belongs to an opening of the file,
+    here another one.)"""
+    locks = [open(place / "run" / name, "a") for name in (".lock", "source.safetensors")]
+    for lock in locks:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    patch.setattr(video, "kept_open", locks, raising=False)
 
 
 NOTHING = lambda place: None  # noqa: E731
@@ -99,7 +100,7 @@ TO_RUN = ["--weights", "weights", "--out", "run"]
 TUNE = {
     "no arguments": (NOTHING, [], "a clip and a prompt are needed"),
     "no prompt": (NOTHING, [CLIP], "a clip and a prompt are needed"),
-    "empty prompt": (NOTHING, [CLIP, " \t"], "a clip and a prompt are needed"),
+    "empty prompt": (NOTHING, [CLIP, " \t"], "argument prompt: an empty prompt"),
     "no such clip": (NOTHING, ["none.mp4", A_MAN, *TO_RUN], "none.mp4: no such file"),
     "no such clip nor weights": (
         NOTHING,
@@ -126,11 +127,15 @@ TUNE = {
         [CLIP, A_MAN, "--frames", "2", "--size", "15", *TO_RUN],
         "multiples of 4; choose another --size",
     ),
-    "size 0": (NOTHING, [*SHORT, "--size", "0"], "argument --size: 0 is not 1 or more; see --help"),
+    "size 0": (
+        NOTHING,
+        [*SHORT, "--size", "0"],
+        "argument --size: 0 is not from 1 to 16384; see --help",
+    ),
     "frames 0": (
         NOTHING,
         [*SHORT, "--frames", "0"],
-        "argument --frames: 0 is not 1 or more; see --help",
+        "argument --frames: 0 is not from 1 to 100000; see --help",
     ),
     "stride 0": (
         NOTHING,

@@ -19,9 +19,9 @@ import tiny
 from command import SHORT, succeed, write_clip
 
 import tune
-from tav.io.cli import UserError
+from tav.io.cli import UserError, own_settings
 from tav.io.runs import Run
-from tav.io.weights import load, load_clip, own_settings
+from tav.io.weights import load, load_clip
 
 ROOT = Path(__file__).parents[1]
 VALUES = [True, False, None, 0, -1, 1, 3, 7, 2**31, 10**30, 0.5, -0.5, 8.0, 1e308, float("inf")]

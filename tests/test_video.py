@@ -10,9 +10,10 @@ import pytest
 import torch
 from PIL import Image, ImageSequence
 
-from tav.io import video
+from tav.io import sheets, video
 from tav.io.cli import UserError
-from tav.io.video import read_clip, replacing, sheet, side_by_side, write_gif, write_mp4
+from tav.io.sheets import sheet, side_by_side
+from tav.io.video import read_clip, replacing, write_gif, write_mp4
 from tav.vae import to_uint8
 
 
@@ -200,6 +201,46 @@ def test_a_gif_without_times_plays_at_ten(tmp_path):
     assert read_clip(tmp_path / "a.gif")[1] == 10
 
 
+# ---- what browsers, scanners and cameras make
+
+
+def stated_as(webm: bytes, how: str) -> bytes:
+    """A webm whose track states no length of a frame ("nothing"), or a millisecond ("1k fps")."""
+    at = webm.index(b"\x23\xe3\x83") + 3  # DefaultDuration, in nanoseconds
+    size = webm[at] & 0x7F
+    if how == "1k fps":
+        return webm[: at + 1] + (1_000_000).to_bytes(size, "big") + webm[at + 1 + size :]
+    void = bytes([0xEC, 0x80 | (size + 2)]) + bytes(size + 2)
+    return webm[: at - 3] + void + webm[at + 1 + size :]
+
+
+@pytest.mark.parametrize("how", ["1k fps", "nothing"])
+@pytest.mark.parametrize("fps", [24, 30])
+def test_a_browsers_recording_keeps_its_speed(tmp_path, how, fps):
+    """Its frames come when they come; the times are whole milliseconds."""
+    write_mp4(tmp_path / "a.mp4", counted(30, 64, 64), 1000)
+    unevenly = f"setpts=(N*1000/{fps}+mod(N*7\\,20))/1000/TB"
+    vp8 = ["-vf", unevenly, "-fps_mode", "vfr", "-enc_time_base", "1/1000", "-c:v", "libvpx"]
+    ffmpeg("-i", tmp_path / "a.mp4", *vp8, tmp_path / "b.webm")
+    recorded = stated_as((tmp_path / "b.webm").read_bytes(), how)
+    (tmp_path / "c.webm").write_bytes(recorded)
+    got, found = read_clip(tmp_path / "c.webm")
+    assert numbers(got) == list(range(30)) and found == pytest.approx(fps, rel=0.03)
+    assert read_clip(tmp_path / "c.webm", stride=2)[1] == pytest.approx(fps / 2, rel=0.03)
+
+
+def test_a_picture_of_16_bit_greys_keeps_them(tmp_path):
+    ramp = np.linspace(0, 65535, 256).round().astype(np.uint16).reshape(16, 16)
+    Image.fromarray(ramp).save(tmp_path / "1.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # show turned by 90 degrees clockwise
+    Image.fromarray(ramp).save(tmp_path / "2.png", exif=exif)
+    got, _ = read_clip(tmp_path)
+    grey = np.arange(256).reshape(16, 16)
+    for frame, expected in zip(to_uint8(got), (grey, np.rot90(grey, -1))):
+        assert all((frame[..., channel] == expected).all() for channel in range(3))
+
+
 # ---- which frames
 
 
@@ -340,6 +381,18 @@ def test_crop_takes_the_middle_and_stretch_takes_all(tmp_path, size, turn):
     assert np.array_equal(to_uint8(whole)[0], np.asarray(squeezed))
     ends = [to_pil(whole[0]).getpixel(at) for at in [(0, 0), (size - 1, size - 1)]]
     assert ends == [(255, 0, 0), (0, 0, 255)]
+
+
+def test_a_size_may_be_a_width_and_a_height(tmp_path):
+    picture = Image.new("RGB", (60, 20), "red")
+    picture.paste("blue", (30, 0, 60, 20))
+    picture.save(tmp_path / "a.png")
+    crop, _ = read_clip(tmp_path, size=(20, 40))
+    cut = picture.resize((20, 40), Image.Resampling.LANCZOS, box=(25, 0, 35, 20))
+    assert crop.shape == (1, 3, 40, 20) and np.array_equal(to_uint8(crop)[0], np.asarray(cut))
+    whole, _ = read_clip(tmp_path, size=[20, 40], stretch=True)
+    squeezed = picture.resize((20, 40), Image.Resampling.LANCZOS)
+    assert np.array_equal(to_uint8(whole)[0], np.asarray(squeezed))
 
 
 def test_a_square_of_the_right_size_is_left_alone(tmp_path):
@@ -497,6 +550,59 @@ def test_a_film_that_is_cut_short_gives_what_it_has_and_says_how_much(tmp_path):
         read_clip(tmp_path / "a.mp4", frames=8)
 
 
+# ---- ffmpeg
+
+
+@pytest.fixture
+def stub(tmp_path, monkeypatch):
+    """A function that puts a shell script in ffmpeg's place."""
+
+    def stub(script: str) -> None:
+        path = tmp_path / "ffmpeg"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(path))
+
+    asked = (video.ffmpeg, video.writes_mp4)
+    for function in asked:
+        function.cache_clear()
+    yield stub
+    for function in asked:
+        function.cache_clear()
+
+
+def test_an_ffmpeg_that_is_too_old_is_no_damaged_clip(tmp_path, stub):
+    write_mp4(tmp_path / "a.mp4", counted(2), 8)
+    video.ffmpeg.cache_clear()
+    said = "Unrecognized option 'fps_mode'."  # as 4.2.2 says
+    stub(f'echo "{said}\nError splitting the argument list: Option not found" >&2; exit 1')
+    words = rf"ffmpeg: an ffmpeg that is too old, or broken \({said}\); pip install --upgrade"
+    with pytest.raises(UserError, match=words):
+        read_clip(tmp_path / "a.mp4")
+    with pytest.raises(UserError, match=words):
+        write_gif(tmp_path / "a.gif", counted(2), 8)
+
+
+def test_no_ffmpeg_is_one_line(tmp_path, stub, monkeypatch):
+    (tmp_path / "a.mp4").write_text("something")
+    for exe in ("/nowhere/ffmpeg", ""):
+        monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", exe)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(imageio_ffmpeg._utils, "_get_ffmpeg_exe", lambda: None)
+            with pytest.raises(
+                UserError, match=r"^no ffmpeg runs on this machine \(.*; pip install"
+            ):
+                read_clip(tmp_path / "a.mp4")
+
+
+def test_an_ffmpeg_without_h264_says_what_is_lacking(tmp_path, stub):
+    stub('echo " V..... mpeg4"; exit 0')
+    with pytest.raises(
+        UserError, match="lacks libx264, which writes mp4s; write a gif, or another"
+    ):
+        write_mp4(tmp_path / "a.mp4", counted(2), 8)
+
+
 # ---- nothing half-written
 
 
@@ -515,6 +621,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(monkeypatch, tmp_path, 
         said += b"[mp4 @ 0x55] Error closing file: No space left on device\n"
         return subprocess.CompletedProcess(command, failure, b"", said if failure == 1 else b"")
 
+    assert video.writes_mp4()  # which is asked only once
     monkeypatch.setattr(video.subprocess, "run", half)
     kind = KeyboardInterrupt if isinstance(failure, KeyboardInterrupt) else UserError
     with pytest.raises(kind) as raised:
@@ -623,7 +730,7 @@ def test_side_by_side_plays_together():
 
 def ink(text: str, width: int = 200) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of what is not white in a label over a white picture."""
-    page = video.titled(text, np.full((1, 10, width, 3), 255, np.uint8), 10)
+    page = sheets.titled(text, np.full((1, 10, width, 3), 255, np.uint8), 10)
     assert page.shape == (LABEL + 2 + 10 + 2 + 6, 6 + 2 + width + 2 + 6, 3)
     return Image.fromarray(255 - page).convert("L").getbbox()
 
@@ -645,9 +752,33 @@ def test_a_label_is_broken_to_fit_and_stands_right_above_its_video(text, lines):
     assert 0 < top and LABEL - 12 < bottom < LABEL
 
 
+def test_a_label_in_letters_that_pillow_lacks_gets_a_font_that_has_them(monkeypatch):
+    """Here no font but Pillow's, then one that knows every letter and draws it as its number."""
+    sheets.font_for.cache_clear()
+    monkeypatch.setattr(sheets, "FONTS", ())
+    assert sheets.font_for("a man is skiing, “wearing” a hat…") is not None
+    assert sheets.font_for("スキーをする男") is None
+    assert ink("スキーをする男") == ink("人类") == ink(sheets.UNWRITABLE)  # not a row of boxes
+    sheets.font_for.cache_clear()
+
+    class Any:
+        def getmask(self, letter):
+            return type("Mask", (bytes,), {"size": (1, 1)})(letter.encode("utf-16"))
+
+    truetype = sheets.ImageFont.truetype
+
+    def find(name, *arguments, **options):
+        return Any() if name == "any.ttf" else truetype(name, *arguments, **options)
+
+    monkeypatch.setattr(sheets.ImageFont, "truetype", find)
+    monkeypatch.setattr(sheets, "FONTS", ("none.ttf", "any.ttf"))
+    assert isinstance(sheets.font_for("スキーをする男"), Any)
+    sheets.font_for.cache_clear()
+
+
 def test_a_label_says_what_it_is_given():
     def label(text: str) -> np.ndarray:
-        return video.titled(text, np.zeros((1, 10, 120, 3), np.uint8), 10)
+        return sheets.titled(text, np.zeros((1, 10, 120, 3), np.uint8), 10)
 
     assert (label("a cat") != label("a dog")).any()
     assert (label("") == label(" ")).all() and (label("")[:LABEL] == 255).all()

@@ -747,14 +747,7 @@ def test_on_the_cpu_freed_memory_is_kept_for_the_next_step():
 
 
 def test_resolve():
-    expected = (
-        "cuda"
-        if torch.cuda.is_available()
-        else "mps"
-        if torch.backends.mps.is_available()
-        else "cpu"
-    )
-    assert resolve(None, None)[0] == expected
+    assert resolve(None, None)[0] == ("cuda" if torch.cuda.is_available() else "cpu")
     assert resolve("cpu", None) == ("cpu", None)
     assert resolve("cpu", "fp32") == ("cpu", torch.float32)
     assert resolve("cpu", "bf16") == ("cpu", torch.bfloat16)

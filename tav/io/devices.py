@@ -3,6 +3,7 @@
 import atexit
 import ctypes
 import os
+import sys
 from pathlib import Path
 
 import torch
@@ -12,9 +13,9 @@ from torch import nn
 from ..model import StableDiffusion
 from ..ranks import world_size
 from ..vae import Posterior
-from .cli import UserError
+from .cli import PRECISIONS, UserError
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = dict(zip(PRECISIONS, (torch.float32, torch.bfloat16, torch.float16)))
 CPUINFO = Path("/proc/cpuinfo")
 # Weights of a UNet from which a tuning step in bf16 is faster than one in fp32, on a CPU that has
 # instructions for bf16: SD 1.4's 860 million take half the time, a small one's 10 a tenth more.
@@ -25,37 +26,48 @@ LARGE = 100_000_000
 KEPT_MAPS = 78
 
 
-def resolve(device: str | None, dtype: str | None) -> tuple[str, torch.dtype | None]:
+def resolve(
+    device: str | None, dtype: str | None, run: dict | None = None
+) -> tuple[str, torch.dtype | None]:
     """The device and dtype to work in, where None chooses.
 
-    The device is cuda if there is one, else mps, else cpu. The dtype is a half precision on cuda,
-    bf16 if the GPU has it (Ampere or later), fp32 on mps; on the CPU it stays None, because it
+    The device is cuda if there is one, else the cpu. The dtype is that of a `run` (its settings) on
+    the same kind of device; else fp16 on cuda, fp32 on mps; on the CPU it stays None, because it
     depends on the model (`default_dtype`).
     """
-    if device is None and torch.cuda.is_available():
-        device = "cuda"
-    elif device is None:
-        device = "mps" if torch.backends.mps.is_available() else "cpu"
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    kind = device.partition(":")[0]
+    device = own_device(device) if world_size() > 1 else device
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError):  # a word that is no device, or one that is not there
         raise UserError(f"device {device} is not there; cpu always is") from None
-    if dtype is None and device.startswith("cuda"):
-        dtype = "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
-    elif dtype is None and device != "cpu":
-        dtype = "fp32"
-    if device == "cpu":
+    torch.backends.cudnn.allow_tf32 = False  # by default convolutions in fp32 round to 10 bits
+    if dtype is None and run and run.get("device", "cpu").partition(":")[0] == kind:
+        dtype = run["dtype"]
+    elif dtype is None and kind != "cpu":
+        dtype = "fp16" if kind == "cuda" else "fp32"
+    if kind == "cpu":
         keep_freed_memory()
-    return join(device), DTYPES[dtype] if dtype else None
+    return device, DTYPES[dtype] if dtype else None
 
 
-def join(device: str) -> str:
-    """Wait until every process has called this; returns the device that this one should use."""
-    if world_size() == 1:
-        return device
+def own_device(device: str) -> str:
+    """The device of this process, of those that torchrun started; waits until all have called."""
+    if device.startswith("cuda"):
+        number, processes = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
+        gpus = torch.cuda.device_count()
+        if processes > gpus:
+            if number:
+                sys.exit(2)  # the first one says it for all
+            what = f"{processes} processes and {gpus} GPUs"
+            raise UserError(f"{what}; start torchrun with --nproc_per_node {gpus}")
+        torch.cuda.set_device(number)  # before anything else, which would go to the first GPU
+        device = f"cuda:{number}"
     dist.init_process_group()  # gloo for tensors on the CPU, nccl for those on GPUs
     atexit.register(dist.destroy_process_group)
-    return f"cuda:{os.environ['LOCAL_RANK']}" if device.startswith("cuda") else device
+    return device
 
 
 def default_dtype(unet: nn.Module) -> torch.dtype:
@@ -69,8 +81,8 @@ def default_dtype(unet: nn.Module) -> torch.dtype:
 def use_checkpointing(model: StableDiffusion, latents: Posterior, memory: str = "auto") -> bool:
     """Whether a step of tuning on a clip should keep little for its backward pass (lesson 13).
 
-    `memory` "low" says so, "fast" denies it. With "auto" it should if it would keep over 8 GB, or
-    over half of a GPU's free memory.
+    `memory` "low" says so, "fast" denies it. With "auto" it should if it would keep over half of a
+    GPU's free memory, or over 8 GB on a CPU.
     """
     if memory != "auto":
         return memory == "low"
@@ -78,9 +90,10 @@ def use_checkpointing(model: StableDiffusion, latents: Posterior, memory: str = 
     resnets = len(unet.down_blocks[0].resnets) + len(unet.up_blocks[-1].resnets)
     values = unet.conv_in.out_channels * latents.mean[:, 0].numel()  # f*c*h*w
     kept = KEPT_MAPS * resnets * values * model.dtype.itemsize  # bytes
-    cuda = model.device.type == "cuda"
-    free = torch.cuda.mem_get_info(model.device)[0] if cuda else torch.inf
-    return kept > min(8e9, free / 2)
+    if model.device.type != "cuda":
+        return kept > 8e9
+    torch.cuda.empty_cache()  # what was used before, as to encode the clip, is free as well
+    return kept > torch.cuda.mem_get_info(model.device)[0] / 2
 
 
 def keep_freed_memory() -> None:

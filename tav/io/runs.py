@@ -3,14 +3,16 @@
 
 run.json: settings. source.safetensors: frames (f, 3, H, W) as bytes, mean and std of their latents
 (f, c, h, w), fps. state.safetensors: for --resume. tuned.safetensors: what was trained.
-inversion-*: the clip's noise. samples/: edits.
+inversion-*: the clip's noise. samples/: edits. previews/: what an edit looked like on the way.
 """
 
 import csv
+import hashlib
 import json
 import platform
 import re
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,51 +26,16 @@ from ..model import StableDiffusion
 from ..ranks import rank
 from ..tuning import ADAMW_STATE
 from ..vae import LATENT
-from .charts import loss_chart
-from .cli import UserError
+from .cli import UserError, named, number, tune_parser
 from .files import read_json, tensors
-from .settings import run_settings
-from .video import replacing, write_gif, write_mp4
+from .sheets import loss_chart
+from .video import GET_FFMPEG, replacing, write_gif, write_mp4, writes_mp4
 
 RUNS = Path("runs")
-# What tensors a file holds: by name, their dtype and their shape. A shape's numbers must be so; its
-# letters stand for any sizes from 1 up, the same ones throughout the file.
-Layout = dict[str, tuple[torch.dtype, tuple[int | str, ...]]]
-SOURCE: Layout = {
-    "frames": (torch.uint8, ("f", 3, "H", "W")),
-    "mean": (torch.float32, ("f", LATENT, "h", "w")),
-    "std": (torch.float32, ("f", LATENT, "h", "w")),
-    "fps": (torch.float32, ()),
-}
-POSITIVE = ("fps", "scale")  # scalars that must be finite and above 0
+Tensors = dict[str, Tensor]  # by name
+# What every run.json has; older ones lack some of the others.
+NEEDED = {"clip", "prompt", "weights", "weights_hash", "size", "steps", "lr", "seed", "dtype"}
 RESUME = "delete that file, and continue the run with tune.py --resume"
-
-
-def check_layout(file: Path, tensors: dict[str, Tensor], layout: Layout, advice: str) -> None:
-    """UserError, which ends with the advice, unless these are the tensors of that layout."""
-
-    def wrong(what: str) -> UserError:
-        return UserError(f"{file}: {what}, which no run writes; {advice}")
-
-    odd = sorted(layout.keys() ^ tensors.keys())  # in one of the two only
-    if odd:
-        raise wrong(f"{'without' if odd[0] in layout else 'with'} a tensor {odd[0]!r}")
-    sizes = {}
-    for name, (dtype, shape) in layout.items():
-        tensor = tensors[name]
-        if tensor.dtype != dtype:
-            raise wrong(f"{name!r} is {tensor.dtype}, not {dtype}")
-        fits = tensor.dim() == len(shape)
-        for size, expected in zip(tensor.shape, shape):
-            if isinstance(expected, str):
-                fits = fits and size > 0
-                expected = sizes.setdefault(expected, size)
-            fits = fits and size == expected
-        if not fits:
-            expected = tuple(sizes.get(side, side) for side in shape)
-            raise wrong(f"{name!r} is of shape {tuple(tensor.shape)}, not {expected}")
-        if name in POSITIVE and not 0 < tensor.item() < float("inf"):
-            raise wrong(f"{name!r} is {tensor.item()}")
 
 
 def require_same_weights(model: StableDiffusion, digest: str) -> None:
@@ -76,6 +43,14 @@ def require_same_weights(model: StableDiffusion, digest: str) -> None:
     if model.hash != digest:
         what = "not the weights this run was tuned on"
         raise UserError(f"{model.path}: {what}; pass those to --weights")
+
+
+def digest(found: Tensors) -> str:
+    """16 hex digits that tell tensors from others."""
+    sha = hashlib.sha256()
+    for name in sorted(found):
+        sha.update(name.encode() + found[name].contiguous().numpy().tobytes())
+    return sha.hexdigest()[:16]
 
 
 class Run:
@@ -90,28 +65,26 @@ class Run:
         self.path = Path(path)
 
     @contextmanager
-    def working(self) -> Iterator[None]:
-        """Make the folder if need be, and keep other processes out. A new one goes if nothing was
-        tuned in it."""
+    def working(self, lock: str = ".lock") -> Iterator[None]:
+        """Make the folder if need be, and keep others out who take the same lock. A new one goes if
+        nothing was tuned in it."""
         if rank():  # rank 0 works for all
             return (yield)
         new = not self.path.exists()
         try:
             (self.path / "samples").mkdir(parents=True, exist_ok=True)
-            lock = open(self.path / ".lock", "w")  # the system unlocks it however this process ends
+            held = open(self.path / lock, "a")  # the system unlocks it however this process ends
             with suppress(ImportError):  # on Windows, where a second process goes unnoticed
                 import fcntl
 
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError(
-                f"{self.path}: another process is working in this run folder; wait for it"
-            ) from None
+            what = "another process is working in this run folder"
+            raise UserError(f"{self.path}: {what}; wait for it") from None
         except OSError as error:
-            raise UserError(
-                f"{self.path}: cannot be written, {error.strerror}; choose another folder"
-            ) from error
-        with lock:
+            what = f"{self.path}: cannot be written, {error.strerror}"
+            raise UserError(f"{what}; choose another folder") from error
+        with held:
             try:
                 yield
             finally:
@@ -120,9 +93,18 @@ class Run:
 
     @property
     def settings(self) -> dict:
-        """What run.json says; UserError unless it is all there and of the right types."""
+        """What run.json says; UserError unless it is all there, as tune.py could have written."""
         file = self.path / "run.json"
-        return run_settings(file, read_json(file) if file.is_file() else {})
+        settings = read_json(file) if file.is_file() else {}
+        lacking = ", ".join(sorted(NEEDED - settings.keys()))
+        if lacking:
+            what = f"not a run folder (its run.json lacks {lacking})"
+            raise UserError(f"{self.path}: {what}; tune.py makes one")
+        parser = tune_parser()
+        parser.add_argument("--weights-hash", type=named)
+        parser.add_argument("--seconds", type=number(float, 0))  # worked so far
+        parser.check(file, settings, "mend it, or tune anew with tune.py")
+        return settings
 
     def write_settings(self, settings: dict) -> None:
         """run.json: the settings, and the versions they worked with."""
@@ -134,68 +116,82 @@ class Run:
         with replacing(self.path / "run.json") as part:
             part.write_text(json.dumps(settings | versions, indent=2) + "\n", encoding="utf-8")
 
-    def load(self, name: str) -> dict[str, Tensor] | None:
-        """The tensors of `name`.safetensors, or None if there is no such file; UserError if it is
-        damaged."""
-        file = self.path / f"{name}.safetensors"
-        return {key: value.clone() for key, value in tensors(file)} if file.exists() else None
+    def load(
+        self, name: str, expected_of: Callable[[Tensors], Tensors], advice: str = RESUME
+    ) -> Tensors | None:
+        """The tensors of `name`.safetensors, or None if there is no such file.
 
-    def checked(
-        self, name: str, layout_of: Callable[[dict[str, Tensor]], Layout], advice: str = RESUME
-    ) -> dict[str, Tensor] | None:
-        """The same, if they are the tensors of the layout that they should have; UserError if
-        not."""
-        found = self.load(name)
-        if found is not None:
-            check_layout(self.path / f"{name}.safetensors", found, layout_of(found), advice)
+        UserError, which ends with the advice, unless they have the names, dtypes and shapes of what
+        `expected_of` them returns, which may be on the meta device.
+        """
+        file = self.path / f"{name}.safetensors"
+        if not file.exists():
+            return None
+        found = {key: value.clone() for key, value in tensors(file)}
+        expected = expected_of(found)
+        for key in sorted(found.keys() | expected.keys()):
+            if key not in found or key not in expected:
+                fault = f"{'without' if key in expected else 'with'} a tensor {key!r}"
+            elif found[key].dtype != expected[key].dtype:
+                fault = f"{key!r} is {found[key].dtype}, not {expected[key].dtype}"
+            elif found[key].shape != expected[key].shape:
+                shapes = f"{tuple(found[key].shape)}, not {tuple(expected[key].shape)}"
+                fault = f"{key!r} is of shape {shapes}"
+            elif key in ("fps", "scale") and not 0 < found[key].item() < float("inf"):
+                fault = f"{key!r} is {found[key].item()}"
+            else:
+                continue
+            raise UserError(f"{file}: {fault}, which no run writes; {advice}")
         return found
 
-    def source(self) -> dict[str, Tensor] | None:
+    def source(self, model: StableDiffusion) -> Tensors | None:
         """The clip: frames, mean and std of their latents, fps; None if there is none yet."""
-        return self.checked("source", lambda found: SOURCE)
 
-    def check_latents(self, source: dict[str, Tensor], model: StableDiffusion) -> None:
-        """UserError unless the latents have the size that the weights give such frames."""
-        size, factor = tuple(source["frames"].shape[2:]), model.vae.factor
-        found, expected = tuple(source["mean"].shape[2:]), tuple(side // factor for side in size)
-        if found != expected or any(side % model.multiple for side in size):
-            raise UserError(
-                f"{self.path / 'source.safetensors'}: latents of size {found} for frames of size "
-                f"{size}, which no run with these weights writes; {RESUME}"
-            )
+        def expected(found: Tensors) -> Tensors:
+            """Frames of the size that they have, if the model takes such, and their latents."""
+            shape = found["frames"].shape if "frames" in found else ()
+            f, _, *sides = shape if len(shape) == 4 else (1, 3, 0, 0)
+            f, *sides = max(1, f), *(max(1, s // model.multiple) * model.multiple for s in sides)
+            frames = torch.empty(f, 3, *sides, dtype=torch.uint8, device="meta")
+            latent = [side // model.vae.factor for side in sides]
+            latents = torch.empty(f, LATENT, *latent, device="meta")
+            return {"frames": frames, "mean": latents, "std": latents, "fps": torch.tensor(0.0)}
 
-    def tuned(self) -> dict[str, Tensor] | None:
+        return self.load("source", expected)
+
+    def tuned(self) -> Tensors | None:
         """The tuned weights; None if there are none yet. Whether they are those of a UNet,
         `load_tuned` checks."""
-        return self.checked(
-            "tuned", lambda found: {key: (torch.float32, tuple(found[key].shape)) for key in found}
-        )
 
-    def state(self, weights: dict[str, Tensor]) -> dict[str, Tensor] | None:
+        def expected(found: Tensors) -> Tensors:
+            """All of them in fp32."""
+            return {key: torch.empty(found[key].shape, device="meta") for key in found}
+
+        return self.load("tuned", expected)
+
+    def state(self, weights: Tensors) -> Tensors | None:
         """The state of the tuning of these weights, for `Tuning.restore`; None if there is none
         yet."""
 
-        def layout(found: dict[str, Tensor]) -> Layout:
-            steps = found["losses"].numel() if "losses" in found else 0
-            layout = {"losses": (torch.float64, (steps,)), "scale": (torch.float32, ())}
+        def expected(found: Tensors) -> Tensors:
+            steps, scalar = found["losses"].numel() if "losses" in found else 0, torch.tensor(0.0)
+            state = {"losses": torch.zeros(steps, dtype=torch.float64), "scale": scalar}
             # AdamW remembers all weights from the first update on, and none before it.
             updated = any(key.partition("/")[0] in ADAMW_STATE for key in found)
-            for name, weight in weights.items():
-                shape = tuple(weight.shape)
-                layout[f"weight/{name}"] = (torch.float32, shape)
-                for key in ADAMW_STATE if updated else ():
-                    layout[f"{key}/{name}"] = (torch.float32, () if key == "step" else shape)
-            return layout
+            for key, weight in weights.items():
+                state[f"weight/{key}"] = weight
+                for moment in ADAMW_STATE if updated else ():
+                    state[f"{moment}/{key}"] = scalar if moment == "step" else weight
+            return state
 
-        return self.checked("state", layout)
+        return self.load("state", expected)
 
     def noise(self, name: str, latents: Tensor) -> Tensor | None:
         """The clip's noise, kept in `name`.safetensors, of the shape of its latents; None if there
         is none yet."""
-        layout = {"noise": (torch.float32, tuple(latents.shape))}
         advice = "delete that file, and sample.py makes it again"
-        found = self.checked(name, lambda found: layout, advice)
-        return None if found is None else found["noise"]
+        found = self.load(name, lambda found: {"noise": latents}, advice)
+        return found and found["noise"]
 
     def save(self, name: str, values: dict[str, Tensor]) -> None:
         with replacing(self.path / f"{name}.safetensors") as part:
@@ -206,15 +202,22 @@ class Run:
         lines = [f"{i},{loss:.6g}\n" for i, loss in enumerate(losses)]
         with replacing(self.path / "loss.csv") as part:
             part.write_text("step,loss\n" + "".join(lines))
-        with replacing(self.path / "loss.png") as part:
-            loss_chart(losses).save(part, format="png")
+        self.write_picture("loss.png", loss_chart(losses))
+
+    def write_picture(self, name: str, picture) -> None:
+        (self.path / name).parent.mkdir(exist_ok=True)
+        with replacing(self.path / name) as part:
+            picture.save(part, format="png")
 
     def write_video(self, title: str, video: Tensor, fps: float) -> None:
         """A gif and an mp4 in samples/, named after the title: words and dashes, at most 80
-        bytes."""
+        bytes. Without the mp4, and with a warning, where ffmpeg writes none."""
         name = re.sub(r"\W+", "-", title.lower()).strip("-").encode()[:80].decode(errors="ignore")
         write_gif(self.path / "samples" / f"{name}.gif", video, fps)
-        write_mp4(self.path / "samples" / f"{name}.mp4", video, fps)
+        if writes_mp4():
+            write_mp4(self.path / "samples" / f"{name}.mp4", video, fps)
+        else:
+            warnings.warn(f"only gifs, because this ffmpeg lacks libx264 for mp4s; {GET_FFMPEG}")
 
     def write_scores(self, rows: list[tuple[str, float, float, float]]) -> str:
         """samples/scores.csv, from a row for each video: its name and its `metrics.scores`; returns

@@ -1,4 +1,4 @@
-"""Files <-> frames: clips in; gifs, mp4s and labelled comparisons out (lesson 00).
+"""Files <-> frames: clips in; gifs and mp4s out (lesson 00).
 
 A video is a float32 tensor (f, 3, h, w) in [-1, 1]: f frames of h x w pixels. A file that fails is
 a `UserError`.
@@ -7,9 +7,10 @@ a `UserError`.
 import logging
 import os
 import subprocess
-import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from fractions import Fraction
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -17,16 +18,20 @@ import imageio_ffmpeg
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageDraw, ImageFont, ImageOps, ImageSequence
+from PIL import Image, ImageOps, ImageSequence
 from torch import Tensor
 
-from ..vae import to_uint8
+from ..vae import from_bytes, to_uint8
 from .cli import UserError
 
 FPS = 8.0  # of pictures that do not say; the published Tune-A-Video code writes its results at 8
 # By default ffmpeg rounds coarsely and repeats chroma instead of interpolating: 9 dB on a smooth
 # picture.
 EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+
+# By default it doubles or drops some frames to even out the frame rate.
+EACH_ONCE = ("-fps_mode", "passthrough")
+GET_FFMPEG = "pip install --upgrade imageio-ffmpeg brings one"
 
 logging.getLogger("imageio_ffmpeg").setLevel(logging.ERROR)  # it warns of every rotated film
 
@@ -36,22 +41,24 @@ def read_clip(
     frames: int | None = None,
     start: int = 0,
     stride: int = 1,
-    size: int | None = None,
+    size: int | tuple[int, int] | None = None,
     stretch: bool = False,
 ) -> tuple[Tensor, float]:
     """Frames start, start + stride, ... of a film, a gif or a folder of pictures.
 
     All of them, or `frames` of them. Returns them, (f, 3, h, w) in [-1, 1], and the frames per
-    second that keep the clip's speed. With `size`, the middle square is resized to that many pixels
-    a side, or the whole picture with `stretch`, as the published code does.
+    second that keep the clip's speed. `size` is a square's side in pixels, or (width, height): the
+    middle of the picture, of that shape, is resized to it, or the whole picture with `stretch`, as
+    the published code does.
     """
+    sides = (size, size) if isinstance(size, int) else size
     with reading(path):
         fps, pictures = open_clip(Path(path))
     kept = []
     for picture in islice(islice(pictures, start, None, stride), frames):
-        if size is not None:
+        if sides is not None:
             resize = Image.Image.resize if stretch else ImageOps.fit
-            picture = resize(picture, (size, size), Image.Resampling.LANCZOS)
+            picture = resize(picture, tuple(sides), Image.Resampling.LANCZOS)
         kept.append(np.asarray(picture))  # h w 3
     wanted = frames or 1
     if len(kept) < wanted:
@@ -65,7 +72,7 @@ def read_clip(
             what = f"pictures of different sizes ({sizes})"
             raise UserError(f"{path}: {what}; choose one --size for all, or resize them")
     video = torch.from_numpy(np.stack(kept)).permute(0, 3, 1, 2)  # f 3 h w, channels-last in memory
-    return video.float() / 127.5 - 1, fps / stride
+    return from_bytes(video), fps / stride
 
 
 def open_clip(path: Path) -> tuple[float, Iterator[Image.Image]]:
@@ -78,12 +85,31 @@ def open_clip(path: Path) -> tuple[float, Iterator[Image.Image]]:
         with Image.open(path) as image:  # milliseconds; a 0 lasts 100, as in browsers
             shown = [frame.info.get("duration") or 100 for frame in ImageSequence.Iterator(image)]
         return 1000 * len(shown) / sum(shown), read_pictures([path])
-    # Square pixels; each stored frame once: by default ffmpeg doubles or drops some to even out the
-    # frame rate. ffmpeg ends when `film` goes.
-    options = ["-fps_mode", "passthrough", "-vf", f"scale=iw*sar:ih:{EXACT}"]
+    # Square pixels. ffmpeg ends when `film` goes.
+    ffmpeg()
+    options = [*EACH_ONCE, "-vf", f"scale=iw*sar:ih:{EXACT}"]
     film = imageio_ffmpeg.read_frames(str(path.absolute()), output_params=options)
     about = next(film)  # an OSError if ffmpeg finds no film in the file
-    return about["fps"] or FPS, (Image.frombytes("RGB", about["size"], pixels) for pixels in film)
+    fps = about["fps"] or timed_fps(path) or FPS
+    return fps, (Image.frombytes("RGB", about["size"], pixels) for pixels in film)
+
+
+def timed_fps(path: Path) -> float | None:
+    """Frames per second by the frames' own times, of at most 600 of them; None if they have none.
+
+    Browsers record films that state no frame rate, or their clock's ("1k fps").
+    """
+    command = [ffmpeg(), "-v", "error", "-i", path.absolute(), "-map", "0:v:0", "-frames:v", "600"]
+    listed = quietly([*command, *EACH_ONCE, "-f", "framecrc", "-"]).stdout
+    ticks, tick = [], 0.0
+    for line in listed.decode(errors="replace").splitlines():
+        fields = line.replace(",", " ").split()
+        if line.startswith("#tb 0:"):  # seconds in a tick, such as 1/1000
+            tick = float(Fraction(fields[2]))
+        elif not line.startswith("#") and fields[2] != "NOPTS":
+            ticks.append(int(fields[2]))  # of stream, dts, pts, duration, size, checksum
+    seconds = tick * (ticks[-1] - ticks[0]) if ticks else 0
+    return (len(ticks) - 1) / seconds if seconds > 0 else None
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -104,9 +130,16 @@ def read_pictures(files: list[Path]) -> Iterator[Image.Image]:
     for file in files:
         with reading(file), Image.open(file) as image:
             for picture in ImageSequence.Iterator(image):
-                picture = ImageOps.exif_transpose(picture).convert("RGBA")
+                picture = in_bytes(ImageOps.exif_transpose(picture)).convert("RGBA")
                 white = Image.new("RGBA", picture.size, "white")
                 yield Image.alpha_composite(white, picture).convert("RGB")
+
+
+def in_bytes(picture: Image.Image) -> Image.Image:
+    """The picture; one of 16-bit greys (0 to 65,535), which Pillow would clip at 255, in 8 bits."""
+    if not picture.mode.startswith("I"):
+        return picture
+    return Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
 
 
 @contextmanager
@@ -141,13 +174,39 @@ def replacing(path: str | Path) -> Iterator[Path]:
             temporary.unlink()
 
 
+@cache
+def ffmpeg() -> str:
+    """The path of ffmpeg; UserError if there is none, or one that knows not what is asked of it."""
+    try:
+        path = imageio_ffmpeg.get_ffmpeg_exe()
+        probe = [path, "-v", "error", "-f", "lavfi", "-i", "nullsrc", "-frames:v", "1", *EACH_ONCE]
+        done = quietly([*probe, "-f", "null", "-"])
+    except (RuntimeError, OSError) as error:
+        raise UserError(f"no ffmpeg runs on this machine ({error}); {GET_FFMPEG}") from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
+        raise UserError(f"{path}: an ffmpeg that is too old, or broken ({said}); {GET_FFMPEG}")
+    return path
+
+
+@cache
+def writes_mp4() -> bool:
+    """Whether ffmpeg has the encoder for it, which some Linux distributions leave out."""
+    return b"libx264" in quietly([ffmpeg(), "-hide_banner", "-encoders"]).stdout
+
+
+def quietly(command: list) -> subprocess.CompletedProcess:
+    """What a command says, away from the terminal, which ffmpeg would take keys from."""
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+
+
 def run_ffmpeg(path: str | Path, frames: Tensor, fps: float, options: list[str]) -> None:
     """Frames (f, 3, h, w) through ffmpeg to a file. The same frames give the same file."""
     h, w = frames.shape[2:]
     source = f"-v error -y -f rawvideo -pix_fmt rgb24 -s {w}x{h} -r {fps} -i -".split()
     pixels = to_uint8(frames).tobytes()
     with replacing(path) as temporary:
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), *source, *options, temporary.absolute()]
+        command = [ffmpeg(), *source, *options, temporary.absolute()]
         done = subprocess.run(command, input=pixels, capture_output=True, check=False)
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip().rpartition(": ")[2]
@@ -165,8 +224,12 @@ def write_gif(path: str | Path, frames: Tensor, fps: float) -> None:
 def write_mp4(path: str | Path, frames: Tensor, fps: float) -> None:
     """Frames (f, 3, h, w) as h264 that plays everywhere and looks lossless (crf 12).
 
-    The file says what its colours mean, so that every player shows the same ones.
+    The file says what its colours mean, so that every player shows the same ones. UserError if
+    ffmpeg has no encoder for it.
     """
+    if not writes_mp4():
+        what = f"{path}: this ffmpeg ({ffmpeg()}) lacks libx264, which writes mp4s"
+        raise UserError(f"{what}; write a gif, or another ffmpeg: {GET_FFMPEG}")
     # yuv420p halves the resolution of colours, so h and w must be even: an odd one repeats its last
     # line.
     odd_h, odd_w = frames.shape[2] % 2, frames.shape[3] % 2
@@ -175,43 +238,3 @@ def write_mp4(path: str | Path, frames: Tensor, fps: float) -> None:
     colours = f"{matrix},setparams=color_primaries=bt709:color_trc=bt709"
     codec = "-c:v libx264 -crf 12 -pix_fmt yuv420p -movflags +faststart -f mp4"
     run_ffmpeg(path, frames, fps, ["-vf", colours, *codec.split()])
-
-
-def sheet(rows: list[tuple[str, Tensor]], columns: int = 8, cell: int = 160) -> Image.Image:
-    """A page of videos (label, (f, 3, h, w)): under each label a row of its frames.
-
-    They are evenly spread from the first to the last.
-    """
-    frames = len(rows[0][1])
-    moments = torch.linspace(0, frames - 1, min(columns, frames)).round().long()
-    strips = [titled(label, to_uint8(video[moments]), cell) for label, video in rows]
-    return Image.fromarray(np.vstack(strips))
-
-
-def side_by_side(rows: list[tuple[str, Tensor]], height: int = 256) -> Tensor:
-    """Videos (label, (f, 3, h, w)) playing beside each other under their labels: (f, 3, H, W).
-
-    Each is `height` pixels high.
-    """
-    pages = []
-    for i in range(len(rows[0][1])):
-        cells = [titled(label, to_uint8(video[[i]]), height) for label, video in rows]
-        pages.append(np.hstack(cells))
-    return torch.from_numpy(np.stack(pages)).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-def titled(label: str, frames: np.ndarray, height: int) -> np.ndarray:
-    """Frames (f, h, w, 3) of bytes in a row, resized to a height, under at most two lines."""
-    size = (round(height * frames.shape[2] / frames.shape[1]), height)
-    cells = []
-    for frame in frames:
-        picture = Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS)
-        cells.append(ImageOps.expand(picture, 2, "white"))
-    margins = (6, 54, 6, 6)  # left, top, right, bottom
-    page = ImageOps.expand(Image.fromarray(np.hstack(cells)), margins, "white")
-    letters = page.width // 10  # in a line; most letters are narrower than 10 pixels
-    lines = textwrap.wrap(label, letters, max_lines=2, placeholder="…")
-    font = ImageFont.load_default(17)
-    lower_left = {"xy": (8, 52), "anchor": "ld"}
-    ImageDraw.Draw(page).text(text="\n".join(lines), fill="black", font=font, **lower_left)
-    return np.asarray(page)

@@ -17,10 +17,9 @@ from ..text import CLIPTextModel, Tokenizer
 from ..unet import UNet2DConditionModel
 from ..vae import AutoencoderKL
 from . import single_file
-from .cli import UserError
+from .cli import UserError, own_settings
 from .devices import default_dtype
 from .files import CONFIGS, arguments, brief, fetched, file_digest, read_json, shards, tensors
-from .settings import own_settings
 from .vocabulary import CLIP_TOKENIZER, load_tokenizer
 
 PARTS = {"text_encoder": CLIPTextModel, "vae": AutoencoderKL, "unet": UNet2DConditionModel}

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from tav.io.video import sheet
+from tav.io.sheets import sheet
 from tav.vae import from_bytes
 
 from .clips import LOOKS, MOTION, PLANS, TRAINED, make_clip

@@ -13,7 +13,6 @@ states.
 """
 
 import argparse
-import ctypes
 import json
 import os
 import shutil
@@ -27,6 +26,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from tav.io.devices import keep_freed_memory
 from tav.io.video import write_mp4
 from tav.io.vocabulary import read_tokenizer
 from tav.io.weights import load, load_clip
@@ -489,9 +489,8 @@ def main() -> None:
     if args.begin:
         begin(args.build, args.begin)
         return
-    if args.device == "cpu" and hasattr(ctypes.pythonapi, "mallopt"):  # keep freed memory, which
-        for limit in (-1, -3):  # is a fifth of a step (tav.weights.resolve says more)
-            ctypes.pythonapi.mallopt(limit, 2**31 - 1)
+    if args.device == "cpu":
+        keep_freed_memory()
     trainings = {"vae": train_vae, "clip": train_clip, "unet": train_unet, "decoder": train_decoder}
 
     def train(name: str) -> None:
