@@ -1,5 +1,6 @@
-"""Runs the python blocks of the lessons and draws their figures: `python lessons/figures.py [03
-...]`.
+"""Runs the python blocks of the lessons and draws their figures:
+
+    python -m lessons.figures [03 ...]
 
 Besides numbers it knows README, whose picture takes minutes; without arguments it makes everything.
 
@@ -11,145 +12,23 @@ to write a lesson: see tests/test_lessons.py.
 
 import io
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
-from contextlib import redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    # so that `tav` and `lessons` are found from wherever this is started
-    sys.path.insert(0, str(ROOT))
+import numpy as np
+import torch
+from PIL import Image
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from PIL import Image  # noqa: E402
+from tav.io.runs import RUNS
+from tav.vae import to_uint8
 
-from tav.io.runs import RUNS  # noqa: E402
-from tav.vae import to_uint8  # noqa: E402
+from .blocks import LESSONS, ROOT, lesson_files, run_blocks
 
-LESSONS = ROOT / "lessons"
 FIGURES = LESSONS / "figures"
 MOST_BYTES = 300_000  # of one figure
-
-
-# ---- the blocks of a lesson
-
-
-@dataclass
-class Fence:
-    """A fenced block of a markdown file: its language, its lines, and the comment `<!-- note -->`
-    right above it."""
-
-    language: str
-    code: str  # ends in a newline unless empty
-    first: int  # index of its opening line ```language; the code begins on the next
-    last: int  # index of its closing line ```
-    note: str = ""
-
-
-def fences(text: str) -> list[Fence]:
-    """All fenced blocks of a markdown text, in order."""
-    lines, found, i = text.splitlines(), [], 0
-    while i < len(lines):
-        if lines[i].startswith("```"):
-            first, i = i, i + 1
-            assert "```" in lines[i:], f"the fence of line {first + 1} has no end"
-            i = lines.index("```", i)
-            above = re.fullmatch(r"<!-- (.*) -->", lines[first - 1]) if first else None
-            code = "".join(line + "\n" for line in lines[first + 1 : i])
-            found.append(Fence(lines[first][3:], code, first, i, above[1] if above else ""))
-        i += 1
-    return found
-
-
-def blocks(text: str) -> list[tuple[Fence, Fence | None]]:
-    """The blocks to execute, each with the ```text fence of its output; None where it prints
-    nothing."""
-    found = fences(text)
-    pairs = []
-    for fence, after in zip(found, [*found[1:], None]):
-        if fence.language == "python" and not fence.note.startswith("quote "):
-            pairs.append((fence, after if after and after.language == "text" else None))
-    return pairs
-
-
-def run_blocks(lesson: Path, seed: int = 1) -> tuple[list[str], dict]:
-    """Execute a lesson's blocks in the repository root; what each printed, and the namespace they
-    leave.
-
-    `seed` is torch's before the first block. A lesson seeds for itself, so it must not show in the
-    output.
-    """
-    printed, ns = [], {"__name__": "lesson"}
-    before = Path.cwd()
-    torch.manual_seed(seed)
-    os.chdir(ROOT)
-    try:
-        for fence, _ in blocks(lesson.read_text(encoding="utf-8")):
-            blank = "\n" * (fence.first + 1)  # so that a traceback names the lesson's own lines
-            code = compile(blank + fence.code, str(lesson), "exec")
-            with redirect_stdout(io.StringIO()) as out:
-                exec(code, ns)
-            printed.append(out.getvalue())
-    finally:
-        os.chdir(before)
-    return printed, ns
-
-
-def lesson_files(numbers: list[str]) -> list[Path]:
-    """The files of the lessons with these numbers; all of them if none is given."""
-    return [
-        file
-        for file in sorted(LESSONS.glob("[0-9][0-9]*-*.md"))
-        if not numbers or file.name.partition("-")[0] in numbers
-    ]
-
-
-# ---- what lessons share
-
-
-def tuned_miniature(frames: int = 8):
-    """The miniature tuned on `frames` frames of clip.mp4 by its own recipe, and these frames (f, 3,
-    128, 128).
-
-    Tuned once, which takes a minute or two, and kept in runs/lessons/, by the hash of the weights.
-    If you change what tunes it in tav/, delete that folder.
-    """
-    from safetensors.torch import load_file, save_file
-
-    import tav
-    from tav.io.video import replacing
-    from tav.tuning import Tuning, encode_clip, load_tuned
-
-    model = tav.load(ROOT / "weights" / "mini")
-    own = model.recipe("tune")
-    clip, _ = tav.read_clip(ROOT / "clip.mp4", frames=frames, stride=16 // frames, size=model.size)
-    name = (
-        f"tuned-{model.hash[:12]}-{frames}-frames-{own['steps']}-steps-lr-{own['lr']}.safetensors"
-    )
-    file = ROOT / RUNS / "lessons" / name
-    if not file.exists():
-        tuning = Tuning(
-            model, encode_clip(model, clip), model.embed("a man is skiing"), own["lr"], seed=0
-        )
-        for i in range(own["steps"]):
-            if i % 10 == 0:
-                print(
-                    f"tuning the miniature, once for all lessons: step {i} of {own['steps']}",
-                    file=sys.stderr,
-                )
-            tuning.update(tuning.loss())
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(file) as part:
-            save_file(tuning.tuned(), part)
-        model = tav.load(ROOT / "weights" / "mini")
-    load_tuned(model.unet, load_file(file), str(file))
-    return model, clip
 
 
 # ---- what figures share

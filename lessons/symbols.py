@@ -1,4 +1,4 @@
-"""Where the names of the repository's Python are defined, and Python as HTML: for `site.py`."""
+"""Where the names of the repository's Python are defined, and Python as HTML, for the site."""
 
 import ast
 import functools

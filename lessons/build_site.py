@@ -1,7 +1,7 @@
 """Builds `site/`: every lesson as a page, and beside it the code that it quotes.
 
-    python lessons/site.py            # writes site/; open site/index.html
-    python lessons/site.py --serve    # and shows it at http://localhost:8000
+    python -m lessons.build_site            # writes site/; open site/index.html
+    python -m lessons.build_site --serve    # and shows it at http://localhost:8000
 
 The site mirrors the repository: `lessons/03-noise.md` becomes `lessons/03-noise.html`, and
 `tav/schedule.py` becomes `tav/schedule.py.html`, a page that can be read by itself and that a
@@ -18,33 +18,28 @@ the code, and in the lesson's own blocks.
 Needs `pip install -e ".[lessons]"`.
 """
 
-import sys
+import argparse
+import ast
+import functools
+import http.server
+import posixpath
+import re
+import shutil
+import struct
+from html import escape
 from pathlib import Path
+from string import Template
+from urllib.parse import unquote
 
-ROOT = Path(__file__).resolve().parents[1]
-if sys.path[0] == str(ROOT / "lessons"):
-    sys.path[0] = str(ROOT)  # this file would hide Python's own module `site`
+from latex2mathml.converter import convert
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from pygments.lexers import BashLexer, PythonLexer, TextLexer, get_lexer_for_filename
+from pygments.util import ClassNotFound
 
-import argparse  # noqa: E402
-import ast  # noqa: E402
-import functools  # noqa: E402
-import http.server  # noqa: E402
-import posixpath  # noqa: E402
-import re  # noqa: E402
-import shutil  # noqa: E402
-import struct  # noqa: E402
-from html import escape  # noqa: E402
-from string import Template  # noqa: E402
-from urllib.parse import unquote  # noqa: E402
-
-from latex2mathml.converter import convert  # noqa: E402
-from markdown_it import MarkdownIt  # noqa: E402
-from markdown_it.token import Token  # noqa: E402
-from mdit_py_plugins.dollarmath import dollarmath_plugin  # noqa: E402
-from pygments.lexers import BashLexer, PythonLexer, TextLexer, get_lexer_for_filename  # noqa: E402
-from pygments.util import ClassNotFound  # noqa: E402
-
-from lessons.symbols import (  # noqa: E402
+from .symbols import (
+    ROOT,
     Place,
     code_links,
     definitions,
