@@ -33,11 +33,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import full_size_run as sd14
 import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
-
-import full_size_run as sd14
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
