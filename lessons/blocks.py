@@ -1,19 +1,23 @@
-"""The fenced blocks of a lesson, and running them.
+"""The fenced blocks of a lesson: reading them, running them, and what they quote.
 
-Used by what draws the figures, writes the notebooks and tests the lessons.
+Used by what draws the figures, writes the notebooks, updates the lessons and tests them.
 """
 
+import ast
 import io
 import os
 import re
+import textwrap
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-ROOT = Path(__file__).resolve().parents[1]
+from .symbols import ROOT, definitions, read
+
 LESSONS = ROOT / "lessons"
+NUMBER = r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 
 
 @dataclass
@@ -84,3 +88,43 @@ def lesson_files(numbers: list[str]) -> list[Path]:
         for file in sorted(LESSONS.glob("[0-9][0-9]*-*.md"))
         if not numbers or file.name.partition("-")[0] in numbers
     ]
+
+
+# ---- what they quote
+
+
+def quotes(text: str) -> list[tuple[Fence, str, str]]:
+    """Each quoting fence of a lesson, with the file and the symbol that it quotes."""
+    noted = [fence for fence in fences(text) if fence.note.startswith("quote ")]
+    return [(fence, *fence.note.split()[1:]) for fence in noted]
+
+
+def source(file: str, symbol: str) -> str:
+    """A symbol's source as lessons quote it: dedented, with decorators, without docstring."""
+    first, last = definitions(file)[symbol]
+    lines = textwrap.dedent("\n".join(read(file).splitlines()[first - 1 : last])).splitlines()
+    (node,) = ast.parse("\n".join(lines)).body
+    if isinstance(node, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+        start, end = node.body[0].lineno - 1, node.body[0].end_lineno
+        while end < len(lines) and not lines[end]:
+            end += 1
+        del lines[start:end]
+    return "\n".join(lines) + "\n"
+
+
+# ---- what they print
+
+
+def same(shown: str, printed: str, note: str) -> bool:
+    """Whether a block printed what the lesson shows: exactly, or with numbers as near as its note
+    allows, `within 5 %` or `within 0.02`."""
+    if not (within := re.fullmatch(r"within ([\d.]+)( %)?", note)):
+        return shown == printed
+    most, relative = float(within[1]), within[2]
+    if re.sub(NUMBER, "0", shown).split() != re.sub(NUMBER, "0", printed).split():
+        return False
+    for a, b in zip(re.findall(NUMBER, shown), re.findall(NUMBER, printed), strict=True):
+        a, b = float(a.replace(",", "")), float(b.replace(",", ""))
+        if abs(a - b) > (abs(a) * most / 100 if relative else most) * (1 + 1e-9):
+            return False
+    return True
