@@ -1,2 +1,2 @@
-"""The lessons: markdown to read, and the code that runs it (`figures.py`) and checks exercises
+"""The lessons: markdown to read, and the code that runs it (`blocks.py`) and checks exercises
 (`exercises/`)."""

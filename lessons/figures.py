@@ -1,5 +1,6 @@
-"""Runs the python blocks of the lessons and draws their figures: `python lessons/figures.py [03
-...]`.
+"""Runs the python blocks of the lessons and draws their figures:
+
+    python -m lessons.figures [03 ...]
 
 Besides numbers it knows README, whose picture takes minutes; without arguments it makes everything.
 
@@ -11,145 +12,23 @@ to write a lesson: see tests/test_lessons.py.
 
 import io
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
-from contextlib import redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    # so that `tav` and `lessons` are found from wherever this is started
-    sys.path.insert(0, str(ROOT))
+import numpy as np
+import torch
+from PIL import Image
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from PIL import Image  # noqa: E402
+from tav.io.runs import RUNS
+from tav.vae import to_uint8
 
-from tav.io.runs import RUNS  # noqa: E402
-from tav.vae import to_uint8  # noqa: E402
+from .blocks import LESSONS, ROOT, lesson_files, run_blocks
 
-LESSONS = ROOT / "lessons"
 FIGURES = LESSONS / "figures"
 MOST_BYTES = 300_000  # of one figure
-
-
-# ---- the blocks of a lesson
-
-
-@dataclass
-class Fence:
-    """A fenced block of a markdown file: its language, its lines, and the comment `<!-- note -->`
-    right above it."""
-
-    language: str
-    code: str  # ends in a newline unless empty
-    first: int  # index of its opening line ```language; the code begins on the next
-    last: int  # index of its closing line ```
-    note: str = ""
-
-
-def fences(text: str) -> list[Fence]:
-    """All fenced blocks of a markdown text, in order."""
-    lines, found, i = text.splitlines(), [], 0
-    while i < len(lines):
-        if lines[i].startswith("```"):
-            first, i = i, i + 1
-            assert "```" in lines[i:], f"the fence of line {first + 1} has no end"
-            i = lines.index("```", i)
-            above = re.fullmatch(r"<!-- (.*) -->", lines[first - 1]) if first else None
-            code = "".join(line + "\n" for line in lines[first + 1 : i])
-            found.append(Fence(lines[first][3:], code, first, i, above[1] if above else ""))
-        i += 1
-    return found
-
-
-def blocks(text: str) -> list[tuple[Fence, Fence | None]]:
-    """The blocks to execute, each with the ```text fence of its output; None where it prints
-    nothing."""
-    found = fences(text)
-    pairs = []
-    for fence, after in zip(found, [*found[1:], None]):
-        if fence.language == "python" and not fence.note.startswith("quote "):
-            pairs.append((fence, after if after and after.language == "text" else None))
-    return pairs
-
-
-def run_blocks(lesson: Path, seed: int = 1) -> tuple[list[str], dict]:
-    """Execute a lesson's blocks in the repository root; what each printed, and the namespace they
-    leave.
-
-    `seed` is torch's before the first block. A lesson seeds for itself, so it must not show in the
-    output.
-    """
-    printed, ns = [], {"__name__": "lesson"}
-    before = Path.cwd()
-    torch.manual_seed(seed)
-    os.chdir(ROOT)
-    try:
-        for fence, _ in blocks(lesson.read_text(encoding="utf-8")):
-            blank = "\n" * (fence.first + 1)  # so that a traceback names the lesson's own lines
-            code = compile(blank + fence.code, str(lesson), "exec")
-            with redirect_stdout(io.StringIO()) as out:
-                exec(code, ns)
-            printed.append(out.getvalue())
-    finally:
-        os.chdir(before)
-    return printed, ns
-
-
-def lesson_files(numbers: list[str]) -> list[Path]:
-    """The files of the lessons with these numbers; all of them if none is given."""
-    return [
-        file
-        for file in sorted(LESSONS.glob("[0-9][0-9]*-*.md"))
-        if not numbers or file.name.partition("-")[0] in numbers
-    ]
-
-
-# ---- what lessons share
-
-
-def tuned_miniature(frames: int = 8):
-    """The miniature tuned on `frames` frames of clip.mp4 by its own recipe, and these frames (f, 3,
-    128, 128).
-
-    Tuned once, which takes a minute or two, and kept in runs/lessons/, by the hash of the weights.
-    If you change what tunes it in tav/, delete that folder.
-    """
-    from safetensors.torch import load_file, save_file
-
-    import tav
-    from tav.io.video import replacing
-    from tav.tuning import Tuning, encode_clip, load_tuned
-
-    model = tav.load(ROOT / "weights" / "mini")
-    own = model.recipe("tune")
-    clip, _ = tav.read_clip(ROOT / "clip.mp4", frames=frames, stride=16 // frames, size=model.size)
-    name = (
-        f"tuned-{model.hash[:12]}-{frames}-frames-{own['steps']}-steps-lr-{own['lr']}.safetensors"
-    )
-    file = ROOT / RUNS / "lessons" / name
-    if not file.exists():
-        tuning = Tuning(
-            model, encode_clip(model, clip), model.embed("a man is skiing"), own["lr"], seed=0
-        )
-        for i in range(own["steps"]):
-            if i % 10 == 0:
-                print(
-                    f"tuning the miniature, once for all lessons: step {i} of {own['steps']}",
-                    file=sys.stderr,
-                )
-            tuning.update(tuning.loss())
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(file) as part:
-            save_file(tuning.tuned(), part)
-        model = tav.load(ROOT / "weights" / "mini")
-    load_tuned(model.unet, load_file(file), str(file))
-    return model, clip
 
 
 # ---- what figures share
@@ -186,6 +65,30 @@ def show(axis, picture, label: str = "", **options) -> None:
     axis.set_title(label, fontsize=10)
 
 
+def rectangle(axis, x, y, width, height, **style) -> None:
+    """A rectangle, from its corner at the least x and y."""
+    from matplotlib.patches import Rectangle
+
+    axis.add_patch(Rectangle((x, y), width, height, **style))
+
+
+def without_frame(axis, **ticks) -> None:
+    """Numbers beside a picture, but no lines."""
+    axis.tick_params(length=0, **ticks)
+    axis.spines[:].set_visible(False)
+
+
+def beside(axis, label: str) -> None:
+    """A label on the left of a picture."""
+    axis.set_ylabel(label, rotation=0, ha="right", va="center")
+
+
+def above(axis, label: str) -> None:
+    """A label above a picture that may be wider, and does not push its neighbour away."""
+    axis.set_title(" ", fontsize=10)  # room for it
+    axis.text(0, 1.06, label, fontsize=10, transform=axis.transAxes).set_in_layout(False)
+
+
 def wrapped(label: str) -> str:
     """A label over two lines, if it has two words."""
     words = label.split()
@@ -203,6 +106,16 @@ def two_rows(columns: dict, height: float, width: float = 8.0):
         show(axis[0], pictures[0], wrapped(name))
         show(axis[1], pictures[1])
     return figure
+
+
+def rows_of(videos: dict, columns: int, width: float, height: float):
+    """Videos (f, 3, h, w), one a row, with their names on the left: the figure and its axes."""
+    figure, axes = canvas(len(videos), columns, width=width, height=height)
+    for row, (name, video) in zip(axes, videos.items()):
+        beside(row[0], name)
+        for axis, picture in zip(row, video):
+            show(axis, picture)
+    return figure, axes
 
 
 def save(figure, path: Path) -> None:
@@ -237,8 +150,7 @@ def names(lesson: Path) -> list[str]:
 
 
 # The figures, lesson by lesson: each a function of the namespace `ns` that the lesson's blocks
-# leave.
-# A lesson's functions stand under the line with its number.
+# leave. A lesson's functions stand under the line with its number.
 
 
 # ---- 00
@@ -248,17 +160,15 @@ def there_and_back(ns):
     """Four frames of the clip on their way to an edit: frames, latents, noise, other latents, other
     frames."""
     rows = {"clip": ns["clip"]}
-    rows |= {label: (ns[key][:, :3] / 3).clamp(-1, 1) for label, key in LATENT_ROWS.items()}
+    for name, key in {
+        "latents": "latents",
+        "noise": "noise",
+        "latents\nof the edit": "edited",
+    }.items():
+        rows[name] = (ns[key][:, :3] / 3).clamp(-1, 1)
     rows["edit"] = ns["video"]
-    figure, axes = canvas(5, 4, width=5.2, height=6.2)
-    for row, (label, pictures) in zip(axes, rows.items()):
-        for axis, picture in zip(row, pictures[::2]):
-            show(axis, picture)
-        row[0].set_ylabel(label, rotation=0, ha="right", va="center")
+    figure, _ = rows_of({name: row[::2] for name, row in rows.items()}, 4, width=5.2, height=6.2)
     return figure
-
-
-LATENT_ROWS = {"latents": "latents", "noise": "noise", "latents\nof the edit": "edited"}
 
 
 def no_inversion(ns):
@@ -268,11 +178,7 @@ def no_inversion(ns):
         "from its\nown noise": ns["video"],
         "from random\nnoise": ns["unled"],
     }
-    figure, axes = canvas(3, 8, width=9, height=3.2)
-    for row, (label, pictures) in zip(axes, rows.items()):
-        for axis, picture in zip(row, pictures):
-            show(axis, picture)
-        row[0].set_ylabel(label, rotation=0, ha="right", va="center")
+    figure, _ = rows_of(rows, 8, width=9, height=3.2)
     return figure
 
 
@@ -283,11 +189,7 @@ def drawn(ns):
     """Drawings to train on, and sampled ones, a row for each guidance."""
     rows = {"to train on": ns["examples"]}
     rows |= {f"guidance {g}": pictures for g, (pictures, _) in ns["sampled"].items()}
-    figure, axes = canvas(len(rows), 12, width=9, height=3.3)
-    for row, (label, pictures) in zip(axes, rows.items()):
-        for axis, picture in zip(row, pictures):
-            show(axis, picture)
-        row[0].set_ylabel(label, rotation=0, ha="right", va="center")
+    figure, axes = rows_of(rows, 12, width=9, height=3.3)
     for axis, word in zip(axes[1, 1::4], ns["WORDS"]):
         axis.set_title(f"{word}s", fontsize=10, loc="left")
     return figure
@@ -358,8 +260,7 @@ def captions(ns):
             text = f"{cosine:.1f}".replace("-0.0", "0.0")
             color = "white" if abs(cosine) > 0.6 else "black"
             place.text(j, i, text, ha="center", va="center", color=color)
-        place.spines[:].set_visible(False)
-        place.tick_params(length=0)
+        without_frame(place)
         place.xaxis.tick_top()
     axis.set(xticks=range(len(letters)), xticklabels=letters, yticks=range(len(letters)))
     axis.set_yticklabels([f"{text}   {x}" for text, x in zip(ns["captions"], letters)])
@@ -472,11 +373,9 @@ def way(axis, style, *points):
 def steps_of_u(axis, x, y, kinds):
     """Layers side by side, "ResNet" or "transf.", with the arrows of time and text; where they
     end."""
-    from matplotlib.patches import Rectangle
-
     for kind in kinds:
         color = BLUE if kind == "ResNet" else AMBER
-        axis.add_patch(Rectangle((x, y - 0.3), 1, 0.6, facecolor=color, edgecolor="black"))
+        rectangle(axis, x, y - 0.3, 1, 0.6, facecolor=color, edgecolor="black")
         axis.text(x + 0.5, y, kind, ha="center", va="center", fontsize=9)
         up = 1 if kind == "ResNet" else -1
         style = TIME if kind == "ResNet" else TEXT
@@ -579,8 +478,7 @@ def time_embedding(ns):
     axes[4].set_xticks([0, half - 1, half, 2 * half - 1], ["fast", "slow", "fast", "slow"])
     for tick, side in zip(axes[4].get_xticklabels(), ("left", "right", "left", "right")):
         tick.set_ha(side)
-    axes[4].tick_params(length=0)
-    axes[4].spines[:].set_visible(False)
+    without_frame(axes[4])
     for y in range(1, len(times)):
         axes[4].axhline(y - 0.5, color="white", linewidth=4)
     axes[4].axvline(half - 0.5, color="white", linewidth=6)
@@ -616,11 +514,7 @@ def attention_maps(ns):
 
 def wrong_unets(ns):
     """The same noise through the UNet and through what four mistakes make of it."""
-    figure, axes = canvas(2, len(ns["sampled"]), width=8, height=3.6)
-    for column, (name, pictures) in zip(axes.T, ns["sampled"].items()):
-        show(column[0], pictures[0], wrapped(name))
-        show(column[1], pictures[1])
-    return figure
+    return two_rows(ns["sampled"], 3.6)
 
 
 # ---- 05
@@ -663,15 +557,13 @@ def mismatched(ns):
 
 def header(ns):
     """The parts of a safetensors file, and how the table leads to the numbers."""
-    from matplotlib.patches import Rectangle
-
     figure, axis = canvas(width=7.4, height=3.4)
     raw, length, entries = ns["raw"], ns["length"], list(ns["header"].items())[:3]
     gray, code = {"color": "#555555"}, {"family": "monospace", "fontsize": 8, "va": "center"}
     parts = {"length of the table": (8, 0, 2.8), "table, as JSON": (length, 3.0, 4.3)}
     parts["numbers"] = (len(raw) - 8 - length, 7.5, 2.5)
     for what, (size, left, width) in parts.items():
-        axis.add_patch(Rectangle((left, 4.2), width, 0.55, facecolor="#eeeeee", edgecolor="black"))
+        rectangle(axis, left, 4.2, width, 0.55, facecolor="#eeeeee", edgecolor="black")
         axis.text(left + width / 2, 4.475, what, ha="center", va="center")
         axis.text(left + width / 2, 4.8, f"{size:,} bytes", ha="center", va="bottom", **gray)
     axis.text(0, 3.95, f"{raw[:8].hex(' ')} = {length:,}", **code)
@@ -682,7 +574,7 @@ def header(ns):
         axis.text(0.03, 3.05 - 0.4 * i, json.dumps({name: about})[1:-1], bbox=box, **code)
         left, (begin, end) = 3.25 * i, about["data_offsets"]
         values = np.frombuffer(raw[8 + length + begin :][:4], "<f2")
-        axis.add_patch(Rectangle((left, 0.6), 3.05, 0.5, facecolor=color, edgecolor="black"))
+        rectangle(axis, left, 0.6, 3.05, 0.5, facecolor=color, edgecolor="black")
         text = ", ".join(f"{value:.3f}" for value in values) + ", ..."
         axis.text(left + 0.1, 0.85, text, **code)
         axis.text(left + 1.525, 1.15, name, ha="center", va="bottom", fontsize=9)
@@ -697,13 +589,11 @@ def header(ns):
 def two_layouts(ns):
     """The numbered blocks of the original layout and their names in the diffusers layout, level by
     level."""
-    from matplotlib.patches import Rectangle
-
     figure, axis = canvas(width=8.2, height=6.2)
     colors = [AMBER, BLUE, "#b5d99c", "#d8b4e2"]
 
     def row(x, y, theirs, color, ours):
-        axis.add_patch(Rectangle((x, y - 0.4), 1.7, 0.8, facecolor=color, edgecolor="black"))
+        rectangle(axis, x, y - 0.4, 1.7, 0.8, facecolor=color, edgecolor="black")
         axis.text(x + 0.85, y, theirs, ha="center", va="center")
         axis.text(x + 1.8, y, ours, va="center")
 
@@ -778,10 +668,8 @@ def folding(ns):
 
     def put(v, i, x, y, text=""):
         axis.imshow(videos[v][i], extent=(x, x + 1, y, y + 1))
-        axis.add_patch(Rectangle((x, y), 1, 1, fill=False, edgecolor=colours[v], linewidth=1.5))
+        rectangle(axis, x, y, 1, 1, fill=False, edgecolor=colours[v], linewidth=1.5)
         axis.text(x + 0.5, y - 0.07, text, ha="center", va="top", fontsize=10)
-
-    from matplotlib.patches import Rectangle
 
     for v in range(2):
         axis.text(
@@ -813,8 +701,6 @@ def folding(ns):
 def who_looks_where(ns):
     """For one token of frame 2, the tokens that each kind of layer reads, as coloured cells of four
     frames."""
-    from matplotlib.patches import Rectangle
-
     side, at = 6, (2, 3)  # cells along a side; row and column of the token
     cells = {(i, y, x) for i in range(4) for y in range(side) for x in range(side)}
     own = {cell for cell in cells if cell[0] == 2}
@@ -837,20 +723,20 @@ def who_looks_where(ns):
             if (i, y, x) == (2, *at):  # in SC-Attn, for the query
                 colour = "#ff8c1a"
             square = {"facecolor": colour, "edgecolor": "white", "linewidth": 0.8}
-            axis.add_patch(Rectangle((8 * i + x, top - y - 1), 1, 1, **square))
+            rectangle(axis, 8 * i + x, top - y - 1, 1, 1, **square)
         mark = {"fill": False, "edgecolor": "black", "linewidth": 2, "zorder": 3}
-        axis.add_patch(Rectangle((16 + at[1], top - at[0] - 1), 1, 1, **mark))
+        rectangle(axis, 16 + at[1], top - at[0] - 1, 1, 1, **mark)
         if name == "cross-attention":
-            axis.add_patch(Rectangle((33, top - 4), 9, 2, facecolor="#ff8c1a"))
+            rectangle(axis, 33, top - 4, 9, 2, facecolor="#ff8c1a")
             axis.text(37.5, top - 3, "77 text tokens", ha="center", va="center", fontsize=9)
     for i in range(4):
         axis.text(8 * i + 3, 1, f"frame {i}", ha="center", fontsize=10)
     for y, text in ((-0.5, "as in the\nimage network"), (-34, "is told\nhow many frames")):
         axis.text(33, y, text, va="top", fontsize=10, style="italic")
     axis.plot([-18, 42], [-31.4, -31.4], color="gray", linewidth=0.8, linestyle="--")
-    axis.add_patch(Rectangle((33, -47), 1.5, 1.5, facecolor="#ff8c1a"))
+    rectangle(axis, 33, -47, 1.5, 1.5, facecolor="#ff8c1a")
     axis.text(35, -46.3, "read", va="center", fontsize=9)
-    axis.add_patch(Rectangle((33, -50), 1.5, 1.5, facecolor="#ffd9a8"))
+    rectangle(axis, 33, -50, 1.5, 1.5, facecolor="#ffd9a8")
     axis.text(35, -49.3, "only mean, variance", va="center", fontsize=9)
     axis.set(xlim=(-19, 44), ylim=(-55.5, 3), aspect="equal")
     axis.axis("off")
@@ -865,9 +751,7 @@ def strips(rows, width=8.0, height=1.1):
     for line, (name, video) in zip(axes, rows.items()):
         for axis, picture in zip(line, video):
             show(axis, picture)
-        # room for the name, which must not push its neighbour away
-        line[0].set_title(" ", fontsize=10)
-        line[0].text(0, 1.06, name, fontsize=10, transform=line[0].transAxes).set_in_layout(False)
+        above(line[0], name)
     return figure
 
 
@@ -965,8 +849,7 @@ def who_sees_whom(ns):
         axis.set_xticks(np.arange(f) - 0.5, minor=True)
         axis.set_yticks(np.arange(f) - 0.5, minor=True)
         axis.grid(which="minor", color="white", linewidth=1.5)
-        axis.tick_params(which="both", length=0, labelsize=9.5)
-        axis.spines[:].set_visible(False)
+        without_frame(axis, which="both", labelsize=9.5)
     axes[0].set_ylabel("frame", fontsize=11)
     return figure
 
@@ -999,8 +882,7 @@ def influence(ns):
                 )
         axis.set(xticks=range(8), yticks=range(8), xlabel="frame that is disturbed")
         axis.set_title(name, fontsize=10)
-        axis.tick_params(length=0)
-        axis.spines[:].set_visible(False)
+        without_frame(axis)
     axes[0].set_ylabel("frame whose prediction moves (percent)")
     return figure
 
@@ -1036,7 +918,6 @@ def over_time(ns):
     """Of the most uneven Temp-Attn: the matrices of two places, before and after tuning, and how
     uneven it is at all places; below, how uneven all layers are."""
     from matplotlib import pyplot as plt
-    from matplotlib.patches import Rectangle
 
     canvas()
     figure = plt.figure(figsize=(7, 8.2), dpi=160, layout="constrained")
@@ -1053,7 +934,7 @@ def over_time(ns):
         for name, place in places.items():
             corner = (np.array([place % side, place // side])) * size / side - 0.5
             outline = {"fill": False, "edgecolor": colours[name], "linewidth": 2}
-            axis.add_patch(Rectangle(corner, size / side, size / side, **outline))
+            rectangle(axis, *corner, size / side, size / side, **outline)
 
     for i, axis in enumerate(top.subplots(1, 8)):
         show(axis, ns["clip"][i], f"frame {i}")
@@ -1066,8 +947,7 @@ def over_time(ns):
         image = axis.imshow(8 * a.numpy(), cmap="viridis", vmin=0, vmax=4)
         axis.set_title(f"{name},\n{when} tuning", fontsize=10, color=colours[name])
         axis.set(xticks=range(8), yticks=range(8), xlabel="looks at frame")
-        axis.tick_params(length=0, labelsize=9)
-        axis.spines[:].set_visible(False)
+        without_frame(axis, labelsize=9)
     axes[0].set_ylabel("frame")
     label = "attention,\neven share = 1"
     middle.colorbar(image, ax=axes, shrink=0.7, extend="max", label=label)
@@ -1142,8 +1022,6 @@ def tuning_loss(ns):
 def tuning_steps(ns):
     """The clip; then a frame of two prompts after more and more steps of tuning, and a part of it
     enlarged."""
-    from matplotlib.patches import Rectangle
-
     columns = {"the clip": (ns["clip"], ns["clip"])}
     for key, videos in ns["looks"].items():
         columns[f"{key} steps" if isinstance(key, int) else "too far, on\npurpose"] = videos
@@ -1154,7 +1032,7 @@ def tuning_steps(ns):
             show(column[2 * k], video[0], label if k == 0 else "")
             show(column[2 * k + 1], video[0, :, top : top + side, left : left + side])
     for k, prompt in zip((0, 2), ns["prompts"]):
-        axes[k, 0].add_patch(Rectangle((left, top), side, side, fill=False, edgecolor="tab:red"))
+        rectangle(axes[k, 0], left, top, side, side, fill=False, edgecolor="tab:red")
         axes[k, 0].set_ylabel(prompt.replace(" on ", "\non "), y=-0.05)
     return figure
 
@@ -1175,7 +1053,7 @@ def clip_noise(ns):
     for axis in axes[:, 3]:
         axis.axis("off")
     for row, (label, (latents, pictures)) in zip(axes, rows.items()):
-        row[0].set_ylabel(label, rotation=0, ha="right", va="center")
+        beside(row[0], label)
         for i in range(3):
             show(row[i], latents[i, 0], cmap="gray", vmin=-2.5, vmax=2.5)
             show(row[4 + i], pictures[i])
@@ -1188,7 +1066,7 @@ def words_over_frames(ns):
     """The frames of an edit, and how much each place of them attends to two words of its prompt."""
     figure, axes = canvas(3, 4, width=7, height=4.8)
     for row, label in zip(axes, ("edit", 'attention\nto "skiing"', 'attention\nto "beach"')):
-        row[0].set_ylabel(label, rotation=0, ha="right", va="center")
+        beside(row[0], label)
     for k in range(4):
         show(axes[0, k], ns["edits"][1][k])
         for row, maps in zip(axes[1:], ns["words"]):
@@ -1218,9 +1096,7 @@ def edit_grid(ns):
             show(line[k], video[k])
             show(line[4 + k], ideal[k])
         for axis, label in ((line[0], prompt), (line[4], "drawn by the program")):
-            # room for the label, which must not push its neighbour away
-            axis.set_title(" ", fontsize=10)
-            axis.text(0, 1.06, label, fontsize=10, transform=axis.transAxes).set_in_layout(False)
+            above(axis, label)
     return figure
 
 
@@ -1262,8 +1138,6 @@ def wrong_ways(ns):
 def near_and_far(ns):
     """Cosines, times 100, of the clip's frames and an ideal edit's with each other and with two
     prompts."""
-    from matplotlib.patches import Rectangle
-
     figure, axis = canvas(width=8, height=6)
     pictures, cosines = [*ns["frames"], *ns["truths"]["subject"]], ns["cosines"].numpy()
     columns = [*range(8), 8.6, 9.6]
@@ -1273,9 +1147,7 @@ def near_and_far(ns):
     for i, row in enumerate(cosines):
         for x, cosine in zip(columns, row):
             heat = min(max(cosine / 100, 0), 1)  # white to orange
-            axis.add_patch(
-                Rectangle((x, i), 0.95, 0.95, facecolor=(1, 1 - 0.5 * heat, 1 - 0.9 * heat))
-            )
+            rectangle(axis, x, i, 0.95, 0.95, facecolor=(1, 1 - 0.5 * heat, 1 - 0.9 * heat))
             axis.text(x + 0.48, i + 0.5, f"{cosine:.0f}", ha="center", va="center", fontsize=10)
     stairs = [
         (1, 0),
@@ -1290,10 +1162,8 @@ def near_and_far(ns):
     ]
     for first, colour in ((0, "tab:blue"), (4, "tab:green")):
         axis.plot(*zip(*[(x + first, y + first) for x, y in stairs]), color=colour, linewidth=2.5)
-        axis.add_patch(
-            Rectangle(
-                (8.6 + first / 4, first), 0.95, 3.95, fill=False, edgecolor=colour, linewidth=2.5
-            )
+        rectangle(
+            axis, 8.6 + first / 4, first, 0.95, 3.95, fill=False, edgecolor=colour, linewidth=2.5
         )
     for x, label in zip(columns[8:], (ns["caption"], ns["prompts"]["subject"])):
         axis.text(x + 0.5, -0.25, label, rotation=55, ha="left", va="bottom", fontsize=10)
@@ -1316,9 +1186,7 @@ def scored(videos, rows, columns, width, height):
     for line, (name, video) in zip(axes, videos.items()):
         for axis, picture in zip(line, video):
             show(axis, picture)
-        # room for the name, which must not push its neighbour away
-        line[0].set_title(" ", fontsize=10)
-        line[0].text(0, 1.06, name, fontsize=10, transform=line[0].transAxes).set_in_layout(False)
+        above(line[0], name)
         for axis, score in zip(line[count:], rows[name].tolist()):
             axis.axis("off")
             axis.text(0.5, 0.5, f"{score:.1f}", ha="center", va="center", fontsize=10)
@@ -1423,16 +1291,13 @@ def two_ways(ns):
     figure, axes = canvas(4, 9, width=8.4, height=3.7, width_ratios=ratios)
     for row, label in zip(axes, labels):
         row[4].axis("off")
-        row[0].set_ylabel(label, rotation=0, ha="right", va="center")
+        beside(row[0], label)
     for first, (prompt, edits) in zip((0, 5), ns["videos"].items()):
         _, ideal = ns["wanted"][prompt][0]
         for row, video in zip(axes, [*edits.values(), ideal]):
             for axis, picture in zip(row[first:], video):
                 show(axis, picture)
-        # room for the prompt, which is wider than one picture
-        axes[0, first].set_title(" ", fontsize=10)
-        place = {"transform": axes[0, first].transAxes, "fontsize": 10}
-        axes[0, first].text(0, 1.06, prompt, **place).set_in_layout(False)
+        above(axes[0, first], prompt)
     return figure
 
 
@@ -1459,11 +1324,7 @@ def with_scores(ns, videos, prompt):
 
 def films(videos):
     """Videos of four frames with their names, one a row."""
-    figure, axes = canvas(len(videos), 4, width=5.6, height=1.05 * len(videos))
-    for row, (name, video) in zip(axes, videos.items()):
-        row[0].set_ylabel(name, rotation=0, ha="right", va="center")
-        for axis, picture in zip(row, video):
-            show(axis, picture)
+    figure, _ = rows_of(videos, 4, width=5.6, height=1.05 * len(videos))
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Writes the lessons as notebooks: `python lessons/notebooks.py [DIR]`, by default `notebooks/`.
+"""Writes the lessons as notebooks: `python -m lessons.notebooks [DIR]`, by default `notebooks/`.
 
 What a lesson runs becomes cells, which show what the lesson says they print until they are run
 again. What it quotes stays text, as do commands of the shell. Pictures are inside, so a notebook
@@ -12,11 +12,7 @@ import re
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-if sys.path[0] == str(ROOT / "lessons"):
-    sys.path[0] = str(ROOT)
-
-from lessons import figures  # noqa: E402
+from .blocks import LESSONS, ROOT, blocks
 
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 ANY_FENCE = r"(?ms)^```.*?^```$"
@@ -27,7 +23,7 @@ def notebook(lesson: Path, folder: Path) -> dict:
     start = f"import os\n\nos.chdir({str(ROOT)!r})  # lessons run in the repository's root"
     text = lesson.read_text(encoding="utf-8")
     lines, cells, done = text.splitlines(), [], 0
-    for block, shown in figures.blocks(text):
+    for block, shown in blocks(text):
         cells.append(text_cell("\n".join(lines[done : block.first]), lesson, folder))
         cells.append(code_cell(block.code, shown.code if shown else ""))
         done = (shown or block).last + 1
@@ -85,7 +81,7 @@ def text_cell(text: str, lesson: Path, folder: Path) -> dict:
 def main() -> None:
     folder = Path(sys.argv[1] if sys.argv[1:] else ROOT / "notebooks").resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    for lesson in sorted(figures.LESSONS.glob("*.md")):
+    for lesson in sorted(LESSONS.glob("*.md")):
         content = json.dumps(notebook(lesson, folder), indent=1, ensure_ascii=False)
         (folder / f"{lesson.stem}.ipynb").write_text(content + "\n", encoding="utf-8")
     print(f"{folder}: open with Jupyter or an editor that knows notebooks")

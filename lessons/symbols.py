@@ -1,12 +1,10 @@
-"""Where the names of the repository's Python are defined, and Python as HTML: for `site.py`."""
+"""Where the names of the repository's Python are defined, and where its code uses them."""
 
 import ast
 import functools
 import posixpath
-from html import escape
+import re
 from pathlib import Path
-
-from pygments.token import STANDARD_TYPES
 
 ROOT = Path(__file__).resolve().parents[1]
 Place = tuple[str, str]  # a file, from the root, and a symbol in it, "" for the whole
@@ -23,10 +21,35 @@ GROUPS = (
     "weights/make/world/*.py",
     "lessons/[fm]*.py",
 )
+# Where a file is looked for that a text names without its folder.
+FOLDERS = (
+    "",
+    "tav",
+    "tav/io",
+    "lessons",
+    "lessons/exercises",
+    "weights/mini",
+    "weights/make",
+    "weights/make/world",
+    "weights/benchmark",
+    "weights/benchmark/methods",
+)
 
 
-def read(file: str) -> str:
+def read(file: str | Path) -> str:
+    """The text of a file, named from the root."""
     return (ROOT / file).read_text(encoding="utf-8")
+
+
+def find(name: str) -> str | None:
+    """The file or folder that a text means by a name, from the root; None if there is none."""
+    places = [posixpath.normpath(posixpath.join(folder, name)) for folder in FOLDERS]
+    return next((place for place in places if (ROOT / place).exists()), None)
+
+
+def slug(heading: str) -> str:
+    """How GitHub names a heading in a link."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
 
 
 @functools.cache
@@ -143,20 +166,3 @@ def lines_with(piece: str, text: str, first: int = 1, last: int | None = None) -
             if -1 < " ".join(lines[i : i + n]).find(piece) <= len(lines[i]):
                 return f"L{i + 1}" + (f"-{i + n}" if n > 1 else "")
     return ""
-
-
-def highlight(code: str, lexer, links: Links, attributes) -> list[str]:
-    """A text as lines of HTML: words in classes, names in links with `attributes(file, symbol)`."""
-    lines, column = [""], 0
-    for kind, text in lexer.get_tokens(code):
-        short = STANDARD_TYPES.get(kind, "")
-        for k, part in enumerate(text.split("\n")):
-            if k:
-                lines.append("")
-                column = 0
-            html = f'<span class="{short}">{escape(part)}</span>' if short else escape(part)
-            if part and (place := links.get((len(lines), column))):
-                html = f"<a {attributes(*place)}>{html}</a>"
-            lines[-1] += html if part else ""
-            column += len(part)
-    return lines if lines[-1] else lines[:-1]

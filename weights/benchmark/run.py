@@ -1,7 +1,7 @@
 """Make and score the edits of methods, for the leaderboard.
 
-    python -m weights.benchmark.run plain keep            what is missing of these methods' rows
-    python -m weights.benchmark.run keep --clips 0-5 --out build/trials --guidance 3
+    python -m weights.benchmark.run plain caption         what is missing of these methods' rows
+    python -m weights.benchmark.run caption --clips 0-5 --out build/trials --guidance 3
 
 Every edit adds a line to OUT/METHOD.jsonl, and its frames as a picture to OUT/frames. A run that
 was cut goes on with the next clip. The first line of a file says how the others were made; a run

@@ -1,1 +1,1 @@
-"""One right answer to each exercise, and wrong ones that its check must not let pass."""
+"""To each exercise a right answer, and a wrong one that its check must not let pass."""

@@ -26,8 +26,4 @@ def from_left_to_right(word: str, merges: list[tuple[str, str]]) -> list[str]:
     return pieces
 
 
-def without_the_end(word: str, merges: list[tuple[str, str]]) -> list[str]:
-    return bpe(word + "x", merges)[:-1]
-
-
-WRONG = [from_left_to_right, without_the_end]
+WRONG = from_left_to_right

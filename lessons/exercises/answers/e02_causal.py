@@ -12,16 +12,8 @@ def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return scores.masked_fill(ahead, -math.inf).softmax(dim=-1) @ v
 
 
-def sees_everything(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    return (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).softmax(dim=-1) @ v
-
-
 def masked_after_the_softmax(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).softmax(dim=-1).tril() @ v
 
 
-def without_the_root(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    return causal_attention(q * math.sqrt(q.shape[-1]), k, v)
-
-
-WRONG = [sees_everything, masked_after_the_softmax, without_the_root]
+WRONG = masked_after_the_softmax

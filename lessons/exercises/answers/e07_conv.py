@@ -19,11 +19,4 @@ def looks_at_neighbours(conv: nn.Conv2d) -> nn.Conv3d:
     return deep
 
 
-def skips_frames(conv: nn.Conv2d) -> nn.Conv3d:
-    (kh, kw), (ph, pw) = conv.kernel_size, conv.padding
-    deep = nn.Conv3d(conv.in_channels, conv.out_channels, (1, kh, kw), conv.stride[0], (0, ph, pw))
-    deep.load_state_dict({"weight": conv.weight[:, :, None], "bias": conv.bias})
-    return deep
-
-
-WRONG = [looks_at_neighbours, skips_frames]
+WRONG = looks_at_neighbours

@@ -17,12 +17,4 @@ def with_norm_temp(unet: UNet2DConditionModel) -> dict[str, int]:
     return by_parts(unet, {"attn1": "attn1.to_q", "attn2": "attn2.to_q", "attn_temp": "_temp"})
 
 
-def all_of_the_attentions(unet: UNet2DConditionModel) -> dict[str, int]:
-    return by_parts(unet, {"attn1": "attn1", "attn2": "attn2", "attn_temp": "attn_temp"})
-
-
-def queries_only(unet: UNet2DConditionModel) -> dict[str, int]:
-    return by_parts(unet, {kind: f"{kind}.to_q" for kind in ("attn1", "attn2", "attn_temp")})
-
-
-WRONG = [with_norm_temp, all_of_the_attentions, queries_only]
+WRONG = with_norm_temp

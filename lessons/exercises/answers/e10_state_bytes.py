@@ -6,20 +6,8 @@ def state_bytes(sizes: list[int], steps: int) -> int:
     return sum(3 * 4 * size + 4 for size in sizes) + 8 * steps + 4
 
 
-def the_weights_only(sizes: list[int], steps: int) -> int:
-    return sum(4 * size for size in sizes)
-
-
 def without_the_mean_of_squares(sizes: list[int], steps: int) -> int:
     return state_bytes(sizes, steps) - 4 * sum(sizes)
 
 
-def one_counter_for_all(sizes: list[int], steps: int) -> int:
-    return state_bytes(sizes, steps) - 4 * (len(sizes) - 1)
-
-
-def no_losses(sizes: list[int], steps: int) -> int:
-    return state_bytes(sizes, 0)
-
-
-WRONG = [the_weights_only, without_the_mean_of_squares, one_counter_for_all, no_losses]
+WRONG = without_the_mean_of_squares

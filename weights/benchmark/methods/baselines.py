@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tav.sampling import invert, sample
+from tav.sampling import sample
 from tav.tuning import encode_clip
 from tav.vae import decode
 
@@ -43,8 +43,7 @@ class Ideal:
 class FrameByFrame:
     """The image model makes each frame as a picture of its own, with the prompt.
 
-    `start` is what sampling begins from: "fresh" noise for each frame, the "same" for all of them,
-    or each frame's own, "inverted".
+    `start` is what sampling begins from: "fresh" noise for each frame, or the "same" for all.
     """
 
     label: str
@@ -57,8 +56,6 @@ class FrameByFrame:
         noise = torch.randn(job.latents.shape, generator=generator)  # f c h w
         if self.start == "same":
             noise = noise[:1].expand_as(noise)
-        if self.start == "inverted":
-            noise = torch.cat([invert(model, latent[None], asked.steps) for latent in job.latents])
         prompts = [prompt for prompt in job.prompts.values() for _ in range(count)]
         text = model.embed([""] * len(prompts) + prompts)  # 2ef l d
         noises = noise.repeat(len(job.prompts), 1, 1, 1)  # e*f c h w: videos of one frame

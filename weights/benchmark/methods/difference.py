@@ -12,25 +12,27 @@ from ..job import Job
 
 @dataclass(frozen=True)
 class Difference:
-    """`taken` and `attended` are those of `edit_by_difference`; `guidance` and `steps` are by
-    default those of the settings. The network is tuned on the clip, or not `tuned`."""
+    """`taken` and `attended` are those of `edit_by_difference`. The network is tuned on the clip,
+    or not `tuned`."""
 
     label: str
     taken: float = 0.9
     attended: float = 0.4
-    guidance: float | None = None
-    steps: int | None = None
     tuned: bool = True
     bound = False
 
     def __call__(self, job: Job) -> dict[str, Tensor]:
         model, asked = job.tuned() if self.tuned else job.inflated(), job.settings
-        steps = asked.steps if self.steps is None else self.steps
-        guidance = asked.guidance if self.guidance is None else self.guidance
         shares = {"taken": self.taken, "attended": self.attended}
         edited = [
             edit_by_difference(
-                model, job.latents, job.caption, prompt, steps, guidance, seed=asked.seed, **shares
+                model,
+                job.latents,
+                model.embed([job.caption, "", prompt]),
+                asked.steps,
+                asked.guidance,
+                asked.seed,
+                **shares,
             )
             for prompt in job.prompts.values()
         ]

@@ -2,10 +2,10 @@
 and one noise.
 
     pip install -e ".[reference]"
-    python tests/golden/pipeline.py [WEIGHTS] [--steps 50] [--guidance 3.5]
+    python tests/tools/pipeline.py [WEIGHTS] [--steps 50] [--guidance 3.5]
 
 Prints the largest difference of the latents, relative to the largest latent, and of the pictures'
-bytes. Not run by pytest: it needs diffusers and transformers.
+bytes.
 """
 
 import argparse

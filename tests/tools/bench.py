@@ -1,8 +1,8 @@
-"""How fast, and against what floor? Not collected by pytest.
+"""How fast, and against what floor?
 
-    python tests/bench.py [--size mini|sd14] [--frames F] [--pixels P] [--repeat N]
-                          [--device D] [--dtype T]
-                          [--memory] [--profile] [--estimate] [--parity] [--only tune ...]
+    python tests/tools/bench.py [--size mini|sd14] [--frames F] [--pixels P] [--repeat N]
+                                [--device D] [--dtype T]
+                                [--memory] [--profile] [--estimate] [--parity] [--only tune ...]
 
 The floor is diffusers' image UNet (extra `reference`) on the same number of frames: it has none of
 the video attention, and trains the two queries that an image UNet has. Both have the same random
@@ -33,15 +33,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import full_size_run as sd14
 import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "weights" / "make"), str(ROOT / "tests" / "golden")]
-
-import full_size_run as sd14  # noqa: E402
-from miniature import TEXT, UNET, UNET_CONFIG, VAE, VAE_CONFIG  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
 
 from tav.inflation import inflate, trainable  # noqa: E402
 from tav.io.devices import DTYPES, resolve  # noqa: E402
@@ -54,6 +52,7 @@ from tav.text import CLIPTextModel  # noqa: E402
 from tav.tuning import Tuning, encode_clip, load_tuned  # noqa: E402
 from tav.unet import UNet2DConditionModel  # noqa: E402
 from tav.vae import AutoencoderKL, Posterior, decode, encode  # noqa: E402
+from weights.make.miniature import TEXT, UNET, UNET_CONFIG, VAE, VAE_CONFIG  # noqa: E402
 
 SD14_UNET = sd14.UNET | sd14.HEADS
 # what diffusers needs to build the same: its defaults are SD 1.4's

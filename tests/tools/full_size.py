@@ -1,6 +1,6 @@
 """tav against transformers and diffusers at the full sizes of Stable Diffusion 1.4 and 2.1.
 
-    python tests/golden/full_size.py
+    python tests/tools/full_size.py
 
 For an environment with the dependencies of tav and those of make.py, and 10 GB of memory to spare;
 about a minute on two CPU cores. Weights are the reference's random initialisation, in fp32, one

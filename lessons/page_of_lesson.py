@@ -1,75 +1,41 @@
-"""Builds `site/`: every lesson as a page, and beside it the code that it quotes.
-
-    python lessons/site.py            # writes site/; open site/index.html
-    python lessons/site.py --serve    # and shows it at http://localhost:8000
-
-The site mirrors the repository: `lessons/03-noise.md` becomes `lessons/03-noise.html`, and
-`tav/schedule.py` becomes `tav/schedule.py.html`, a page that can be read by itself and that a
-lesson shows in a frame on its right. Links lead to symbols (`tav/schedule.py.html#Schedule.target`)
-or to lines (`#L85`), and work without JavaScript; `page/page.js` lets the right side follow the
-text. What the lessons link to is built with them, and nothing else.
+"""A lesson as a page of the site, with links from its words and formulas to the code.
 
 Which line computes a formula: where a paragraph begins with a piece of code, the line with this
 piece computes what stands before it, which is the longest equation of the paragraph before, or
 else the displayed formula. An equation within a paragraph belongs to the next piece of code there.
 Pieces are looked for in what the lesson quotes, then in the files that it names, in the rest of
 the code, and in the lesson's own blocks.
-
-Needs `pip install -e ".[lessons]"`.
 """
 
-import sys
+import ast
+import posixpath
+import re
+import struct
+from html import escape
 from pathlib import Path
+from urllib.parse import unquote
 
-ROOT = Path(__file__).resolve().parents[1]
-if sys.path[0] == str(ROOT / "lessons"):
-    sys.path[0] = str(ROOT)  # this file would hide Python's own module `site`
+from latex2mathml.converter import convert
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from pygments.lexers import BashLexer, PythonLexer, TextLexer
 
-import argparse  # noqa: E402
-import ast  # noqa: E402
-import functools  # noqa: E402
-import http.server  # noqa: E402
-import posixpath  # noqa: E402
-import re  # noqa: E402
-import shutil  # noqa: E402
-import struct  # noqa: E402
-from html import escape  # noqa: E402
-from string import Template  # noqa: E402
-from urllib.parse import unquote  # noqa: E402
-
-from latex2mathml.converter import convert  # noqa: E402
-from markdown_it import MarkdownIt  # noqa: E402
-from markdown_it.token import Token  # noqa: E402
-from mdit_py_plugins.dollarmath import dollarmath_plugin  # noqa: E402
-from pygments.lexers import BashLexer, PythonLexer, TextLexer, get_lexer_for_filename  # noqa: E402
-from pygments.util import ClassNotFound  # noqa: E402
-
-from lessons.symbols import (  # noqa: E402
+from .page_of_code import KEEP, Page, highlight
+from .symbols import (
+    ROOT,
     Place,
     code_links,
     definitions,
-    highlight,
+    find,
     imported,
     lines_with,
     names_of,
     read,
+    slug,
     sources,
 )
 
-ASSETS = ROOT / "lessons" / "page"
-FOLDERS = (
-    "",
-    "tav",
-    "tav/io",
-    "lessons",
-    "lessons/exercises",
-    "weights/mini",
-    "weights/make",
-    "weights/make/world",
-    "weights/benchmark",
-    "weights/benchmark/methods",
-)
-MOST_SHOWN = 300_000  # bytes of a file that becomes a page
 PIECE = r" [*/=+@-] |\w\(."  # in backticks: a piece of code, not a name
 EQUATION = r"[^-+=]{1,24}(=|\\(approx|leftarrow)\b)"  # a formula that says what one thing is
 SHORT = 12  # characters of a formula; shorter ones, as t = 0, are not what a line computes
@@ -78,85 +44,8 @@ MATHML = {  # what latex2mathml writes, and what browsers know
     "<mi>log</mi>": '<mi>log</mi><mspace width="0.17em"/>',  # else log p reads as logp
     "<mo>&#x02016;</mo>": '<mo stretchy="false" lspace="0" rspace="0">&#x02016;</mo>',
 }
-KEEP = {"stripnl": False, "ensurenl": False}  # a lexer shall change nothing
 # A formula within a line, as a link or not, and the punctuation that must not leave it.
 PUNCTUATED = r'((?:<a [^>]*>)?<math [^>]*"inline">(?:(?!</math>).)*</math>(?:</a>)?)([.,;:?)]+)'
-
-
-# ---- pages
-
-
-@functools.cache
-def is_text(file: str) -> bool:
-    """Whether a file is shown as a page; otherwise it is copied as it is."""
-    data = (ROOT / file).read_bytes()
-    return len(data) <= MOST_SHOWN and b"\0" not in data
-
-
-def address(file: str) -> str:
-    """Where in the site a file or folder of the repository is."""
-    if (ROOT / file).is_dir():
-        return posixpath.join(file, "index.html")
-    if file.endswith(".md"):
-        return file.removesuffix(".md") + ".html"
-    return f"{file}.html" if is_text(file) else file
-
-
-class Page:
-    """A page of the site, made of a file, and the files that it links to."""
-
-    def __init__(self, file: str):
-        self.file, self.links = file, []
-
-    def relative(self, target: str) -> str:
-        """A file of the site as this page has to name it."""
-        return posixpath.relpath(target, posixpath.dirname(address(self.file)) or ".")
-
-    def url(self, file: str, anchor: str = "") -> str:
-        if (ROOT / file).is_dir() and (ROOT / file / "README.md").exists():
-            file = posixpath.join(file, "README.md")
-        self.links.append(file)
-        return self.relative(address(file)) + (anchor and f"#{anchor}")
-
-    def link(self, file: str, anchor: str = "") -> str:
-        """The attributes of a link: code opens on the right, and text instead of this page."""
-        url = self.url(file, anchor)
-        code = url.partition("#")[0].endswith(".html") and not self.links[-1].endswith(".md")
-        return f'href="{url}"' + (' target="code"' if code else "")
-
-    def fill(self, template: str, **values: str) -> str:
-        page = Template((ASSETS / template).read_text(encoding="utf-8"))
-        values |= {"home": self.relative("index.html"), "assets": self.relative("page")}
-        return page.substitute(values, file=self.file)
-
-
-def code_page(page: Page) -> str:
-    """A file, whole, with numbers at its lines, and a name wherever a symbol begins."""
-    file, code, links, marks = page.file, read(page.file), {}, {}
-    try:
-        lexer = get_lexer_for_filename(file, **KEEP)
-    except ClassNotFound:
-        lexer = TextLexer(**KEEP)
-    if file.endswith(".py"):
-        links = code_links(code, names_of(file), file)
-        for symbol, (first, last) in definitions(file).items():
-            marks[first] = marks.get(first, "") + f'<a id="{symbol}" data-last="{last}"></a>'
-    lines = enumerate(highlight(code, lexer, links, page.link), 1)
-    body = [f'<span class="line" id="L{i}">{marks.get(i, "")}{line}\n</span>' for i, line in lines]
-    return page.fill("code.html", body=f'<pre class="code"><code>{"".join(body)}</code></pre>')
-
-
-def folder_page(page: Page) -> str:
-    """The files of a folder; those that the site would show lead to their pages."""
-    items = []
-    for path in sorted(path for path in (ROOT / page.file).iterdir() if path.is_file()):
-        name = path.relative_to(ROOT).as_posix()
-        label = f"<a {page.link(name)}>{path.name}</a>" if is_text(name) else path.name
-        items.append(f"<li>{label} <small>{path.stat().st_size:,} bytes</small></li>")
-    return page.fill("code.html", body=f"<ul>{''.join(items)}</ul>")
-
-
-# ---- lessons
 
 
 class Lesson(Page):
@@ -210,8 +99,7 @@ class Lesson(Page):
         """The file or folder that a name in backticks means."""
         if not re.fullmatch(r"(\w[\w.-]*/)*(\w[\w-]*\.(py|md|json|mp4|txt|toml))?", name):
             return None
-        places = [posixpath.normpath(posixpath.join(folder, name)) for folder in FOLDERS]
-        return next((place for place in places if (ROOT / place).exists()), None)
+        return find(name)
 
     def symbol(self, name: str) -> Place | None:
         """The definition that a name in backticks means, if there is but one that it can mean."""
@@ -379,116 +267,8 @@ class Lesson(Page):
         return self.to(line, html, ' class="formula"') if line else html
 
 
-def slug(heading: str) -> str:
-    """How GitHub names a heading in a link."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
-
-
 def size(file: Path) -> tuple[int, int]:
     """Width and height of a png or a gif, for which the page keeps room."""
     head = file.read_bytes()[:24]
     gif = head[:3] == b"GIF"
     return struct.unpack("<HH", head[6:10]) if gif else struct.unpack(">II", head[16:24])
-
-
-# ---- the site
-
-
-def contents(page: Page, lessons: list[Lesson]) -> str:
-    """The list of the lessons, each with the files that it quotes."""
-    items = []
-    for lesson in lessons:
-        here = ' aria-current="page"' if lesson is page else ""
-        files = dict.fromkeys(posixpath.basename(file) for file, _ in lesson.quoted)
-        items.append(
-            f'<li><a href="{page.url(lesson.file)}"{here}>{lesson.name()}</a>'
-            f"<small>{' '.join(files)}</small></li>"
-        )
-    return f'<ol class="lessons">{"".join(items)}</ol>'
-
-
-def lesson_page(lesson: Lesson, lessons: list[Lesson]) -> str:
-    """A lesson among its contents, the lessons before and after it, and its code."""
-    body, turns = lesson.render(), {"previous": "", "next": ""}
-    body = re.sub(r"(<h1[^>]*>)(\d\d\w?) ", r'\1<span class="number">\2</span>', body, count=1)
-    i = lessons.index(lesson) if lesson in lessons else None
-    for way, step in (("previous", -1), ("next", 1)):
-        if i is not None and 0 <= i + step < len(lessons):
-            other = lessons[i + step]
-            url = lesson.url(other.file)
-            turns[way] = f'<a rel="{way[:4]}" href="{url}">{other.name()}</a>'
-    shown = [*lesson.quoted, *((file, "") for file in lesson.files)][:1]
-    code = lesson.fill("beside.html", first=lesson.url(*shown[0])) if shown else ""
-    title, listed = escape(f"{lesson.number} {lesson.title}".strip()), contents(lesson, lessons)
-    return lesson.fill("lesson.html", title=title, body=body, contents=listed, code=code, **turns)
-
-
-def start_page(lessons: list[Lesson]) -> tuple[Page, str]:
-    """The first page: what this is, what it does, what one can try, and the contents."""
-    readme = Lesson("README.md")  # whose links hold here, as it lies in the same folder
-    body = readme.render()
-    values = {
-        name: re.search(rf"<!-- {name} -->\s*(<figure.*?</figure>)", body, re.DOTALL)[1]
-        for name in ("run", "api")
-    }
-    values["sentence"] = re.search("<p>(.*?)</p>", body, re.DOTALL)[1]
-    values |= {name: readme.url(f"lessons/figures/edits.{name}") for name in ("gif", "png")}
-    values |= {"readme": readme.url("README.md"), "exercises": readme.url("lessons/exercises")}
-    values["miniature"] = readme.url("weights/mini/README.md")
-    return readme, readme.fill("start.html", contents=contents(readme, lessons), **values)
-
-
-def build(out: Path) -> list[str]:
-    """Write the site into a folder, anew; the files of the repository that are in it."""
-    if out.exists() and any(out.iterdir()) and not (out / "page" / "page.js").exists():
-        raise SystemExit(f"error: {out} holds something else; name another folder with --out")
-    shutil.rmtree(out, ignore_errors=True)
-    shutil.copytree(ASSETS, out / "page", ignore=shutil.ignore_patterns("*.html"))
-    files = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "lessons").glob("*.md"))
-    lessons = {file: Lesson(file) for file in files}
-    listed = list(lessons.values())
-    start, html = start_page(listed)
-    (out / "index.html").write_text(html, encoding="utf-8")
-    waiting, done = [*files, *start.links], set()
-    while waiting:
-        file = waiting.pop()
-        if file in done:
-            continue
-        done.add(file)
-        target = out / address(file)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.suffix != ".html":
-            shutil.copyfile(ROOT / file, target)
-            continue
-        if file.endswith(".md"):
-            page = lessons.get(file) or Lesson(file)
-            html = lesson_page(page, listed)
-        else:
-            page = Page(file)
-            html = folder_page(page) if (ROOT / file).is_dir() else code_page(page)
-        target.write_text(html, encoding="utf-8")
-        waiting += page.links
-    return sorted(done)
-
-
-def serve(folder: Path, port: int) -> http.server.ThreadingHTTPServer:
-    """A server of a folder for this machine; `serve_forever` starts it."""
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
-    return http.server.ThreadingHTTPServer(("localhost", port), handler)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", type=Path, default=ROOT / "site", help="where (default: site)")
-    parser.add_argument("--serve", action="store_true", help="show it, until Ctrl-C")
-    parser.add_argument("--port", type=int, default=8000)
-    options = parser.parse_args()
-    files = build(options.out)
-    print(f"{len(files)} pages and pictures: {options.out / 'index.html'}")
-    if options.serve:
-        print(f"http://localhost:{options.port}")
-        serve(options.out, options.port).serve_forever()
-
-
-if __name__ == "__main__":
-    main()

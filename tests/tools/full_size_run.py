@@ -1,7 +1,7 @@
 """The whole job at Stable Diffusion 1.4's full size, with random weights: does it run, how long,
 how much memory?
 
-    python tests/golden/full_size_run.py CLIP [--frames 2] [--size 256] [--steps 2]
+    python tests/tools/full_size_run.py CLIP [--frames 2] [--size 256] [--steps 2]
 
 Writes a folder of 2.1 GB in the real layout (fp16) to a temporary place, runs tune.py and sample.py
 on it as a user would, and prints the seconds and the peak resident memory of each. Pictures are
@@ -20,14 +20,14 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "weights" / "make")]
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import tiny  # noqa: E402
-from miniature import MODEL_INDEX  # noqa: E402
 
 from tav.text import CLIPTextModel  # noqa: E402
 from tav.unet import UNet2DConditionModel  # noqa: E402
 from tav.vae import AutoencoderKL  # noqa: E402
+from weights.make.miniature import MODEL_INDEX  # noqa: E402
 
 WIDTHS = [320, 640, 1280, 1280]
 TEXT = {

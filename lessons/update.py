@@ -1,0 +1,63 @@
+"""Writes what is copied into the lessons anew: quotations, outputs, counts of lines.
+
+    python -m lessons.update [03 04 ... questions]
+    git diff    # what it changed, to be read
+
+A block without a ```text behind it that prints gets one.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from .blocks import LESSONS, ROOT, blocks, lesson_files, quotes, run_blocks, source
+from .symbols import find, read
+
+QUESTIONS = LESSONS / "questions.md"  # a lesson in all but number and figure
+# `tav/unet.py` (222 lines)
+COUNTED = r"`([\w./-]+)`(?:\]\([^)]*\))? \(([\d,]+) lines\)"
+
+
+def lines_of(name: str) -> int:
+    return len(read(find(name)).splitlines())
+
+
+def update(lesson: Path) -> None:
+    """Write a lesson's line counts, quotes and outputs as they now are."""
+    text = re.sub(COUNTED, recount, read(lesson))
+    changes = [(fence.first + 1, fence.last, source(*quoted)) for fence, *quoted in quotes(text)]
+    text = replaced(text, changes)
+    lesson.write_text(text, encoding="utf-8")  # before its blocks are read and run
+    changes = []
+    printed, _ = run_blocks(lesson)
+    for (block, shown), out in zip(blocks(text), printed, strict=True):
+        out = out if out.endswith("\n") or not out else out + "\n"
+        if shown:
+            changes.append((shown.first + 1, shown.last, out))
+        elif out:
+            changes.append((block.last + 1, block.last + 1, f"\n```text\n{out}```\n"))
+    lesson.write_text(replaced(text, changes), encoding="utf-8")
+
+
+def replaced(text: str, changes: list[tuple[int, int, str]]) -> str:
+    """A text with other lines for its lines first ... last - 1."""
+    lines = text.splitlines()
+    for first, last, new in sorted(changes, reverse=True):
+        lines[first:last] = new.splitlines()
+    return "\n".join(lines) + "\n"
+
+
+def recount(match: re.Match) -> str:
+    return match[0].replace(f"({match[2]} lines)", f"({lines_of(match[1]):,} lines)")
+
+
+def main() -> None:
+    named = sys.argv[1:]
+    for lesson in [*lesson_files([]), QUESTIONS]:
+        if not named or lesson.stem.startswith(tuple(named)):
+            update(lesson)
+            print(f"updated {lesson.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
