@@ -17,8 +17,6 @@ from .clips import FIELDS, Clip, drawn
 
 SAME = 6 / 255  # colours that differ by less than this are taken for the same
 FEW = 0.05  # of the pixels; where a style changes everything, those that agree do so by chance
-
-
 COLUMNS = {  # what a score is called on the page, its digits there, and which end is better
     "asked": ("asked is there, %", 0, "high"),
     "spread": ("spread, of 255", 1, "low"),
