@@ -29,6 +29,7 @@ from tav.vae import decode
 from .clips import Clip, drawn
 
 STORE = Path(__file__).parent / "build"  # of tuned networks
+Videos = dict[str, Tensor]  # by the name of the edit: (f, 3, H, W)
 HIGHER = 1.5  # times the guidance: SC-Attn and Temp-Attn are compared there as well
 
 
@@ -50,9 +51,6 @@ class Settings:
     tune_steps: int = 100
     steps: int = 20
     seed: int = 0
-
-
-Videos = dict[str, Tensor]  # by the name of the edit: (f, 3, H, W)
 
 
 class Job:

@@ -54,8 +54,8 @@ def begin(file: Path, settings: Settings, digest: str) -> set[int]:
             raise Unsuitable(f"{file} was made with other settings or weights; delete it first")
         return {line["clip"] for line in lines}
     options = "".join(f" {word}" for word in sys.argv[1:] if word not in ROWS)
-    facts = {"command": f"python -m weights.benchmark.run {file.stem}{options}"}
-    facts |= {"commit": COMMIT, "date": str(date.today())}
+    command = f"python -m weights.benchmark.run {file.stem}{options}"
+    facts = {"command": command, "commit": COMMIT, "date": str(date.today())}
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(wanted | facts) + "\n", encoding="utf-8")
     return set()
