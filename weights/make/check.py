@@ -13,6 +13,7 @@ judge is not asked: it is measured.)
 import re
 import sys
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,11 +25,10 @@ from tav.model import StableDiffusion
 from tav.tuning import load_tuned
 
 from ..benchmark.clips import drawn
-from ..benchmark.scores import color_error, masks
 from .judge import QUESTIONS, load_judge
 from .train import demonstration
 from .world.captions import parse
-from .world.scenes import edit
+from .world.scenes import Scene, edit
 from .world.styles import jacket_mask
 
 # At most so much of the loss may be left, and the jacket's colour may be off by so many of 255; the
@@ -57,6 +57,23 @@ def loss_left(run: Run) -> float:
     before = clip_loss(model, latents, text)
     load_tuned(model.unet, run.tuned(), str(run.path))
     return clip_loss(model, latents, text) / before
+
+
+def masks(scenes: list[Scene], size: int, mask) -> Tensor:
+    """The mask of each scene, (f, H, W)."""
+    return torch.from_numpy(np.stack([mask(scene, size) for scene in scenes])).float()
+
+
+def mean_colors(video: Tensor, where: Tensor) -> Tensor:
+    """The mean colour of each frame (f, 3) at the pixels `where` (f, H, W); nan without any."""
+    where = where[:, None].float()  # f 1 H W
+    return (video * where).sum(dim=(2, 3)) / where.sum(dim=(2, 3))  # 0 / 0 is nan
+
+
+def color_error(video: Tensor, ideal: Tensor, where: Tensor) -> float:
+    """How far the mean colour of these pixels is from the ideal's: mean over frames and channels;
+    nan where there are no such pixels."""
+    return (mean_colors(video, where) - mean_colors(ideal, where)).abs().nanmean().item()
 
 
 def scores_of(video: Tensor, ideal: Tensor, jacket: Tensor, right: list[bool]) -> list[float]:
