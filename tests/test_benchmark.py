@@ -243,10 +243,10 @@ def test_a_tuned_network_is_kept_for_the_other_rows(job, edited, monkeypatch):
 
 
 def test_a_part_that_is_left_out_is_not_there(job):
-    unet = job.inflated(rows.PlainAttention, None).unet
+    unet = job.inflated(rows.NO_SC, None).unet
     blocks = [module for module in unet.modules() if isinstance(module, VideoTransformerBlock)]
     assert blocks
-    assert all(type(b.attn1) is rows.PlainAttention and b.attn_temp is None for b in blocks)
+    assert all(type(b.attn1) is rows.NO_SC and b.attn_temp is None for b in blocks)
 
 
 def test_the_row_ideal_is_a_right_answer(monkeypatch):

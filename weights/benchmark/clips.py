@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from tav.model import Unsuitable
+from tav.vae import from_bytes
 
 from ..make.world import scenes
 from ..make.world.captions import caption
@@ -107,4 +108,4 @@ def make_clip(number: int, frames: int) -> Clip:
 def drawn(film: list[Scene], size: int) -> Tensor:
     """Scenes as frames (f, 3, H, W) in [-1, 1]."""
     pixels = np.stack([np.asarray(draw(scene, size)) for scene in film])
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return from_bytes(torch.from_numpy(pixels).permute(0, 3, 1, 2))
