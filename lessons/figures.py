@@ -1174,39 +1174,6 @@ def near_and_far(ns):
     return figure
 
 
-def scored(videos, rows, columns, width, height):
-    """Videos (f, 3, h, w) as rows of pictures, under their names, and their scores on the right.
-
-    `columns` are the names of the scores, and `rows` the scores (names,) under a video's name.
-    """
-    count, inches = len(next(iter(videos.values()))), 0.74  # of a column of scores
-    share = inches * count / (width - inches * len(columns))
-    ratios = [1] * count + [share] * len(columns)
-    figure, axes = canvas(len(videos), len(ratios), width=width, height=height, width_ratios=ratios)
-    for line, (name, video) in zip(axes, videos.items()):
-        for axis, picture in zip(line, video):
-            show(axis, picture)
-        above(line[0], name)
-        for axis, score in zip(line[count:], rows[name].tolist()):
-            axis.axis("off")
-            axis.text(0.5, 0.5, f"{score:.1f}", ha="center", va="center", fontsize=10)
-    for axis, name in zip(axes[0, count:], columns):
-        label = name.upper() if name == "psnr" else name
-        axis.text(0.5, 1.06, label, fontsize=8.5, ha="center", transform=axis.transAxes)
-    return figure
-
-
-def by_method(ns):
-    """Two edits by each method, and the truth, with the means of their scores."""
-    videos = {name: torch.cat([*edits.values()]) for name, edits in ns["videos"].items()}
-    return scored(videos, ns["rows"], ns["COLUMNS"], 12, 6.4)
-
-
-def cheats(ns):
-    """The truth and what cheats, with their scores."""
-    return scored(ns["cheats"], ns["cheated"], ns["COLUMNS"], 10, 7.6)
-
-
 # ---- 13
 
 

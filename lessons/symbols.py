@@ -16,7 +16,6 @@ GROUPS = (
     "tav/io/*.py",
     "*.py",
     "weights/benchmark/*.py",
-    "weights/benchmark/methods/*.py",
     "weights/make/*.py",
     "weights/make/world/*.py",
     "lessons/[fm]*.py",
@@ -32,7 +31,6 @@ FOLDERS = (
     "weights/make",
     "weights/make/world",
     "weights/benchmark",
-    "weights/benchmark/methods",
 )
 
 

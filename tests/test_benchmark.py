@@ -367,7 +367,9 @@ def test_the_page_compares_with_and_without_the_parts(measured):
 
 
 def test_only_what_was_made_in_the_same_way_is_compared(measured, tmp_path):
-    write(measured, "no-temp", {}, settings={"guidance": 7.0})
+    write(measured, "neither", {}, settings={"guidance": 7.0})  # begun, and no clip is finished
+    assert "neither" not in report.results(measured)
+    write(measured, "no-temp", {(24, 7.0): 1}, settings={"guidance": 7.0})
     with pytest.raises(Unsuitable, match="tune-a-video and no-temp differ in settings"):
         report.results(measured)
     with pytest.raises(Unsuitable, match="no results"):
