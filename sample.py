@@ -8,7 +8,7 @@ import torch
 from tav.api import edit
 from tav.io.cli import UserError, advising, bar, run, sample_parser
 from tav.io.devices import resolve
-from tav.io.runs import Run, digest, require_same_weights
+from tav.io.runs import Run, Source, digest, require_same_weights
 from tav.io.sheets import sheet, side_by_side
 from tav.io.video import ffmpeg
 from tav.io.weights import load, load_clip
@@ -17,65 +17,56 @@ from tav.model import StableDiffusion, Unsuitable
 from tav.ranks import rank, sum_over_ranks, world_size
 from tav.sampling import invert
 from tav.tuning import load_tuned
-from tav.vae import Posterior, from_bytes
 
 
 def main() -> None:
-    given = options()
+    given = vars(sample_parser(__doc__).parse_args())  # only the options that were given
+    if given.get("difference") and ("no_inversion" in given or "invert_caption" in given):
+        raise UserError("--difference inverts nothing; leave out what is said of inversion")
     folder = Run(given.get("run"))
     settings, tuned = folder.settings, folder.tuned()
     if tuned is None:
-        what = "nothing is tuned there yet"
-        raise UserError(f"{folder.path}: {what}; continue it with tune.py --resume")
+        raise UserError(f"{folder.path}: nothing is tuned yet; continue it with tune.py --resume")
     ffmpeg()  # fails now if there is none, not after all the sampling
     device, dtype = resolve(given.get("device"), given.get("dtype"), settings)
     model = load(given.get("weights", settings["weights"]), device, dtype)
     require_same_weights(model, settings["weights_hash"])
-    source = folder.source(model)
-    if source is None:
+    clip = folder.source(model, settings)
+    if clip is None:
         raise UserError(f"{folder.path}: its clip is gone; continue it with tune.py --resume")
     with advising(Unsuitable, "pass the ones it was tuned on to --weights"):
         load_tuned(model.unet, tuned, str(folder.path))
-    defaults = {"prompts": [settings["prompt"]], "negative": "", "seed": 0}
-    args = defaults | model.recipe("sample") | {"difference": False} | given
+    args = {"prompts": [settings["prompt"]], "negative": "", "seed": 0} | model.recipe("sample")
+    # Weights of before may say "difference" too, which only the command line has a say in now.
+    args = args | {"difference": False} | given
     judge = None
     if "score" in given or "clip" in given:
         judge = load_clip(given.get("clip", Path(model.path) / "clip"), device)
     with folder.working(lock="source.safetensors"), advising(Unsuitable, "try --dtype fp32"):
-        sample(folder, model, source, digest(tuned), args, judge)
+        sample(folder, model, clip, digest(tuned), args, judge)
     if rank() == 0:
         print(f"edits: {folder.path / 'samples'} (first look at comparison.png)")
 
 
-def options() -> dict:
-    """The options that were given."""
-    parser = sample_parser(__doc__)
-    given = vars(parser.parse_args())
-    if given.get("difference") and ("no_inversion" in given or "invert_caption" in given):
-        parser.error("--difference inverts nothing: leave out what is said of inversion")
-    return given
-
-
 def sample(
-    folder: Run, model: StableDiffusion, source: dict, tuned: str, args: dict, judge: tuple | None
+    folder: Run, model: StableDiffusion, clip: Source, tuned: str, args: dict, judge: tuple | None
 ) -> None:
     """An edit for each prompt, and all side by side; `tuned` is the digest of the weights."""
-    caption, prompts, fps = folder.settings["prompt"], args["prompts"], source["fps"].item()
-    clip = Posterior(*(source[key].to(model.device) for key in ("mean", "std")))
-    difference = args["difference"]
-    noise = None if difference else first_noise(folder, model, clip.mean, tuned, args)
-    how = args["negative"], args["steps"], args["guidance"], bar, caption, difference
-    frames = from_bytes(source["frames"])  # f 3 H W
-    videos = frames.new_zeros(len(prompts), *frames.shape)
+    caption, prompts = folder.settings["prompt"], args["prompts"]
+    how = {key: args[key] for key in ("negative", "steps", "guidance", "difference", "seed")}
+    how |= {"caption": caption, "latents": clip.latents, "progress": bar}
+    if not args["difference"]:
+        how["noise"] = first_noise(folder, model, clip.latents.mean, tuned, args)
+    videos = clip.frames.new_zeros(len(prompts), *clip.frames.shape)
     for i in range(rank(), len(prompts), world_size()):
-        videos[i] = edit(model, clip, prompts[i], *how, args["seed"], noise)
-        folder.write_video(f"{i + 1} {prompts[i]}", videos[i], fps)
+        videos[i] = edit(model, clip.frames, prompts[i], **how)
+        folder.write_video(f"{i + 1} {prompts[i]}", videos[i], clip.fps)
     videos = sum_over_ranks(videos)  # what other ranks make is zeros here: the sum has all
     if rank() > 0:
         return
-    labelled = [(f"source: {caption}", frames), *zip(prompts, videos)]
+    labelled = [(f"source: {caption}", clip.frames), *zip(prompts, videos)]
     folder.write_picture("samples/comparison.png", sheet(labelled))
-    folder.write_video("comparison", side_by_side(labelled), fps)
+    folder.write_video("comparison", side_by_side(labelled), clip.fps)
     if judge:
         asked = zip(labelled, [caption, *prompts])
         rows = [(name, *scores(*judge, video, prompt)) for (name, video), prompt in asked]
@@ -85,8 +76,7 @@ def sample(
 def first_noise(
     folder: Run, model: StableDiffusion, latents: torch.Tensor, tuned: str, args: dict
 ) -> torch.Tensor:
-    """The noise to begin from: the clip's own, kept in the run folder once it is computed, or
-    random."""
+    """The noise to begin from: random, or the clip's own, computed once and kept in the folder."""
     if args.get("no_inversion"):
         generator = torch.Generator().manual_seed(args["seed"])
         return torch.randn(latents.shape, generator=generator).to(latents.device)
@@ -95,8 +85,7 @@ def first_noise(
     name = f"inversion-{args['steps']}-{model.device.type}-{model.dtype}-{tuned}{words}"
     noise = folder.noise(name, latents)
     if noise is None:
-        progress = partial(bar, desc="inverting the clip")
-        noise = invert(model, latents, args["steps"], progress, caption)
+        noise = invert(model, latents, args["steps"], partial(bar, desc="inverting"), caption)
         if rank() == 0:
             folder.save(name, {"noise": noise})
     return noise.to(latents.device)

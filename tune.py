@@ -7,31 +7,30 @@ from pathlib import Path
 
 import torch
 
-from tav.api import begin_tuning, edit
+from tav.api import edit
 from tav.io.cli import UserError, advising, bar, ctrl_c_waits, run, tune_parser
-from tav.io.devices import DTYPES, resolve
-from tav.io.runs import RUNS, Run, require_same_weights
+from tav.io.devices import DTYPES, resolve, use_checkpointing
+from tav.io.runs import RUNS, Run, Source, require_same_weights
 from tav.io.sheets import sheet
 from tav.io.video import read_clip
 from tav.io.weights import load
 from tav.model import StableDiffusion, Unsuitable
 from tav.ranks import rank, sum_over_ranks
 from tav.tuning import Tuning, encode_clip
-from tav.vae import Posterior, from_bytes, to_bytes
 
 MINI = str(Path(__file__).parent / "weights" / "mini")
-READ = ("frames", "start", "stride", "size", "stretch")  # settings of how to read the clip
-# When a run is resumed.
-MAY_CHANGE = {"steps", "weights", "device", "dtype", "memory", "preview", "preview_prompt"}
 # What a new run begins with; the weights' own recipe has the other settings.
-NEW_RUN = {"weights": MINI, "start": 0, "stretch": False, "seed": 0, "seconds": 0.0}
-NEW_RUN["memory"] = "auto"
+NEW_RUN = {"weights": MINI, "start": 0, "stretch": False, "seed": 0, "memory": "auto", "seconds": 0}
+# What may be another when a run is resumed.
+MAY_CHANGE = {"steps", "weights", "device", "dtype", "memory", "preview", "preview_prompt"}
 SAVE_EVERY, SAVE_SHARE = 60.0, 20  # seconds, and at least 20 times what the last save took
 
 
 def main() -> None:
     given = vars(tune_parser(__doc__).parse_args())  # only the options that were given
-    folder, settings, device, dtype = resumed(given) if "resume" in given else begun(given)
+    folder, before = resumed(given) if given.pop("resume", False) else begun(given)
+    device, dtype = resolve(given.get("device"), given.get("dtype"), before)
+    settings = NEW_RUN | before | given
     with folder.working():
         model = load(settings["weights"], device, dtype)
         if rank() == 0 and model.defaults.get("note"):
@@ -40,16 +39,16 @@ def main() -> None:
         require_same_weights(model, settings["weights_hash"])
         name = next(key for key in DTYPES if DTYPES[key] == model.dtype)  # fp32, bf16 or fp16
         settings = model.recipe("tune") | settings | {"device": device, "dtype": name}
-        source = folder.source(model) or read_source(model, settings)
+        clip = folder.source(model, settings) or read_source(model, settings)
         advice = "try a smaller --lr" if name == "fp32" else "try --dtype fp32 or a smaller --lr"
         with advising(Unsuitable, advice):
-            tune(folder, model, source, settings)
+            tune(folder, model, clip, settings)
     if rank() == 0:
         print(f"tuned: {folder.path} (now: python sample.py --run {folder.path})")
 
 
-def begun(given: dict) -> tuple[Run, dict, str, torch.dtype | None]:
-    """A new run: its folder, its settings, device and dtype."""
+def begun(given: dict) -> tuple[Run, dict]:
+    """The folder of a new run, and no settings."""
     if "clip" not in given or "prompt" not in given:
         example = 'python tune.py clip.mp4 "a man is skiing"'
         raise UserError(f"a clip and a prompt are needed: {example}; see --help")
@@ -58,46 +57,37 @@ def begun(given: dict) -> tuple[Run, dict, str, torch.dtype | None]:
     folder = Run(given.pop("out", RUNS / name))
     # A file of that name, or a folder with files in it, other than hidden ones.
     if any(file.is_file() for file in [folder.path, *folder.path.rglob("[!.]*")]):
-        advice = "choose another --out, or continue a run with --resume"
-        raise UserError(f"{folder.path}: not an empty folder; {advice}")
+        raise UserError(f"{folder.path}: not an empty folder; choose another --out, or --resume it")
     read_clip(given["clip"], frames=1)  # fails now if it is no clip, before gigabytes are read
-    return folder, NEW_RUN | given, *resolve(given.get("device"), given.get("dtype"))
+    return folder, {}
 
 
-def resumed(given: dict) -> tuple[Run, dict, str, torch.dtype | None]:
-    """The same of a run to continue."""
-    del given["resume"]
+def resumed(given: dict) -> tuple[Run, dict]:
+    """The folder of a run to continue, and the settings it was left with."""
     folder = Run(given.pop("out", None))
     settings = folder.settings
     for key in given.keys() - MAY_CHANGE:
         if settings.get(key) != given[key]:
             what = f"the run has {key} {settings.get(key)}, not {given[key]}"
             raise UserError(f"{what}; leave {key} out to resume")
-    where = resolve(given.get("device"), given.get("dtype"), settings)
-    return folder, NEW_RUN | settings | given, *where
+    return folder, settings
 
 
-def read_source(model: StableDiffusion, settings: dict) -> dict[str, torch.Tensor]:
-    """The clip, as source.safetensors holds it."""
-    frames, fps = read_clip(settings["clip"], **{key: settings[key] for key in READ})  # f 3 H W
+def read_source(model: StableDiffusion, settings: dict) -> Source:
+    """The clip, read and encoded."""
+    options = {key: settings[key] for key in ("frames", "start", "stride", "size", "stretch")}
+    frames, fps = read_clip(settings["clip"], **options)  # f 3 H W
     with advising(Unsuitable, "choose another --size"):
-        latents = encode_clip(model, frames, partial(bar, desc="encoding"))  # f c h w
-    fps = frames.new_tensor(fps)
-    return {
-        "frames": to_bytes(frames),
-        "mean": latents.mean.cpu(),
-        "std": latents.std.cpu(),
-        "fps": fps,
-    }
+        return Source(frames, encode_clip(model, frames, partial(bar, desc="encoding")), fps)
 
 
-def tune(folder: Run, model: StableDiffusion, source: dict, settings: dict) -> None:
+def tune(folder: Run, model: StableDiffusion, clip: Source, settings: dict) -> None:
     """Tune, from where the run was left, and save from time to time."""
-    clip = Posterior(*(source[key].to(model.device) for key in ("mean", "std")))
-    how = settings["lr"], settings["seed"], settings["memory"]
-    tuning = begin_tuning(model, clip, settings["prompt"], *how)  # inflates model.unet, in place
-    state = folder.state(tuning.masters)
-    if state:
+    text = model.embed(settings["prompt"])  # 1 l d
+    low = use_checkpointing(model, clip.latents, settings["memory"])
+    # Inflates model.unet, in place.
+    tuning = Tuning(model, clip.latents, text, settings["lr"], settings["seed"], low)
+    if state := folder.state(tuning.masters):
         tuning.restore(state)
     done, total = len(tuning.losses), settings["steps"]
     if done > total:
@@ -106,8 +96,7 @@ def tune(folder: Run, model: StableDiffusion, source: dict, settings: dict) -> N
         model.vae = model.text_encoder = None  # not needed any more: free their memory
     if rank() == 0:
         folder.write_settings(settings)
-        if not (folder.path / "source.safetensors").exists():
-            folder.save("source", source)
+        folder.keep_source(clip)
     began = time.monotonic() - settings["seconds"]
     due = time.monotonic() + SAVE_EVERY
     asked = ctrl_c_waits()  # a list, empty until Ctrl-C
@@ -119,10 +108,9 @@ def tune(folder: Run, model: StableDiffusion, source: dict, settings: dict) -> N
         # All ranks stop where one was asked to.
         stop = sum_over_ranks(torch.tensor(float(len(asked)), device=model.device))
         if rank() == 0 and (stop or time.monotonic() >= due) and step + 1 < total:
-            wait = save(folder, tuning, settings, began)
-            due = time.monotonic() + wait
+            due = time.monotonic() + save(folder, tuning, settings, began)
         if rank() == 0 and "preview" in settings and (step + 1) % settings["preview"] == 0:
-            preview(folder, model, clip, source, settings, step + 1)
+            preview(folder, model, clip, settings, step + 1)
         if stop and step + 1 < total:
             resume = f"continue with tune.py --resume --out {folder.path}"
             raise KeyboardInterrupt(f" at step {step + 1}; {resume}")
@@ -142,16 +130,14 @@ def save(folder: Run, tuning: Tuning, settings: dict, began: float) -> float:
     return max(SAVE_EVERY, SAVE_SHARE * (time.monotonic() - start))
 
 
-def preview(
-    folder: Run, model: StableDiffusion, clip: Posterior, source: dict, settings: dict, step: int
-) -> None:
+def preview(folder: Run, model: StableDiffusion, clip: Source, settings: dict, step: int) -> None:
     """A sheet of what an edit looks like after so many steps."""
-    examples = [*model.recipe("sample").get("prompts", []), settings["prompt"]]
+    caption = settings["prompt"]
+    examples = [*model.recipe("sample").get("prompts", []), caption]
     prompt = settings.get("preview_prompt", examples[0])
-    shown = partial(bar, leave=False)
-    video = edit(model, clip, prompt, caption=settings["prompt"], progress=shown)
-    frames = from_bytes(source["frames"])
-    rows = [(f"source: {settings['prompt']}", frames), (f"step {step}: {prompt}", video)]
+    known = {"caption": caption, "latents": clip.latents}
+    video = edit(model, clip.frames, prompt, **known, progress=partial(bar, leave=False))
+    rows = [(f"source: {caption}", clip.frames), (f"step {step}: {prompt}", video)]
     folder.write_picture(f"previews/step-{step}.png", sheet(rows))
 
 

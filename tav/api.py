@@ -1,7 +1,6 @@
 """What tune.py and sample.py do, as functions for use from Python (lesson 00).
 
-Shapes: f frames, H W pixels, c h w latent channels, height and width. A clip is its frames
-(f, 3, H, W) in [-1, 1] or, to spare the encoding, the posterior of their latents.
+Shapes: f frames, H W pixels, c h w latent channels, height and width.
 """
 
 from functools import partial
@@ -15,44 +14,32 @@ from .sampling import invert, sample
 from .tuning import Tuning, encode_clip
 from .vae import Posterior, decode
 
-Clip = Tensor | Posterior
-
 
 def quiet(loop, desc: str):
     """No progress bar. tqdm's `tqdm` may take its place."""
     return loop
 
 
-def begin_tuning(
-    model: StableDiffusion, clip: Clip, prompt: str, lr: float, seed: int = 0, memory: str = "auto"
-) -> Tuning:
-    """The tuning of `model.unet`, in place, on a clip with that caption, before its first step.
-
-    `memory`: see `use_checkpointing`.
-    """
-    latents = clip if isinstance(clip, Posterior) else encode_clip(model, clip)
-    checkpointing = use_checkpointing(model, latents, memory)
-    return Tuning(model, latents, model.embed(prompt), lr, seed, checkpointing)
-
-
 def tune(
     model: StableDiffusion,
-    clip: Clip,
+    frames: Tensor,
     prompt: str,
     steps: int | None = None,
     lr: float | None = None,
     seed: int = 0,
     progress=quiet,
 ) -> list[float]:
-    """Tune `model.unet`, in place, on a clip with that caption; returns the losses.
+    """Tune `model.unet`, in place, on a clip (f, 3, H, W) in [-1, 1] and its caption.
 
-    Steps and learning rate are those of `model.recipe` unless given. tune.py does the same, and
-    adds a run folder.
+    Returns the losses. Steps and learning rate are those of `model.recipe` unless given. tune.py
+    does the same, and adds a run folder.
     """
     recipe = model.recipe("tune")
     steps = recipe["steps"] if steps is None else steps
     lr = recipe["lr"] if lr is None else lr
-    tuning = begin_tuning(model, clip, prompt, lr, seed)
+    latents = encode_clip(model, frames)
+    checkpointing = use_checkpointing(model, latents)
+    tuning = Tuning(model, latents, model.embed(prompt), lr, seed, checkpointing)
     for _ in progress(range(steps), desc="tuning"):
         tuning.update(tuning.loss())
     return tuning.losses
@@ -60,7 +47,7 @@ def tune(
 
 def edit(
     model: StableDiffusion,
-    clip: Clip,
+    frames: Tensor,
     prompt: str,
     negative: str = "",
     steps: int | None = None,
@@ -69,15 +56,16 @@ def edit(
     caption: str = "",
     difference: bool = False,
     seed: int = 0,
+    latents: Posterior | None = None,
     noise: Tensor | None = None,
 ) -> Tensor:
-    """The clip that `model` was tuned on, with another prompt, as frames (f, 3, H, W).
+    """The clip (f, 3, H, W) that `model` was tuned on, with another prompt: frames like its own.
 
-    By inversion, as published, or from `noise` (f, c, h, w) if that is given, or by `difference`
-    (`tav/difference.py`, which draws noise by the `seed`). Steps and guidance are those of
-    `model.recipe` unless given. A difference needs the clip's `caption`, and so do weights whose
-    recipe says "invert_caption" (ValueError). sample.py does the same: same clip, same settings,
-    same result. Unsuitable if the frames are not finite.
+    By inversion, as published, or by `difference` (`tav/difference.py`, which draws noise by the
+    `seed`). Steps and guidance are those of `model.recipe` unless given. A difference needs the
+    clip's `caption`, and so do weights whose recipe says "invert_caption" (ValueError). The clip's
+    `latents`, and the `noise` (f, c, h, w) to begin from, are computed unless given. sample.py does
+    the same: same clip, same settings, same result. Unsuitable if the frames are not finite.
     """
     recipe = model.recipe("sample")
     steps = recipe["steps"] if steps is None else steps
@@ -85,14 +73,15 @@ def edit(
     words = caption if recipe.get("invert_caption") else ""
     if not caption and (difference or recipe.get("invert_caption")):
         raise ValueError("this edit needs the clip's caption; pass `caption`")
-    posterior = clip if isinstance(clip, Posterior) else encode_clip(model, clip)
-    latents, sampling = posterior.mean, partial(progress, desc=prompt)
+    clip = (latents or encode_clip(model, frames)).mean  # f c h w
+    sampling = partial(progress, desc=prompt)
     if difference:
-        how = steps, guidance, negative, seed, sampling
-        edited = edit_by_difference(model, latents, caption, prompt, *how)
+        edited = edit_by_difference(
+            model, clip, caption, prompt, steps, guidance, negative, seed=seed, progress=sampling
+        )
     else:
         if noise is None:
-            noise = invert(model, latents, steps, partial(progress, desc="inverting"), words)
+            noise = invert(model, clip, steps, partial(progress, desc="inverting"), words)
         text = model.embed([negative, prompt])  # 2 l d
         edited = sample(model, noise, text, steps, guidance, sampling)
     video = decode(model.vae, edited, partial(progress, desc="decoding"))

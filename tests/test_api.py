@@ -130,13 +130,13 @@ def test_edit_is_the_published_one_unless_it_is_asked_to_go_by_difference(base):
 
 
 def test_what_is_known_already_is_not_computed_again(base, monkeypatch):
-    """A clip may be its posterior, and the noise of its inversion may be given."""
+    """The clip's latents and the noise of its inversion may be given."""
     model, latents = of(base), encode_clip(base, FRAMES)
     video = tav.edit(model, FRAMES, "a panda")
     noise = invert(model, latents.mean, 3)
     for name in ("encode_clip", "invert"):
         monkeypatch.setattr(tav.api, name, None)
-    assert torch.equal(video, tav.edit(model, latents, "a panda", noise=noise))
+    assert torch.equal(video, tav.edit(model, FRAMES, "a panda", latents=latents, noise=noise))
 
 
 def test_progress_is_told_what_is_done(base):

@@ -231,7 +231,7 @@ AFTER = {
         tune,
         NOTHING,
         SHORT,
-        "run: not an empty folder; choose another --out, or continue",
+        "run: not an empty folder; choose another --out, or --resume it",
     ),
     "resume with another lr": (
         tune,

@@ -143,19 +143,29 @@ LATENTS = torch.zeros(2, 4, 6, 6)
 @pytest.mark.parametrize(
     "script, name, change, says",
     [
-        (tune, "state", empty_moments, r"'exp_avg/.*' is of shape \(0,\), not \(64, 64\)"),
-        (tune, "state", some_moments, "without a tensor 'step/"),
-        (tune, "state", set_to("losses", torch.zeros(3)), "'losses' is torch.float32, not"),
+        (
+            tune,
+            "state",
+            empty_moments,
+            r"'exp_avg/.*' is torch.float32 \(0,\), not torch.float32 \(64, 64\)",
+        ),
+        (tune, "state", some_moments, "'step/.*' is missing, not torch.float32"),
+        (
+            tune,
+            "state",
+            set_to("losses", torch.zeros(3)),
+            "'losses' is torch.float32 .*, not torch.float64",
+        ),
         (tune, "state", set_to("scale", torch.tensor(0.0)), "'scale' is 0.0"),
         (sample, "source", set_to("fps", torch.tensor(float("nan"))), "'fps' is nan"),
         (
             sample,
             "source",
             lambda tensors: tensors.update(mean=LATENTS, std=LATENTS.clone()),
-            r"'mean' is of shape \(2, 4, 6, 6\), not \(2, 4, 8, 8\)",
+            r"'mean' is torch.float32 \(2, 4, 6, 6\), not torch.float32 \(2, 4, 8, 8\)",
         ),
         (sample, "tuned", lambda t: t.update({k: v.half() for k, v in t.items()}), "is torch.fl"),
-        (sample, "inversion", set_to("noise", LATENTS), r"'noise' is of shape \(2, 4, 6, 6\)"),
+        (sample, "inversion", set_to("noise", LATENTS), r"'noise' is torch.float32 \(2, 4, 6, 6\)"),
     ],
 )
 def test_the_line_says_what_is_wrong_and_which_file_to_delete(

@@ -28,10 +28,7 @@ class UserError(Exception):
 
 @contextmanager
 def advising(kind: type[Exception], advice: str) -> Iterator[None]:
-    """Within, an error of this kind is the user's to mend, and its message ends with the advice.
-
-    The method in tav/ says only what is wrong; which option mends it, the commands know.
-    """
+    """Within, an error of this kind is the user's: tav/ says what is wrong, we what to do."""
     try:
         yield
     except kind as error:
@@ -42,8 +39,7 @@ def advising(kind: type[Exception], advice: str) -> Iterator[None]:
 
 
 class Parser(argparse.ArgumentParser):
-    """Answers a wrong command line with one line, not with its whole usage; has no values for what
-    was not given."""
+    """Answers a wrong command line in one line; has no values for what was not given."""
 
     def __init__(self, **options):
         self.options = {}  # by the name of their values
@@ -59,6 +55,8 @@ class Parser(argparse.ArgumentParser):
 
     def check(self, file: Path, settings: dict, advice: str) -> None:
         """UserError, which ends with the advice, for a setting that no option would take."""
+        if not isinstance(settings, dict):
+            raise UserError(f"{file}: {reprlib.repr(settings)} are no settings; {advice}")
         for key, action in self.options.items():
             if key in settings and not takes(action, settings[key]):
                 what = f"{key} = {reprlib.repr(settings[key])} is no value of that option"
@@ -77,7 +75,7 @@ def takes(action: argparse.Action, value: object) -> bool:
 
 
 def is_of(kind: Callable, value: object) -> bool:
-    """Whether the `type` of an argument would give this value."""
+    """Whether the `type` of an argument would give this value (words it would clean first)."""
     try:
         if kind in (text, named, prompt):
             return isinstance(value, str) and kind(value) is not None
@@ -142,7 +140,6 @@ def size(words: str) -> int | list[int]:
 
 SEED = number(int, 0, 2**32 - 1)
 DEVICE = "cuda, cpu or mps (default: cuda if it is there, else cpu)"
-DTYPE = "default: fp16 on cuda, and for large weights on a CPU with bf16 that; else fp32"
 
 
 def tune_parser(about: str | None = None) -> Parser:
@@ -151,28 +148,21 @@ def tune_parser(about: str | None = None) -> Parser:
     add = parser.add_argument
     add("clip", nargs="?", type=named, help="an mp4, gif or webm, or a folder of pictures")
     add("prompt", nargs="?", type=prompt, help="what the clip shows")
-    add(
-        "--weights",
-        type=named,
-        help="a folder, a .safetensors file or a hub id (default: the miniature)",
-    )
+    add("--weights", type=named, help="folder, .safetensors or hub id (default: the miniature)")
     add("--frames", type=number(int, 1, 100_000), help="how many frames to tune on")
     add("--start", type=number(int, 0), help="the first frame (default 0)")
     add("--stride", type=number(int, 1), help="take every K-th frame")
-    shape = "of the frames in pixels: a square's side, or WIDTHxHEIGHT, such as 512x320"
-    add("--size", type=size, metavar="PX|WxH", help=shape)
+    add("--size", type=size, metavar="PX|WxH", help="in pixels: a square's side, or as in 512x320")
     add("--stretch", action="store_true", help="squeeze to that size instead of cropping")
     add("--steps", type=number(int, 1), help="tuning steps in all")
     add("--lr", type=number(float, 0, 1), help="learning rate")
     add("--seed", type=SEED, help="seed of every random draw (default 0)")
-    preview = "every K steps, show in previews/ what an edit looks like by then"
-    add("--preview", type=number(int, 1), metavar="K", help=preview)
-    edit = "of that edit (default: the weights' first example, or the clip's own)"
-    add("--preview-prompt", type=prompt, metavar="TEXT", help=edit)
+    add("--preview", type=number(int, 1), metavar="K", help="every K steps, an edit in previews/")
+    add("--preview-prompt", type=prompt, metavar="TEXT", help="of that edit (default: an example)")
     add("--device", type=named, help=DEVICE)
-    add("--dtype", choices=PRECISIONS, help=DTYPE)
-    memory = "low keeps little and computes more (default: auto)"
-    add("--memory", choices=("low", "auto", "fast"), help=memory)
+    dtype = "default: fp16 on cuda, and for large weights on a CPU with bf16 that; else fp32"
+    add("--dtype", choices=PRECISIONS, help=dtype)
+    add("--memory", choices=("low", "auto", "fast"), help="low keeps little and computes more")
     add("--out", type=named, help="run folder (default: a new one in runs/)")
     add("--resume", action="store_true", help="continue the run in --out, or else the newest")
     return parser
@@ -182,32 +172,22 @@ def sample_parser(about: str | None = None) -> Parser:
     """What sample.py can be told."""
     parser = Parser(description=about)
     add = parser.add_argument
-    several = "one video each (default: the weights' own example edits)"
-    add("prompts", nargs="*", type=prompt, help=several)
+    add("prompts", nargs="*", type=prompt, help="one video each (default: the weights' examples)")
     add("--run", type=named, help="run folder (default: the newest in runs/)")
     add("--weights", type=named, help="where the run's weights are now, if they moved")
-    steps = "DDIM steps of inversion and sampling, best a divisor of 1000 (published: 50)"
-    add("--steps", type=number(int, 1, 999), help=steps)
-    guidance = "classifier-free guidance (published: 12.5; 1 is none)"
-    add("--guidance", type=number(float, 0), help=guidance)
+    add("--steps", type=number(int, 1, 999), help="DDIM steps (published: 50), best dividing 1000")
+    add("--guidance", type=number(float, 0), help="classifier-free (published: 12.5; none: 1)")
     add("--negative", type=text, help="what the videos should not show")
-    difference = "beyond the paper: edit by the difference of two predictions, without inversion"
-    add("--difference", action="store_true", help=difference)
+    add("--difference", action="store_true", help="beyond the paper: edit without inversion")
     caption = "invert with the caption (published: with no words)"
     add("--invert-caption", action=BooleanOptionalAction, help=caption)
-    random = "start from random noise, not from the clip's own"
-    add("--no-inversion", action="store_true", help=random)
-    score = "print how alike the frames are, and how like the prompt, as CLIP sees it"
-    add("--score", action="store_true", help=score)
-    clip = "a folder with CLIP ViT-L/14 to score with (default: the one beside the weights)"
-    add("--clip", type=named, help=clip)
+    add("--no-inversion", action="store_true", help="start from random noise, not the clip's own")
+    add("--score", action="store_true", help="print what CLIP says of frames and prompts")
+    add("--clip", type=named, help="folder of that CLIP (default: the one beside the weights)")
     add("--seed", type=SEED, help="seed of the random noise (default 0)")
     add("--device", type=named, help=DEVICE)
-    add(
-        "--dtype",
-        choices=PRECISIONS,
-        help=f"default: as tuned on this kind of device, else {DTYPE[9:]}",
-    )
+    dtype = "default: as tuned on this kind of device, else as by tune.py"
+    add("--dtype", choices=PRECISIONS, help=dtype)
     return parser
 
 
@@ -217,10 +197,7 @@ def own_settings(file: Path, values: dict) -> dict:
     if not is_of(text, values.get("note", "")):
         raise UserError(f"{file}: its note is no text; {advice}")
     for command, parser in {"tune": tune_parser(), "sample": sample_parser()}.items():
-        settings = values.get(command, {})
-        if not isinstance(settings, dict):
-            raise UserError(f"{file}: {command} is no object; {advice}")
-        parser.check(file, settings, advice)
+        parser.check(file, values.get(command, {}), advice)
     return values
 
 
@@ -235,10 +212,8 @@ def bar(loop: Iterable, desc: str, **options) -> tqdm:
 
 
 def ctrl_c_waits() -> list[bool]:
-    """From here on Ctrl-C only puts True into this list, for a loop to stop where it suits.
-
-    The third one cuts: torchrun's processes get each one twice, from the terminal and from it.
-    """
+    """From here on Ctrl-C only puts True into this list, for a loop to stop where it suits. Only
+    the third one cuts: torchrun's processes get each one twice, from the terminal and from it."""
     asked = []
 
     def ask(*_) -> None:

@@ -17,12 +17,11 @@ from .cli import PRECISIONS, UserError
 
 DTYPES = dict(zip(PRECISIONS, (torch.float32, torch.bfloat16, torch.float16)))
 CPUINFO = Path("/proc/cpuinfo")
-# Weights of a UNet from which a tuning step in bf16 is faster than one in fp32, on a CPU that has
-# instructions for bf16: SD 1.4's 860 million take half the time, a small one's 10 a tenth more.
+# Weights of a UNet from which a step in bf16 is faster than in fp32, on a CPU with instructions for
+# it: SD 1.4's 860 million take half the time, a small one's 10 a tenth more.
 LARGE = 100_000_000
-# What a tuning step keeps for its backward pass, at all levels together, divided by the size of a
-# full-resolution feature map and by the number of ResNet blocks that have such maps: 78 for SD 1.4,
-# counted from shapes (lesson 13).
+# What a step keeps for its backward pass, in feature maps of full resolution, for each ResNet block
+# that has such maps: counted from the shapes of SD 1.4 (lesson 13).
 KEPT_MAPS = 78
 
 
@@ -35,8 +34,7 @@ def resolve(
     the same kind of device; else fp16 on cuda, fp32 on mps; on the CPU it stays None, because it
     depends on the model (`default_dtype`).
     """
-    if device is None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     kind = device.partition(":")[0]
     device = own_device(device) if world_size() > 1 else device
     try:
@@ -97,10 +95,9 @@ def use_checkpointing(model: StableDiffusion, latents: Posterior, memory: str = 
 
 
 def keep_freed_memory() -> None:
-    """Tell glibc to keep the memory that one step frees for the next one.
+    """Tell glibc (no other C library) to keep the memory that one step frees for the next one.
 
-    To give it back to the system, and to fault it in again, takes a fifth of a large step. Does
-    nothing where the C library is another one.
+    To give it back to the system, and to fault it in again, takes a fifth of a large step.
     """
     trim_threshold, mmap_threshold, most = -1, -3, 2**31 - 1  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
     if hasattr(ctypes.pythonapi, "mallopt"):

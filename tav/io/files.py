@@ -54,10 +54,7 @@ def opened(path: Path) -> Iterator[safe_open]:
 
 
 def tensors(path: Path, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-    """Each name, behind the prefix, and tensor of a safetensors file, mapped from disk, not copied.
-
-    UserError if it is damaged.
-    """
+    """Each name, behind the prefix, and tensor of `opened(path)`, mapped from disk, not copied."""
     with opened(path) as file:
         for name in file.keys():
             yield prefix + name, file.get_tensor(name)
@@ -103,8 +100,7 @@ def shards(folder: Path, part: str) -> list[Path]:
 def fetched(name: str) -> Path:
     """The local copy of a hub repository: only the files that are needed, and only once."""
     is_hub_id = re.fullmatch(r"\w[\w.-]{0,95}/\w[\w.-]{0,95}(?<!\.safetensors)", name)
-    # The repository's own, seen from another folder, is no hub id either.
-    if not is_hub_id or name.startswith("weights/") or os.path.exists(Path(name).parent):
+    if not is_hub_id or os.path.exists(Path(name).parent):
         advice = "give its whole path, or see weights/README.md for where to get one"
         raise UserError(f"{name[:200]}: no such weights folder or file; {advice}")
     for variant in VARIANTS:
@@ -146,8 +142,7 @@ ONLY |= {"mid_block_scale_factor": [1, 1.0], "resnet_out_scale_factor": [1, 1.0]
 ONLY |= {"num_train_timesteps": [1000], "steps_offset": [0, 1]}  # --steps counts on the 1000
 ONLY |= {"beta_schedule": [*POWERS], "prediction_type": PREDICTIONS}
 ONLY |= {"trained_betas": [None], "rescale_betas_zero_snr": [False]}
-# Not asked: names and shapes show it. The last two change nothing here, because torch's attention
-# has its scores in fp32 anyway.
+# Not asked: names and shapes show it, or (the last two) torch's attention does so anyway.
 SHOWN = """
     in_channels out_channels latent_channels conv_in_kernel conv_out_kernel down_block_types
     up_block_types mid_block_type mid_block_add_attention attention_type resnet_time_scale_shift
@@ -161,10 +156,7 @@ MOST_LEVELS = 8  # resolutions of a UNet or a VAE
 
 
 def arguments(part: str, config: dict, file: str | Path = "") -> dict:
-    """The constructor arguments of a part, which is a key of DEFAULTS.
-
-    UserError names the file and the key whose value is refused.
-    """
+    """The constructor arguments of a part; UserError names the file and the key it refuses."""
     file = file or CONFIGS[part]
     if not isinstance(config, dict):
         raise UserError(f"{file}: no config of the {part} tower in it; get it again")
@@ -180,9 +172,6 @@ def arguments(part: str, config: dict, file: str | Path = "") -> dict:
         heads = heads if isinstance(heads, list) else [heads] * len(types)
         found |= {"heads": heads, "attentive": ["CrossAttn" in name for name in types]}
         widths = found["block_out_channels"]
-        if not len(widths) == len(types) == len(heads):
-            names = "block_out_channels, down_block_types and attention_head_dim disagree"
-            raise UserError(f"{file}: {names}; get it again")
     if any(width % count for width, count in zip(widths, heads)):  # which no tensor shows
         what = f"heads {heads} do not divide the widths {widths}"
         raise UserError(f"{file}: {what}; get it again")

@@ -15,6 +15,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -25,7 +26,7 @@ from .. import __version__
 from ..model import StableDiffusion
 from ..ranks import rank
 from ..tuning import ADAMW_STATE
-from ..vae import LATENT
+from ..vae import LATENT, Posterior, from_bytes, to_bytes
 from .cli import UserError, named, number, tune_parser
 from .files import read_json, tensors
 from .sheets import loss_chart
@@ -34,8 +35,16 @@ from .video import GET_FFMPEG, replacing, write_gif, write_mp4, writes_mp4
 RUNS = Path("runs")
 Tensors = dict[str, Tensor]  # by name
 # What every run.json has; older ones lack some of the others.
-NEEDED = {"clip", "prompt", "weights", "weights_hash", "size", "steps", "lr", "seed", "dtype"}
-RESUME = "delete that file, and continue the run with tune.py --resume"
+NEEDED = set("clip prompt weights weights_hash frames size steps lr seed dtype".split())
+
+
+@dataclass
+class Source:
+    """The clip of a run."""
+
+    frames: Tensor  # f 3 H W, in [-1, 1]
+    latents: Posterior  # f c h w
+    fps: float
 
 
 def require_same_weights(model: StableDiffusion, digest: str) -> None:
@@ -51,6 +60,11 @@ def digest(found: Tensors) -> str:
     for name in sorted(found):
         sha.update(name.encode() + found[name].contiguous().numpy().tobytes())
     return sha.hexdigest()[:16]
+
+
+def kind(tensor: Tensor | None) -> str:
+    """What has to be the same of two tensors of one name."""
+    return "missing" if tensor is None else f"{tensor.dtype} {tuple(tensor.shape)}"
 
 
 class Run:
@@ -82,8 +96,8 @@ class Run:
             what = "another process is working in this run folder"
             raise UserError(f"{self.path}: {what}; wait for it") from None
         except OSError as error:
-            what = f"{self.path}: cannot be written, {error.strerror}"
-            raise UserError(f"{what}; choose another folder") from error
+            what = f"cannot be written, {error.strerror}"
+            raise UserError(f"{self.path}: {what}; choose another folder") from error
         with held:
             try:
                 yield
@@ -108,21 +122,15 @@ class Run:
 
     def write_settings(self, settings: dict) -> None:
         """run.json: the settings, and the versions they worked with."""
-        versions = {
-            "tav": __version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        }
+        versions = {"tav": __version__, "torch": torch.__version__}
+        versions |= {"python": platform.python_version()}
         with replacing(self.path / "run.json") as part:
             part.write_text(json.dumps(settings | versions, indent=2) + "\n", encoding="utf-8")
 
-    def load(
-        self, name: str, expected_of: Callable[[Tensors], Tensors], advice: str = RESUME
-    ) -> Tensors | None:
+    def load(self, name: str, expected_of: Callable[[Tensors], Tensors]) -> Tensors | None:
         """The tensors of `name`.safetensors, or None if there is no such file.
 
-        UserError, which ends with the advice, unless they have the names, dtypes and shapes of what
-        `expected_of` them returns, which may be on the meta device.
+        UserError unless they have the names, dtypes and shapes of what `expected_of` them returns.
         """
         file = self.path / f"{name}.safetensors"
         if not file.exists():
@@ -130,48 +138,45 @@ class Run:
         found = {key: value.clone() for key, value in tensors(file)}
         expected = expected_of(found)
         for key in sorted(found.keys() | expected.keys()):
-            if key not in found or key not in expected:
-                fault = f"{'without' if key in expected else 'with'} a tensor {key!r}"
-            elif found[key].dtype != expected[key].dtype:
-                fault = f"{key!r} is {found[key].dtype}, not {expected[key].dtype}"
-            elif found[key].shape != expected[key].shape:
-                shapes = f"{tuple(found[key].shape)}, not {tuple(expected[key].shape)}"
-                fault = f"{key!r} is of shape {shapes}"
-            elif key in ("fps", "scale") and not 0 < found[key].item() < float("inf"):
-                fault = f"{key!r} is {found[key].item()}"
-            else:
-                continue
-            raise UserError(f"{file}: {fault}, which no run writes; {advice}")
+            fault = f"{kind(found.get(key))}, not {kind(expected.get(key))}"
+            if kind(found.get(key)) == kind(expected.get(key)):
+                if key not in ("fps", "scale") or 0 < found[key].item() < float("inf"):
+                    continue
+                fault = found[key].item()
+            advice = "delete that file, and tune.py --resume, or sample.py, makes it again"
+            raise UserError(f"{file}: {key!r} is {fault}, which no run writes; {advice}")
         return found
 
-    def source(self, model: StableDiffusion) -> Tensors | None:
-        """The clip: frames, mean and std of their latents, fps; None if there is none yet."""
+    def source(self, model: StableDiffusion, settings: dict) -> Source | None:
+        """The clip, read with these settings; None if it is not there yet."""
+        size = settings["size"]
+        sides = reversed(size) if isinstance(size, list) else (size, size)
+        height, width = (side // model.multiple * model.multiple for side in sides)
+        pixels = torch.empty(settings["frames"], 3, height, width, dtype=torch.uint8, device="meta")
+        h, w = height // model.vae.factor, width // model.vae.factor
+        latents = torch.empty(settings["frames"], LATENT, h, w, device="meta")
+        expected = {"frames": pixels, "mean": latents, "std": latents, "fps": torch.tensor(0.0)}
+        found = self.load("source", lambda found: expected)
+        if found is None:
+            return None
+        latents = Posterior(found["mean"].to(model.device), found["std"].to(model.device))
+        return Source(from_bytes(found["frames"]), latents, found["fps"].item())
 
-        def expected(found: Tensors) -> Tensors:
-            """Frames of the size that they have, if the model takes such, and their latents."""
-            shape = found["frames"].shape if "frames" in found else ()
-            f, _, *sides = shape if len(shape) == 4 else (1, 3, 0, 0)
-            f, *sides = max(1, f), *(max(1, s // model.multiple) * model.multiple for s in sides)
-            frames = torch.empty(f, 3, *sides, dtype=torch.uint8, device="meta")
-            latent = [side // model.vae.factor for side in sides]
-            latents = torch.empty(f, LATENT, *latent, device="meta")
-            return {"frames": frames, "mean": latents, "std": latents, "fps": torch.tensor(0.0)}
-
-        return self.load("source", expected)
+    def keep_source(self, clip: Source) -> None:
+        """source.safetensors, unless it is there: it never changes."""
+        if not (self.path / "source.safetensors").exists():
+            values = {"frames": to_bytes(clip.frames), "fps": torch.tensor(clip.fps)}
+            self.save("source", values | {"mean": clip.latents.mean, "std": clip.latents.std})
 
     def tuned(self) -> Tensors | None:
-        """The tuned weights; None if there are none yet. Whether they are those of a UNet,
+        """The tuned weights, in fp32; None if there are none yet. Whether they are those of a UNet,
         `load_tuned` checks."""
-
-        def expected(found: Tensors) -> Tensors:
-            """All of them in fp32."""
-            return {key: torch.empty(found[key].shape, device="meta") for key in found}
-
-        return self.load("tuned", expected)
+        return self.load(
+            "tuned", lambda found: {key: torch.empty(found[key].shape) for key in found}
+        )
 
     def state(self, weights: Tensors) -> Tensors | None:
-        """The state of the tuning of these weights, for `Tuning.restore`; None if there is none
-        yet."""
+        """The state of the tuning of these weights, for `Tuning.restore`; None if there is none."""
 
         def expected(found: Tensors) -> Tensors:
             steps, scalar = found["losses"].numel() if "losses" in found else 0, torch.tensor(0.0)
@@ -187,13 +192,11 @@ class Run:
         return self.load("state", expected)
 
     def noise(self, name: str, latents: Tensor) -> Tensor | None:
-        """The clip's noise, kept in `name`.safetensors, of the shape of its latents; None if there
-        is none yet."""
-        advice = "delete that file, and sample.py makes it again"
-        found = self.load(name, lambda found: {"noise": latents}, advice)
+        """The clip's noise, of the shape of its latents; None if there is no `name`.safetensors."""
+        found = self.load(name, lambda found: {"noise": latents})
         return found and found["noise"]
 
-    def save(self, name: str, values: dict[str, Tensor]) -> None:
+    def save(self, name: str, values: Tensors) -> None:
         with replacing(self.path / f"{name}.safetensors") as part:
             part.write_bytes(save({key: value.contiguous().cpu() for key, value in values.items()}))
 
@@ -220,8 +223,8 @@ class Run:
             warnings.warn(f"only gifs, because this ffmpeg lacks libx264 for mp4s; {GET_FFMPEG}")
 
     def write_scores(self, rows: list[tuple[str, float, float, float]]) -> str:
-        """samples/scores.csv, from a row for each video: its name and its `metrics.scores`; returns
-        a table to print."""
+        """samples/scores.csv, a row for each video: its name and its `metrics.scores`; returns a
+        table to print."""
         lines = [("video", "consistency", "adjacent", "alignment")]
         lines += [(name, *(f"{score:.2f}" for score in of_video)) for name, *of_video in rows]
         with replacing(self.path / "samples" / "scores.csv") as part:

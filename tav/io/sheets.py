@@ -25,10 +25,7 @@ FONT_SIZE = 17  # pixels
 
 
 def sheet(rows: list[tuple[str, Tensor]], columns: int = 8, cell: int = 160) -> Image.Image:
-    """A page of videos (label, (f, 3, h, w)): under each label a row of its frames.
-
-    They are evenly spread from the first to the last.
-    """
+    """A page of videos (label, (f, 3, h, w)): under each label a row of frames, evenly spread."""
     frames = len(rows[0][1])
     moments = torch.linspace(0, frames - 1, min(columns, frames)).round().long()
     strips = [titled(label, to_uint8(video[moments]), cell) for label, video in rows]
@@ -36,10 +33,7 @@ def sheet(rows: list[tuple[str, Tensor]], columns: int = 8, cell: int = 160) -> 
 
 
 def side_by_side(rows: list[tuple[str, Tensor]], height: int = 256) -> Tensor:
-    """Videos (label, (f, 3, h, w)) playing beside each other under their labels: (f, 3, H, W).
-
-    Each is `height` pixels high.
-    """
+    """Videos (label, (f, 3, h, w)) of that height beside each other, labelled: (f, 3, H, W)."""
     pages = []
     for i in range(len(rows[0][1])):
         cells = [titled(label, to_uint8(video[[i]]), height) for label, video in rows]
@@ -61,32 +55,25 @@ def titled(label: str, frames: np.ndarray, height: int) -> np.ndarray:
         label, font = UNWRITABLE, ImageFont.load_default(FONT_SIZE)
     letters = page.width // 10  # in a line; most letters are narrower than 10 pixels
     lines = textwrap.wrap(label, letters, max_lines=2, placeholder="…")
-    lower_left = {"xy": (8, 52), "anchor": "ld"}
-    ImageDraw.Draw(page).text(text="\n".join(lines), fill="black", font=font, **lower_left)
+    # The lower left corner of the text is there.
+    ImageDraw.Draw(page).text((8, 52), "\n".join(lines), "black", font, anchor="ld")
     return np.asarray(page)
 
 
 @cache
 def font_for(text: str) -> ImageFont.FreeTypeFont | None:
     """A font that has all letters of a text: Pillow's own, or one of this machine's; else None."""
+    own = ImageFont.load_default(FONT_SIZE)
     for name in (None, *FONTS):
         try:
-            font = (
-                ImageFont.truetype(name, FONT_SIZE) if name else ImageFont.load_default(FONT_SIZE)
-            )
+            font = ImageFont.truetype(name, FONT_SIZE) if name else own
         except OSError:  # this machine does not have it
             continue
         # A letter that it lacks is drawn as U+FFFF is, which is no letter in any font.
-        lacking = drawn(font, "\uffff")
-        if all(letter.isspace() or drawn(font, letter) != lacking for letter in text):
+        lacking = bytes(font.getmask("\uffff"))
+        if all(letter.isspace() or bytes(font.getmask(letter)) != lacking for letter in text):
             return font
     return None
-
-
-def drawn(font: ImageFont.FreeTypeFont, letter: str) -> tuple:
-    """The picture of a letter, to compare with others."""
-    mask = font.getmask(letter)
-    return mask.size, bytes(mask)
 
 
 WIDTH, HEIGHT = 640, 320
@@ -94,10 +81,8 @@ BOTTOM, TOP = 318, 28  # where a loss of 0 and the largest loss lie, in pixels f
 
 
 def loss_chart(losses: list[float]) -> Image.Image:
-    """From 0 up: each loss in grey, and in blue the mean of the tenth of the run before it.
-
-    What is not finite is left out.
-    """
+    """From 0 up: each loss in grey, and in blue the mean of the tenth of the run before it. What is
+    not finite is left out."""
     picture = Image.new("RGB", (WIDTH, HEIGHT), "white")
     draw = ImageDraw.Draw(picture)
     largest = max(filter(np.isfinite, losses), default=0) or 1

@@ -1,7 +1,6 @@
 """Files of every age: their names and ours, and the original layout, one file (lesson 06).
 
-In that layout blocks have numbers for names. The text tower of SD 1.x is as transformers writes it,
-that of 2.x is OpenCLIP's.
+The text tower of SD 1.x is as transformers writes it there, that of 2.x is OpenCLIP's.
 """
 
 import re
@@ -44,22 +43,13 @@ IGNORED = re.compile(
 
 def unet_block(match: re.Match) -> str:
     """`input_blocks.4.0` -> `down_blocks.1.resnets.0`: three numbers for each level."""
-    way, number, place, sampler = match.groups()
-    number = int(number)
-    if way == "in":
-        way, number = "down", number - 1  # input block 0 is conv_in
-    else:
-        way = "up"
-    level, block = divmod(number, 3)
+    side, number, place, sampler = match.groups()
+    way = "down" if side == "in" else "up"
+    level, block = divmod(int(number) - (side == "in"), 3)  # input block 0 is conv_in
     if sampler:
         return f"{way}_blocks.{level}.{way}samplers.0.conv"
     kind = "attentions" if place == "1" else "resnets"
     return f"{way}_blocks.{level}.{kind}.{block}"
-
-
-def decoder_level(match: re.Match) -> str:
-    """`decoder.up.3` -> `decoder.up_blocks.0`: they count from the picture's side."""
-    return f"decoder.up_blocks.{3 - int(match[1])}"
 
 
 # In each part, their names, as regular expressions, and ours; one is replaced after the other.
@@ -90,7 +80,8 @@ IN_VAE = {
     "mid.block_2": "mid_block.resnets.1",
     r"\.block\.": ".resnets.",
     "encoder.down": "encoder.down_blocks",
-    r"decoder.up.(\d)": decoder_level,
+    # Theirs count from the picture's side.
+    r"decoder.up.(\d)": lambda match: f"decoder.up_blocks.{3 - int(match[1])}",
     "nin_shortcut": "conv_shortcut",
     "downsample": "downsamplers.0",
     "upsample": "upsamplers.0",
@@ -138,10 +129,8 @@ def configs(path: Path) -> dict[str, dict]:
 
 
 def prediction(path: Path, names: list[str], metadata: dict[str, str], sd2: bool) -> str:
-    """What the UNet predicts, as the file says it, or else its name.
-
-    An SD 1 that says nothing predicts epsilon; an SD 2 that says nothing is refused (UserError).
-    """
+    """What the UNet predicts, as the file says it, or else its name; without a word, an SD 1
+    predicts epsilon, and an SD 2 is refused."""
     if "ztsnr" in names:  # ComfyUI's mark for a schedule that ends in pure noise
         raise UserError(f"{path}: trained with zero terminal SNR, unknown here; use another")
     for key in ("modelspec.prediction_type", "modelspec.predict_key"):  # kohya's and ComfyUI's

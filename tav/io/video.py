@@ -6,6 +6,7 @@ a `UserError`.
 
 import logging
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,10 +26,8 @@ from ..vae import from_bytes, to_uint8
 from .cli import UserError
 
 FPS = 8.0  # of pictures that do not say; the published Tune-A-Video code writes its results at 8
-# By default ffmpeg rounds coarsely and repeats chroma instead of interpolating: 9 dB on a smooth
-# picture.
+# By default ffmpeg rounds coarsely, and repeats chroma: 9 dB less on a smooth picture.
 EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
-
 # By default it doubles or drops some frames to even out the frame rate.
 EACH_ONCE = ("-fps_mode", "passthrough")
 GET_FFMPEG = "pip install --upgrade imageio-ffmpeg brings one"
@@ -44,12 +43,11 @@ def read_clip(
     size: int | tuple[int, int] | None = None,
     stretch: bool = False,
 ) -> tuple[Tensor, float]:
-    """Frames start, start + stride, ... of a film, a gif or a folder of pictures.
+    """Frames start, start + stride, ... of a film, a gif or a folder of pictures: all, or `frames`.
 
-    All of them, or `frames` of them. Returns them, (f, 3, h, w) in [-1, 1], and the frames per
-    second that keep the clip's speed. `size` is a square's side in pixels, or (width, height): the
-    middle of the picture, of that shape, is resized to it, or the whole picture with `stretch`, as
-    the published code does.
+    Returns them, (f, 3, h, w) in [-1, 1], and the frames per second that keep the clip's speed.
+    `size` is a square's side in pixels, or (width, height): the middle of the picture, of that
+    shape, is resized to it, or the whole picture with `stretch`, as the published code does.
     """
     sides = (size, size) if isinstance(size, int) else size
     with reading(path):
@@ -65,12 +63,10 @@ def read_clip(
         found = f"found only {len(kept)} of {wanted} frames from --start {start} at --stride"
         advice = "ask for fewer --frames or a smaller --stride, or use a longer clip"
         raise UserError(f"{path}: {found} {stride}; {advice}")
-    first = kept[0].shape
-    for picture in kept:
-        if picture.shape != first:
-            sizes = f"{first[1]} x {first[0]} and {picture.shape[1]} x {picture.shape[0]} pixels"
-            what = f"pictures of different sizes ({sizes})"
-            raise UserError(f"{path}: {what}; choose one --size for all, or resize them")
+    sizes = sorted({f"{picture.shape[1]} x {picture.shape[0]}" for picture in kept})
+    if len(sizes) > 1:
+        what = f"pictures of different sizes ({' and '.join(sizes[:2])} pixels)"
+        raise UserError(f"{path}: {what}; choose one --size for all, or resize them")
     video = torch.from_numpy(np.stack(kept)).permute(0, 3, 1, 2)  # f 3 h w, channels-last in memory
     return from_bytes(video), fps / stride
 
@@ -100,25 +96,20 @@ def timed_fps(path: Path) -> float | None:
     Browsers record films that state no frame rate, or their clock's ("1k fps").
     """
     command = [ffmpeg(), "-v", "error", "-i", path.absolute(), "-map", "0:v:0", "-frames:v", "600"]
-    listed = quietly([*command, *EACH_ONCE, "-f", "framecrc", "-"]).stdout
-    ticks, tick = [], 0.0
-    for line in listed.decode(errors="replace").splitlines():
-        fields = line.replace(",", " ").split()
-        if line.startswith("#tb 0:"):  # seconds in a tick, such as 1/1000
-            tick = float(Fraction(fields[2]))
-        elif not line.startswith("#") and fields[2] != "NOPTS":
-            ticks.append(int(fields[2]))  # of stream, dts, pts, duration, size, checksum
-    seconds = tick * (ticks[-1] - ticks[0]) if ticks else 0
-    return (len(ticks) - 1) / seconds if seconds > 0 else None
+    listed, _, _ = quietly([*command, *EACH_ONCE, "-f", "framecrc", "-"])
+    # A line each: stream, when to decode, when to show in ticks, duration, size, checksum.
+    times = [int(shown) for shown in re.findall(r"^0,[^,]*, *(-?\d+),", listed, re.MULTILINE)]
+    tick = re.search(r"^#tb 0: (\S+)", listed, re.MULTILINE)  # in seconds, such as 1/1000
+    if not tick or len(times) < 2 or times[-1] == times[0]:
+        return None
+    return (len(times) - 1) / float(Fraction(tick[1]) * (times[-1] - times[0]))
 
 
 def pictures_in(folder: Path) -> list[Path]:
     """The pictures of a folder in the order of their numbers: 9.png before 10.png."""
-    files = []
-    for file in folder.iterdir():
-        hidden = file.name.startswith(".")  # macOS may leave ._1.jpg beside 1.jpg
-        if file.suffix.lower() in (".png", ".jpg", ".jpeg") and not hidden:
-            files.append(file)
+    # Not the hidden ones: macOS may leave ._1.jpg beside 1.jpg.
+    picture = re.compile(r"[^.].*\.(png|jpg|jpeg)", re.IGNORECASE)
+    files = [file for file in folder.iterdir() if picture.fullmatch(file.name)]
     if not files:
         what = f"{folder}: no png or jpg in this folder"
         raise UserError(f"{what}; name a film, a gif or another folder")
@@ -130,24 +121,18 @@ def read_pictures(files: list[Path]) -> Iterator[Image.Image]:
     for file in files:
         with reading(file), Image.open(file) as image:
             for picture in ImageSequence.Iterator(image):
-                picture = in_bytes(ImageOps.exif_transpose(picture)).convert("RGBA")
+                picture = ImageOps.exif_transpose(picture)
+                if picture.mode.startswith("I"):  # 16-bit greys, which Pillow would clip at 255
+                    in_bytes = (np.asarray(picture) / 257).round().astype(np.uint8)
+                    picture = Image.fromarray(in_bytes)
+                picture = picture.convert("RGBA")
                 white = Image.new("RGBA", picture.size, "white")
                 yield Image.alpha_composite(white, picture).convert("RGB")
 
 
-def in_bytes(picture: Image.Image) -> Image.Image:
-    """The picture; one of 16-bit greys (0 to 65,535), which Pillow would clip at 255, in 8 bits."""
-    if not picture.mode.startswith("I"):
-        return picture
-    return Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
-
-
 @contextmanager
 def reading(path: str | Path) -> Iterator[None]:
-    """Within, a damaged file is the user's to mend.
-
-    ffmpeg and Pillow have many ways to say that it is damaged.
-    """
+    """Within, a damaged file is the user's to mend. ffmpeg and Pillow say it in many ways."""
     try:
         yield
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
@@ -158,10 +143,7 @@ def reading(path: str | Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yields the name of a temporary file that becomes `path` at the end, whole.
-
-    If anything goes wrong, nothing is left of it.
-    """
+    """Yields the name of a temporary file, which becomes `path` once it is whole, or goes."""
     temporary = Path(path).with_name(f".{Path(path).name}.part")
     try:
         yield temporary
@@ -180,11 +162,11 @@ def ffmpeg() -> str:
     try:
         path = imageio_ffmpeg.get_ffmpeg_exe()
         probe = [path, "-v", "error", "-f", "lavfi", "-i", "nullsrc", "-frames:v", "1", *EACH_ONCE]
-        done = quietly([*probe, "-f", "null", "-"])
+        _, said, status = quietly([*probe, "-f", "null", "-"])
     except (RuntimeError, OSError) as error:
         raise UserError(f"no ffmpeg runs on this machine ({error}); {GET_FFMPEG}") from None
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
+    if status:
+        said = said.strip().partition("\n")[0]
         raise UserError(f"{path}: an ffmpeg that is too old, or broken ({said}); {GET_FFMPEG}")
     return path
 
@@ -192,31 +174,32 @@ def ffmpeg() -> str:
 @cache
 def writes_mp4() -> bool:
     """Whether ffmpeg has the encoder for it, which some Linux distributions leave out."""
-    return b"libx264" in quietly([ffmpeg(), "-hide_banner", "-encoders"]).stdout
+    listed, _, _ = quietly([ffmpeg(), "-hide_banner", "-encoders"])
+    return "libx264" in listed
 
 
-def quietly(command: list) -> subprocess.CompletedProcess:
-    """What a command says, away from the terminal, which ffmpeg would take keys from."""
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+def quietly(command: list, pixels: bytes = b"") -> tuple[str, str, int]:
+    """What a command that gets the pixels says to stdout and stderr, and its exit status."""
+    done = subprocess.run(command, input=pixels, capture_output=True, check=False)
+    said = [stream.decode(errors="replace") for stream in (done.stdout, done.stderr)]
+    return *said, done.returncode
 
 
 def run_ffmpeg(path: str | Path, frames: Tensor, fps: float, options: list[str]) -> None:
     """Frames (f, 3, h, w) through ffmpeg to a file. The same frames give the same file."""
     h, w = frames.shape[2:]
     source = f"-v error -y -f rawvideo -pix_fmt rgb24 -s {w}x{h} -r {fps} -i -".split()
-    pixels = to_uint8(frames).tobytes()
     with replacing(path) as temporary:
         command = [ffmpeg(), *source, *options, temporary.absolute()]
-        done = subprocess.run(command, input=pixels, capture_output=True, check=False)
-        if done.returncode:
-            said = done.stderr.decode(errors="replace").strip().rpartition(": ")[2]
-            raise OSError(f"ffmpeg: {said} (exit status {done.returncode})")
+        _, said, status = quietly(command, to_uint8(frames).tobytes())
+        if status:
+            why = said.strip().rpartition(": ")[2]
+            raise OSError(f"ffmpeg: {why} (exit status {status})")
 
 
 def write_gif(path: str | Path, frames: Tensor, fps: float) -> None:
     """Frames (f, 3, h, w) as an endless gif: 256 colours for all, and a faint ordered dither."""
-    # A gif counts in hundredths of a second, and browsers slow down what lasts only one.
-    fps = min(fps, 50)
+    fps = min(fps, 50)  # it counts in hundredths of a second, and browsers slow down a single one
     palette = "split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=bayer:bayer_scale=5"
     run_ffmpeg(path, frames, fps, ["-vf", palette, "-loop", "0", "-f", "gif"])
 
@@ -224,14 +207,12 @@ def write_gif(path: str | Path, frames: Tensor, fps: float) -> None:
 def write_mp4(path: str | Path, frames: Tensor, fps: float) -> None:
     """Frames (f, 3, h, w) as h264 that plays everywhere and looks lossless (crf 12).
 
-    The file says what its colours mean, so that every player shows the same ones. UserError if
-    ffmpeg has no encoder for it.
+    The file says what its colours mean, so that every player shows the same ones.
     """
     if not writes_mp4():
         what = f"{path}: this ffmpeg ({ffmpeg()}) lacks libx264, which writes mp4s"
         raise UserError(f"{what}; write a gif, or another ffmpeg: {GET_FFMPEG}")
-    # yuv420p halves the resolution of colours, so h and w must be even: an odd one repeats its last
-    # line.
+    # yuv420p halves the resolution of colours: h and w must be even, odd ones repeat the last line.
     odd_h, odd_w = frames.shape[2] % 2, frames.shape[3] % 2
     frames = F.pad(frames, (0, odd_w, 0, odd_h), mode="replicate")  # left, right, top, bottom
     matrix = f"scale=out_color_matrix=bt709:{EXACT}"

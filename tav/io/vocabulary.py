@@ -39,22 +39,14 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     pad = settings.get("pad_token") or END
     pad = pad["content"] if isinstance(pad, dict) else pad
     tokenizer = Tokenizer(vocab, merges, settings.get("model_max_length") or LENGTH, pad)
-    add_words(tokenizer, [word for word in added if word["content"] not in vocab])
+    # Learned words (textual inversion): each is one token, found before the prompt is cut up.
+    for word in sorted(added, key=lambda word: word["id"]):
+        content, number = word.pop("content"), word.pop("id")
+        if content not in vocab:
+            tokenizer.bpe.add_tokens([AddedToken(content, **word)])  # how to find it, if it says so
+        if tokenizer.bpe.token_to_id(content) != number:
+            raise ValueError(f"the added word {content!r} cannot have the id {number}")
     return tokenizer
-
-
-def add_words(tokenizer: Tokenizer, words: list[dict]) -> None:
-    """Learned words (textual inversion): each is one token, found before the prompt is cut up.
-
-    A word has a content, an id, and what tokenizer.json says besides of how to find it.
-    """
-    options = ("single_word", "lstrip", "rstrip", "normalized", "special")
-    for word in sorted(words, key=lambda word: word["id"]):
-        content = word["content"]
-        given = {key: word[key] for key in options if key in word}
-        tokenizer.bpe.add_tokens([AddedToken(content, **given)])
-        if tokenizer.bpe.token_to_id(content) != word["id"]:
-            raise ValueError(f"the added word {content!r} cannot have the id {word['id']}")
 
 
 def load_tokenizer(folder: Path, text: dict) -> Tokenizer:

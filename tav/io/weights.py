@@ -63,9 +63,7 @@ def load(
     digest = hashlib.sha256(repr([sizes, [file_digest(file) for _, file in files]]).encode())
     return StableDiffusion(
         tokenizer=tokenizer,
-        text_encoder=modules["text_encoder"],
-        vae=modules["vae"],
-        unet=modules["unet"],
+        **modules,  # text_encoder, vae, unet
         schedule=schedule,
         path=str(path),
         hash=digest.hexdigest(),
@@ -78,7 +76,6 @@ def find(place: Path) -> tuple[dict[str, dict], Path, list[tuple[str, Path]]]:
     """The configs by part, the tokenizer's folder, and the safetensors of a folder or single file.
 
     With each file stands what its names lack: "unet.", or "" where a file holds everything.
-    UserError if something is missing.
     """
     if place.is_file():
         return single_file.configs(place), CLIP_TOKENIZER, [("", place)]
@@ -108,10 +105,7 @@ def build(
 
 
 def empty(kind: type[nn.Module], sizes: dict, file: str | Path) -> nn.Module:
-    """A module on the meta device, where it takes no memory.
-
-    What its constructor raises is a UserError that names the file, and the keys with their values.
-    """
+    """A module on the meta device, which takes no memory; UserError for what the sizes raise."""
     try:
         with torch.device("meta"):
             return kind(**sizes)
@@ -164,10 +158,7 @@ def advice(found: Iterable[str], expected: Iterable[str]) -> str:
 
 
 def load_clip(folder: str | Path, device: str = "cpu") -> tuple[CLIP, Tokenizer]:
-    """CLIP from a folder of transformers' `CLIPModel`.
-
-    UserError if it is not whole, or not of the kind known here.
-    """
+    """CLIP from a folder of transformers' `CLIPModel`; UserError if it is not whole, or another."""
     folder = Path(folder)
     file = folder / "config.json"
     config, pictures = read_json(file), read_json(folder / "preprocessor_config.json")
@@ -178,8 +169,7 @@ def load_clip(folder: str | Path, device: str = "cpu") -> tuple[CLIP, Tokenizer]
             raise UserError(f"{folder}: {what}; use another")
     text = arguments("text_encoder", config.get("text_config"), file)
     vision = arguments("vision", config.get("vision_config"), file)
-    model = empty(
-        CLIP, {"text": text, "vision": vision, "width": config.get("projection_dim", 512)}, file
-    )
+    sizes = {"text": text, "vision": vision, "width": config.get("projection_dim", 512)}
+    model = empty(CLIP, sizes, file)
     fill(model, tensors(folder / "model.safetensors"), device, torch.float32, folder)
     return model, load_tokenizer(folder, text)
