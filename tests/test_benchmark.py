@@ -24,6 +24,7 @@ from weights.make.world import scenes
 ROOT = Path(__file__).parent.parent
 FIXED = (*scenes.NAMES, "robot", "astronaut")
 FRAMES = 4
+SETTINGS = rows.Settings(tune_steps=2, lr=1e-3, steps=2, guidance=4.0, frames=2)
 
 
 def film(clip, edit: str, answer: int = 0) -> torch.Tensor:
@@ -208,7 +209,7 @@ def test_where_a_style_changes_everything_nothing_is_kept():
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):
     model = replace(load(tiny.folder(tmp_path_factory.mktemp("tiny"))), size=32)
-    settings = rows.Settings(lr=1e-2, guidance=3.0, frames=2, tune_steps=2, steps=2)
+    settings = rows.Settings(tune_steps=2, lr=1e-2, steps=2, guidance=3.0, frames=2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rows, "STORE", tmp_path_factory.mktemp("store"))
         yield rows.Job(model, make_clip(0, 2), settings, ["open", "two"])
@@ -254,15 +255,12 @@ def test_the_row_ideal_is_a_right_answer(monkeypatch):
     monkeypatch.setattr(rows, "encode_clip", lambda model, frames: SimpleNamespace(mean=frames))
     monkeypatch.setattr(rows, "decode", lambda vae, latents: latents)
     clip, model = make_clip(3, 2), SimpleNamespace(size=32, vae=None)
-    job = rows.Job(model, clip, rows.Settings(1e-2, 3.0, frames=2), list(clip.edits))
+    job = rows.Job(model, clip, SETTINGS, list(clip.edits))
     for edit, video in rows.ideal(job).items():
         assert torch.equal(video, drawn(clip.ideals(edit)[0], 32)), edit
 
 
 # ---- the files of a run
-
-
-SETTINGS = rows.Settings(lr=1e-3, guidance=4.0, frames=2)
 
 
 def toy_run(out, monkeypatch, clips=(0, 3), settings=SETTINGS, value: float = 0.0) -> list:
@@ -308,6 +306,21 @@ def test_results_of_other_settings_are_not_mixed(tmp_path, monkeypatch):
     toy_run(tmp_path, monkeypatch, [0])
     with pytest.raises(Unsuitable, match="other settings"):
         toy_run(tmp_path, monkeypatch, [3], replace(SETTINGS, guidance=7.0))
+
+
+def test_the_command_takes_the_weights_own_settings_unless_others_are_given(tmp_path, monkeypatch):
+    recipes = {"tune": {"steps": 9, "lr": 0.1}, "sample": {"steps": 7, "guidance": 5.0}}
+    called = []
+    monkeypatch.setattr(run, "load", lambda *_: SimpleNamespace(recipe=recipes.get))
+    monkeypatch.setattr(run, "Scorer", lambda weights: None)
+    monkeypatch.setattr(run, "run", lambda row, clips, settings, *_: called.append((row, settings)))
+    monkeypatch.setattr("sys.argv", ["run", "no-sc", "source", "--steps", "3", "--clips", "0", "4"])
+    run.main()
+    asked = rows.Settings(tune_steps=9, lr=0.1, steps=3, guidance=5.0)
+    assert called == [("no-sc", asked), ("source", asked)]
+    monkeypatch.setattr("sys.argv", ["run", "no-such-row"])
+    with pytest.raises(SystemExit, match="2"):
+        run.main()
 
 
 # ---- the page

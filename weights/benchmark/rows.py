@@ -35,14 +35,14 @@ HIGHER = 1.5  # times the guidance: SC-Attn and Temp-Attn are compared there as 
 
 @dataclass(frozen=True)
 class Settings:
-    """What all rows have in common. `run` takes the weights' own learning rate and guidance, and
-    fewer frames and steps than tune.py and sample.py, so that a row takes at most 40 minutes."""
+    """What all rows have in common. Steps, learning rate and guidance are the weights' own; only
+    frames are fewer than in tune.py, so that a row takes at most 40 minutes on two cores."""
 
+    tune_steps: int
     lr: float
+    steps: int
     guidance: float
     frames: int = 8
-    tune_steps: int = 100
-    steps: int = 20
     seed: int = 0
 
 

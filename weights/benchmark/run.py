@@ -3,9 +3,8 @@
     python -m weights.benchmark.run no-sc no-temp                what is missing of these rows
     python -m weights.benchmark.run no-sc --clips 0 1 2 3 4 5 --out build/trials
 
-Each edit adds a line to OUT/ROW.jsonl, and its frames as a picture to OUT/frames. A run that was
-cut goes on with the next clip. The first line of a file says how the others were made; a run with
-other settings or weights is refused there.
+Each edit adds a line to OUT/ROW.jsonl, and its frames as a picture to OUT/frames. The first line
+says how the others were made. A run that was cut goes on with the next clip.
 """
 
 import argparse
@@ -103,7 +102,9 @@ def main() -> None:
         parser.add_argument("--" + field.name.replace("_", "-"), type=field.type)
     args = parser.parse_args()
     model, scorer = load(args.weights, "cpu"), Scorer(args.weights)
-    asked = {"lr": model.recipe("tune")["lr"], "guidance": model.recipe("sample")["guidance"]}
+    tune, sample = model.recipe("tune"), model.recipe("sample")
+    asked = {"tune_steps": tune["steps"], "lr": tune["lr"]}
+    asked |= {"steps": sample["steps"], "guidance": sample["guidance"]}
     for field in fields(Settings):
         if getattr(args, field.name) is not None:
             asked[field.name] = getattr(args, field.name)
