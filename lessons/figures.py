@@ -728,10 +728,10 @@ def who_looks_where(ns):
         rectangle(axis, 16 + at[1], top - at[0] - 1, 1, 1, **mark)
         if name == "cross-attention":
             rectangle(axis, 33, top - 4, 9, 2, facecolor="#ff8c1a")
-            axis.text(37.5, top - 3, "77 text tokens", ha="center", va="center", fontsize=9)
+            axis.text(37.5, top - 3, "all text tokens", ha="center", va="center", fontsize=9)
     for i in range(4):
         axis.text(8 * i + 3, 1, f"frame {i}", ha="center", fontsize=10)
-    for y, text in ((-0.5, "as in the\nimage network"), (-34, "is told\nhow many frames")):
+    for y, text in ((-0.5, "as in the\nimage network"), (-34, "looks at\nother frames")):
         axis.text(33, y, text, va="top", fontsize=10, style="italic")
     axis.plot([-18, 42], [-31.4, -31.4], color="gray", linewidth=0.8, linestyle="--")
     rectangle(axis, 33, -47, 1.5, 1.5, facecolor="#ff8c1a")
@@ -1299,22 +1299,15 @@ def films(videos):
 
 
 def edits() -> Image.Image:
-    """The README's pictures, which take minutes: what its command leaves, as a sheet, which is
-    returned, and as a gif; and as a second gif the same prompts by plain Tune-A-Video. The gifs are
-    written here, at half their size."""
+    """The pictures of README and lesson 00, which take minutes: what their commands leave as a gif,
+    written here at half its size; and a sheet of the same prompts with --difference."""
     run = ROOT / RUNS / "lessons" / "readme"
     shutil.rmtree(run, ignore_errors=True)
     command("tune.py", "clip.mp4", "a man is skiing", "--out", run)
     command("sample.py", "--run", run)
-    sheet = Image.open(run / "samples" / "comparison.png")
-    sheet.load()  # now, as the next command overwrites it
     shrink(run / "samples" / "comparison.gif", FIGURES / "edits.gif")
-    command("sample.py", "--run", run, "--no-difference")
-    shrink(run / "samples" / "comparison.gif", FIGURES / "edits-published.gif")
-    return sheet
-
-
-edits_published = edits  # which makes that one too
+    command("sample.py", "--run", run, "--difference")
+    return Image.open(run / "samples" / "comparison.png")
 
 
 def command(*job) -> None:

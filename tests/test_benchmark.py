@@ -62,6 +62,7 @@ def test_an_edit_changes_what_its_name_says(number):
     if "subject" in clip.edits:
         assert clip.edits["subject"][0].subject in FIXED
     assert clip.edits["open"][0].subject not in FIXED
+    assert not {clip.source[0].subject, clip.edits["open"][0].subject} <= set(scenes.FOLK)
     assert clip.edits["two"][0].subject in (clip.source[0].subject, *FIXED)
 
 
@@ -114,7 +115,7 @@ def test_the_spread_sees_changing_looks_and_no_change_of_place(number, pose):
 
 
 def test_the_spread_sees_a_jacket_that_changes_alone(pose):
-    clip = make_clip(24, FRAMES)
+    clip = make_clip(25, FRAMES)
     worn = clip.ideals("open")[0]
     jackets = ["red", "blue", "white", "green"]
     changed = [
@@ -366,7 +367,9 @@ def test_the_page_compares_with_and_without_the_parts(measured):
 
 
 def test_only_what_was_made_in_the_same_way_is_compared(measured, tmp_path):
-    write(measured, "no-temp", {}, settings={"guidance": 7.0})
+    write(measured, "neither", {}, settings={"guidance": 7.0})  # begun, and no clip is finished
+    assert "neither" not in report.results(measured)
+    write(measured, "no-temp", {(24, 7.0): 1}, settings={"guidance": 7.0})
     with pytest.raises(Unsuitable, match="tune-a-video and no-temp differ in settings"):
         report.results(measured)
     with pytest.raises(Unsuitable, match="no results"):

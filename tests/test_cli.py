@@ -589,7 +589,6 @@ def test_a_run_json_with_a_lone_surrogate_is_one_line(tuned, key):
     [
         (tune, ["a" * 300, "a man"]),
         (tune, ["clip.gif", "a man", "--out", "a" * 300]),
-        (tune, ["clip.gif", "a man", "--weights", "a" * 300]),
         (tune, ["--resume", "--out", "a" * 300]),
         (sample, ["a man", "--run", "a" * 300]),
     ],
@@ -598,6 +597,8 @@ def test_a_name_that_is_too_long_is_one_line(place, script, arguments):
     done = call(script, *arguments, folder=place)
     assert done.status == 2 and done.err.startswith(f"error: {'a' * 300}"), done
     assert ": File name too long; " in done.err and done.err.count("\n") == 1
+    done = call(tune, "clip.gif", "a man", "--weights", "a" * 300, folder=place)
+    assert done.status == 2 and ": no such weights folder or file; " in done.err
 
 
 def test_runs_that_begin_in_the_same_second_get_folders_of_their_own(place, monkeypatch):

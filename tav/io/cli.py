@@ -91,7 +91,9 @@ def text(words: str) -> str:
     """The `type` of an argument in plain words. All prompts that the commands get enter here."""
     from .vocabulary import clean_prompt  # here, because that file needs this one
 
-    return clean_prompt(in_utf_8(words))
+    cleaned = clean_prompt(in_utf_8(words))
+    # The same object if it is equal: by that argparse knows what was not given.
+    return words if cleaned == words else cleaned
 
 
 def prompt(words: str) -> str:

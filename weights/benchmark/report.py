@@ -44,12 +44,11 @@ class Result:
 
 
 def results(folder: Path) -> dict[str, Result]:
-    """By name, the rows that have results in the folder.
-
-    Unsuitable if there are none, or if two were made with other settings or weights.
-    """
-    files = {name: folder / f"{name}.jsonl" for name in ROWS}
-    found = {name: Result(*read(file)) for name, file in files.items() if file.exists()}
+    """By name, the rows that have results in the folder; Unsuitable if there are none, or if two
+    were made with other settings or weights."""
+    files = [(name, folder / f"{name}.jsonl") for name in ROWS]
+    found = {name: Result(*read(file)) for name, file in files if file.exists()}
+    found = {name: result for name, result in found.items() if result.lines}
     if not found:
         raise Unsuitable(f"{folder} has no results; make some with weights.benchmark.run")
     first, *others = found
