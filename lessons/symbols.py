@@ -102,16 +102,30 @@ def imported(tree: ast.AST, package: str = "") -> dict[str, Place]:
             for alias in node.names:
                 if file := module_file(f"{module}.{alias.name}"):
                     names[alias.asname or alias.name] = (file, "")
-                elif (file := module_file(module)) and alias.name in names_of(file):
-                    names[alias.asname or alias.name] = names_of(file)[alias.name]
+                elif file := module_file(module):
+                    # Its own names first: two files may import from each other.
+                    defined = alias.name in definitions(file)
+                    place = (file, alias.name) if defined else names_of(file).get(alias.name)
+                    if place:
+                        names[alias.asname or alias.name] = place
     return names
 
 
 @functools.cache
 def names_of(file: str) -> dict[str, Place]:
     """Each name of a module that this repository defines, there or in what it imports."""
+    tree, package = ast.parse(read(file)), posixpath.dirname(file).replace("/", ".")
     own = {symbol: (file, symbol) for symbol in definitions(file) if "." not in symbol}
-    return imported(ast.parse(read(file)), posixpath.dirname(file).replace("/", ".")) | own
+    return imported(tree, package) | offered(tree, package) | own
+
+
+def offered(tree: ast.Module, package: str) -> dict[str, Place]:
+    """What a package imports when it is first used: its table WHERE has the modules by name."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "WHERE":
+            table = ast.literal_eval(node.value).items()
+            return {name: (module_file(package + module), name) for name, module in table}
+    return {}
 
 
 def code_links(code: str, names: dict[str, Place], file: str = "", owner: str = "") -> Links:
