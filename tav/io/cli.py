@@ -35,9 +35,6 @@ def advising(kind: type[Exception], advice: str) -> Iterator[None]:
         raise UserError(f"{error}; {advice}") from None
 
 
-# ---- options
-
-
 class Parser(argparse.ArgumentParser):
     """Answers a wrong command line in one line; has no values for what was not given."""
 
@@ -199,9 +196,6 @@ def own_settings(file: Path, values: dict) -> dict:
     for command, parser in {"tune": tune_parser(), "sample": sample_parser()}.items():
         parser.check(file, values.get(command, {}), advice)
     return values
-
-
-# ---- while it works
 
 
 def bar(loop: Iterable, desc: str, **options) -> tqdm:

@@ -6,7 +6,7 @@ import math
 import os
 import re
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, product
 from pathlib import Path
@@ -19,23 +19,17 @@ from ..schedule import POWERS, PREDICTIONS
 from .cli import UserError
 
 # Where the parts of a model are in a folder (the diffusers layout).
-CONFIGS = {
-    "vae": "vae/config.json",
-    "unet": "unet/config.json",
-    "text_encoder": "text_encoder/config.json",
-    "scheduler": "scheduler/scheduler_config.json",
-}
-STEMS = {
-    "vae": "vae/diffusion_pytorch_model",
-    "unet": "unet/diffusion_pytorch_model",
-    "text_encoder": "text_encoder/model",
-}
+CONFIGS = {part: f"{part}/config.json" for part in ("vae", "unet", "text_encoder")}
+CONFIGS["scheduler"] = "scheduler/scheduler_config.json"
+STEMS = {part: f"{part}/diffusion_pytorch_model" for part in ("vae", "unet")}
+STEMS["text_encoder"] = "text_encoder/model"
 ENDS = (".safetensors", "-*-of-*.safetensors")  # a part's whole file, or its shards
 # Before these ends: full precision goes before half, whatever the dtype, so that a run finds the
 # same weights in any.
 VARIANTS = ("", ".fp16")
 SMALL = [*CONFIGS.values(), "tokenizer/*.json", "tokenizer/merges.txt", "tav.json"]
 AGAIN = "get it again; one that a run made, delete, and continue the run with tune.py --resume"
+Named = Iterable[tuple[str, Tensor]]  # names and tensors
 
 
 def brief(said: object) -> str:
@@ -53,7 +47,7 @@ def opened(path: Path) -> Iterator[safe_open]:
         raise unreadable(path, f"not a whole safetensors file ({brief(error)})", AGAIN) from None
 
 
-def tensors(path: Path, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+def tensors(path: Path, prefix: str = "") -> Named:
     """Each name, behind the prefix, and tensor of `opened(path)`, mapped from disk, not copied."""
     with opened(path) as file:
         for name in file.keys():

@@ -40,7 +40,7 @@ NEEDED = set("clip prompt weights weights_hash frames size steps lr seed dtype".
 
 @dataclass
 class Source:
-    """The clip of a run."""
+    """The clip of a run, and its latents."""
 
     frames: Tensor  # f 3 H W, in [-1, 1]
     latents: Posterior  # f c h w
