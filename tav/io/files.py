@@ -146,7 +146,6 @@ SHOWN = """
 # No model has more. The sizes of tensors need no limit: they are compared with the files'.
 MOST = {"layers_per_block": 16, "num_hidden_layers": 200, "sample_size": 4096}
 MOST |= {"beta_start": 0.999, "beta_end": 0.999}
-MOST_LEVELS = 8  # resolutions of a UNet or a VAE
 
 
 def arguments(part: str, config: dict, file: str | Path = "") -> dict:
@@ -192,7 +191,7 @@ def acceptable(part: str, key: str, value: object) -> bool:
 def alike(value: object, default: object, most: float) -> bool:
     """Whether a value is of its default's type; numbers must be above 0, and at most `most`."""
     if isinstance(default, list):
-        is_list = isinstance(value, list) and 0 < len(value) <= MOST_LEVELS
+        is_list = isinstance(value, list) and 0 < len(value) <= 8  # so many resolutions
         return is_list and all(alike(item, default[0], most) for item in value)
     if type(default) in (int, float):
         of_type = type(value) is int or type(value) is type(default)

@@ -149,10 +149,7 @@ def prediction(path: Path, names: list[str], metadata: dict[str, str], sd2: bool
 
 
 def renamed(named: Named) -> Named:
-    """Each tensor of a file of any age under our name, such as `unet.conv_in.bias`.
-
-    OpenCLIP's query, key and value are one tensor there, and three here.
-    """
+    """Each tensor of a file of any age under our name, such as `unet.conv_in.bias`."""
     for name, tensor in named:
         if IGNORED.match(name):
             continue
@@ -166,7 +163,7 @@ def renamed(named: Named) -> Named:
             name = re.sub(theirs, ours, name)
         if re.search(r"\.(proj_in|proj_out|to_\w+(\.0)?)\.", name) and tensor.ndim == 4:
             tensor = tensor.flatten(1)  # 1x1 convolutions in SD 1's transformers and old VAEs
-        if ".in_proj_" in name:
+        if ".in_proj_" in name:  # OpenCLIP's query, key and value are one tensor
             for letter, third in zip("qkv", tensor.tensor_split(3)):
                 yield name.replace("in_proj_", f"{letter}_proj."), third
         else:

@@ -74,10 +74,8 @@ def load(
 
 
 def find(place: Path) -> tuple[dict[str, dict], Path, list[tuple[str, Path]]]:
-    """The configs by part, the tokenizer's folder, and the safetensors of a folder or single file.
-
-    With each file stands what its names lack: "unet.", or "" where a file holds everything.
-    """
+    """The configs by part, the tokenizer's folder, and the safetensors of a folder or single file,
+    each with what its names lack: "unet.", or "" where a file holds everything."""
     if place.is_file():
         return single_file.configs(place), CLIP_TOKENIZER, [("", place)]
     lacking = [name for name in CONFIGS.values() if not (place / name).is_file()]
