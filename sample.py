@@ -31,7 +31,7 @@ def main() -> None:
     device, dtype = resolve(given.get("device"), given.get("dtype"), settings)
     model = load(given.get("weights", settings["weights"]), device, dtype)
     require_same_weights(model, settings["weights_hash"])
-    clip = folder.source(model, settings)
+    clip = folder.source(model)
     if clip is None:
         raise UserError(f"{folder.path}: its clip is gone; continue it with tune.py --resume")
     with advising(Unsuitable, "pass the ones it was tuned on to --weights"):

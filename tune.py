@@ -37,7 +37,7 @@ def main() -> None:
         require_same_weights(model, settings["weights_hash"])
         name = next(key for key in DTYPES if DTYPES[key] == model.dtype)  # fp32, bf16 or fp16
         settings = model.recipe("tune") | settings | {"device": device, "dtype": name}
-        clip = folder.source(model, settings) or read_source(model, settings)
+        clip = folder.source(model) or read_source(model, settings)
         advice = "try a smaller --lr" if name == "fp32" else "try --dtype fp32 or a smaller --lr"
         with advising(Unsuitable, advice):
             tune(folder, model, clip, settings)

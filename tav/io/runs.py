@@ -146,18 +146,18 @@ class Run:
             raise UserError(f"{file}: {key!r} is {fault}, which no run writes; {AGAIN}")
         return found
 
-    def source(self, model: StableDiffusion, settings: dict) -> Source | None:
-        """The clip, read with these settings; None if it is not there yet."""
-        size = settings["size"]
+    def source(self, model: StableDiffusion) -> Source | None:
+        """The clip, as the settings say to read it; None if it is not there yet."""
+        if not (self.path / "source.safetensors").exists():
+            return None
+        f, size = self.settings["frames"], self.settings["size"]
         sides = reversed(size) if isinstance(size, list) else (size, size)
         height, width = (side // model.multiple * model.multiple for side in sides)
-        pixels = torch.empty(settings["frames"], 3, height, width, dtype=torch.uint8, device="meta")
+        frames = torch.empty(f, 3, height, width, dtype=torch.uint8, device="meta")
         h, w = height // model.vae.factor, width // model.vae.factor
-        latents = torch.empty(settings["frames"], LATENT, h, w, device="meta")
-        expected = {"frames": pixels, "mean": latents, "std": latents, "fps": torch.tensor(0.0)}
+        latents = torch.empty(f, LATENT, h, w, device="meta")
+        expected = {"frames": frames, "mean": latents, "std": latents, "fps": torch.tensor(0.0)}
         found = self.load("source", lambda found: expected)
-        if found is None:
-            return None
         latents = Posterior(found["mean"].to(model.device), found["std"].to(model.device))
         return Source(from_bytes(found["frames"]), latents, found["fps"].item())
 
