@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from tav.api import edit
-from tav.io.cli import UserError, advising, bar, run, sample_parser
+from tav.io.cli import SAMPLE, UserError, advising, bar, parse, run
 from tav.io.devices import resolve
 from tav.io.runs import Run, Source, digest, require_same_weights
 from tav.io.sheets import sheet, side_by_side
@@ -20,7 +20,7 @@ from tav.tuning import load_tuned
 
 
 def main() -> None:
-    given = vars(sample_parser(__doc__).parse_args())  # only the options that were given
+    given = parse(SAMPLE, __doc__)
     if given.get("difference") and ("no_inversion" in given or "invert_caption" in given):
         raise UserError("--difference inverts nothing; leave out what is said of inversion")
     folder = Run(given.get("run"))
@@ -31,7 +31,7 @@ def main() -> None:
     device, dtype = resolve(given.get("device"), given.get("dtype"), settings)
     model = load(given.get("weights", settings["weights"]), device, dtype)
     require_same_weights(model, settings["weights_hash"])
-    clip = folder.source(model, settings)
+    clip = folder.source(model)
     if clip is None:
         raise UserError(f"{folder.path}: its clip is gone; continue it with tune.py --resume")
     with advising(Unsuitable, "pass the ones it was tuned on to --weights"):

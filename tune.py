@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from tav.api import edit
-from tav.io.cli import UserError, advising, bar, ctrl_c_waits, run, tune_parser
+from tav.io.cli import KEPT, TUNE, UserError, advising, bar, ctrl_c_waits, parse, run
 from tav.io.devices import DTYPES, resolve, use_checkpointing
 from tav.io.runs import RUNS, Run, Source, require_same_weights
 from tav.io.sheets import sheet
@@ -21,13 +21,11 @@ from tav.tuning import Tuning, encode_clip
 MINI = str(Path(__file__).parent / "weights" / "mini")
 # What a new run begins with; the weights' own recipe has the other settings.
 NEW_RUN = {"weights": MINI, "start": 0, "stretch": False, "seed": 0, "memory": "auto", "seconds": 0}
-# What may be another when a run is resumed.
-MAY_CHANGE = {"steps", "weights", "device", "dtype", "memory", "preview", "preview_prompt"}
 SAVE_EVERY, SAVE_SHARE = 60.0, 20  # seconds, and at least 20 times what the last save took
 
 
 def main() -> None:
-    given = vars(tune_parser(__doc__).parse_args())  # only the options that were given
+    given = parse(TUNE, __doc__)
     folder, before = resumed(given) if given.pop("resume", False) else begun(given)
     device, dtype = resolve(given.get("device"), given.get("dtype"), before)
     settings = NEW_RUN | before | given
@@ -39,7 +37,7 @@ def main() -> None:
         require_same_weights(model, settings["weights_hash"])
         name = next(key for key in DTYPES if DTYPES[key] == model.dtype)  # fp32, bf16 or fp16
         settings = model.recipe("tune") | settings | {"device": device, "dtype": name}
-        clip = folder.source(model, settings) or read_source(model, settings)
+        clip = folder.source(model) or read_source(model, settings)
         advice = "try a smaller --lr" if name == "fp32" else "try --dtype fp32 or a smaller --lr"
         with advising(Unsuitable, advice):
             tune(folder, model, clip, settings)
@@ -66,7 +64,7 @@ def resumed(given: dict) -> tuple[Run, dict]:
     """The folder of a run to continue, and the settings it was left with."""
     folder = Run(given.pop("out", None))
     settings = folder.settings
-    for key in given.keys() - MAY_CHANGE:
+    for key in given.keys() & KEPT.keys():
         if settings.get(key) != given[key]:
             what = f"the run has {key} {settings.get(key)}, not {given[key]}"
             raise UserError(f"{what}; leave {key} out to resume")

@@ -8,17 +8,9 @@ from importlib import import_module
 
 __version__ = "0.1.0"
 
-WHERE = {
-    "inflate": ".inflation",
-    "trainable": ".inflation",
-    "edit": ".api",
-    "tune": ".api",
-    "load": ".io.weights",
-    "read_clip": ".io.video",
-    "sheet": ".io.sheets",
-    "write_gif": ".io.video",
-    "write_mp4": ".io.video",
-}
+WHERE = {"load": ".io.weights", "sheet": ".io.sheets", "edit": ".api", "tune": ".api"}
+WHERE |= {"inflate": ".inflation", "trainable": ".inflation"}
+WHERE |= {"read_clip": ".io.video", "write_gif": ".io.video", "write_mp4": ".io.video"}
 __all__ = list(WHERE)
 
 

@@ -36,25 +36,17 @@ def predict_guided(
 
 
 def invert(
-    model: StableDiffusion,
-    latents: Tensor,
-    steps: int,
-    progress=iter,
-    caption: str = "",
-    kept: dict[int, Tensor] | None = None,
+    model: StableDiffusion, latents: Tensor, steps: int, progress=iter, caption: str = ""
 ) -> Tensor:
     """The noise (f, c, h, w) from which DDIM sampling comes back close to these latents.
 
     As published, `caption` is empty and there is no guidance. Each step tells the UNet the timestep
     it goes to, while x is still at the one before: an approximation that more steps improve.
-    Into `kept`, if it is given, go the latents at each level that is left, by its timestep.
     """
     text = model.embed(caption)  # 1 l d
     schedule = model.schedule
     x = latents.float()
     for t, previous in progress(schedule.steps(steps)[::-1]):  # from the lowest t to the highest
-        if kept is not None:
-            kept[previous] = x
         x = schedule.ddim_invert_step(predict(model, x, t, text), x, t, previous)
     return x
 

@@ -23,6 +23,7 @@ from tav.inflation import inflate, trainable
 from tav.io import runs, video
 from tav.io.devices import DTYPES
 from tav.io.weights import file_digest
+from tav.text import Tokenizer
 from tav.tuning import Tuning, load_tuned
 
 ROOT = Path(__file__).parent.parent
@@ -555,6 +556,20 @@ def test_prompts_are_cleaned_where_they_enter(tuned):
     assert "1-a-panda-fishes-skis.gif" in videos(tuned / "run")
     done = call(tune, "clip.gif", "\ufeff", folder=tuned)
     assert done.err.startswith("error: argument prompt: an empty prompt"), done
+
+
+def test_curly_quotes_give_the_tokens_of_straight_ones(tuned, monkeypatch):
+    read, tokens = Tokenizer.__call__, []
+
+    def reading(self, prompts):
+        tokens.append(read(self, prompts).tolist())
+        return read(self, prompts)
+
+    monkeypatch.setattr(Tokenizer, "__call__", reading)
+    for quote in ("\u2019", "'"):
+        words = f"a man{quote}s dog"
+        succeed(sample, words, *QUICK, "--negative", words, folder=tuned)
+    assert len(tokens) == 2 and tokens[0] == tokens[1]
 
 
 LATIN_1 = b"caf\xe9".decode(errors="surrogateescape")  # as Python gives such an argument

@@ -754,12 +754,13 @@ def test_a_label_is_broken_to_fit_and_stands_right_above_its_video(text, lines):
 
 def test_a_label_in_letters_that_pillow_lacks_gets_a_font_that_has_them(monkeypatch):
     """Here no font but Pillow's, then one that knows every letter and draws it as its number."""
-    sheets.font_for.cache_clear()
+    sheets.in_a_font.cache_clear()
     monkeypatch.setattr(sheets, "FONTS", ())
-    assert sheets.font_for("a man is skiing, “wearing” a hat…") is not None
-    assert sheets.font_for("スキーをする男") is None
+    plain = "a man is skiing, “wearing” a hat…"
+    assert sheets.in_a_font(plain)[0] == plain
+    assert sheets.in_a_font("スキーをする男")[0] == sheets.UNWRITABLE
     assert ink("スキーをする男") == ink("人类") == ink(sheets.UNWRITABLE)  # not a row of boxes
-    sheets.font_for.cache_clear()
+    sheets.in_a_font.cache_clear()
 
     class Any:
         def getmask(self, letter):
@@ -772,8 +773,9 @@ def test_a_label_in_letters_that_pillow_lacks_gets_a_font_that_has_them(monkeypa
 
     monkeypatch.setattr(sheets.ImageFont, "truetype", find)
     monkeypatch.setattr(sheets, "FONTS", ("none.ttf", "any.ttf"))
-    assert isinstance(sheets.font_for("スキーをする男"), Any)
-    sheets.font_for.cache_clear()
+    label, font = sheets.in_a_font("スキーをする男")
+    assert label == "スキーをする男" and isinstance(font, Any)
+    sheets.in_a_font.cache_clear()
 
 
 def test_a_label_says_what_it_is_given():

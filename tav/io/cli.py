@@ -1,8 +1,7 @@
 """The command line: what tune.py and sample.py can be told, and what a person reads while they
 work or cannot go on (lesson 00).
 
-Only what was given is returned: a default is the weights' own or the command's. The options also
-say what the settings in tav.json and run.json may be.
+The options also say what the settings in tav.json and run.json may be.
 """
 
 import argparse
@@ -12,7 +11,6 @@ import reprlib
 import signal
 import sys
 import warnings
-from argparse import BooleanOptionalAction
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +18,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 PRECISIONS = ("fp32", "bf16", "fp16")
+Options = dict[str, dict]  # by name, what argparse is told of it
 
 
 class UserError(Exception):
@@ -35,43 +34,41 @@ def advising(kind: type[Exception], advice: str) -> Iterator[None]:
         raise UserError(f"{error}; {advice}") from None
 
 
-# ---- options
-
-
 class Parser(argparse.ArgumentParser):
-    """Answers a wrong command line in one line; has no values for what was not given."""
-
-    def __init__(self, **options):
-        self.options = {}  # by the name of their values
-        super().__init__(argument_default=argparse.SUPPRESS, **options)
-
-    def add_argument(self, *names, **options) -> argparse.Action:
-        action = super().add_argument(*names, **options)
-        self.options[action.dest] = action
-        return action
+    """Answers a wrong command line in one line."""
 
     def error(self, message: str) -> None:
         raise UserError(f"{message}; see --help")
 
-    def check(self, file: Path, settings: dict, advice: str) -> None:
-        """UserError, which ends with the advice, for a setting that no option would take."""
-        if not isinstance(settings, dict):
-            raise UserError(f"{file}: {reprlib.repr(settings)} are no settings; {advice}")
-        for key, action in self.options.items():
-            if key in settings and not takes(action, settings[key]):
-                what = f"{key} = {reprlib.repr(settings[key])} is no value of that option"
-                raise UserError(f"{file}: {what}; {advice}")
+
+def parse(options: Options, about: str) -> dict:
+    """What the command line says, by the names of the options: only what was given."""
+    parser = Parser(description=about, argument_default=argparse.SUPPRESS)
+    for name, keywords in options.items():
+        positional = "nargs" in keywords
+        parser.add_argument(name if positional else f"--{name.replace('_', '-')}", **keywords)
+    return vars(parser.parse_args())
 
 
-def takes(action: argparse.Action, value: object) -> bool:
+def check(file: Path, settings: dict, options: Options, advice: str) -> None:
+    """UserError, which ends with the advice, for settings of a JSON file that no option takes."""
+    if not isinstance(settings, dict):
+        raise UserError(f"{file}: {reprlib.repr(settings)} are no settings; {advice}")
+    for key, option in options.items():
+        if key in settings and not takes(option, settings[key]):
+            what = f"{key} = {reprlib.repr(settings[key])} is no value of that option"
+            raise UserError(f"{file}: {what}; {advice}")
+
+
+def takes(option: dict, value: object) -> bool:
     """Whether an option could have this value, which comes from a JSON file."""
-    if action.nargs == 0:  # a flag
+    if "action" in option:  # a flag
         return isinstance(value, bool)
-    if action.choices:
-        return value in action.choices
-    if action.nargs == "*":
-        return isinstance(value, list) and value and all(is_of(action.type, one) for one in value)
-    return is_of(action.type, value)
+    if "choices" in option:
+        return value in option["choices"]
+    if option.get("nargs") == "*":
+        return isinstance(value, list) and value and all(is_of(option["type"], x) for x in value)
+    return is_of(option["type"], value)
 
 
 def is_of(kind: Callable, value: object) -> bool:
@@ -140,68 +137,60 @@ def size(words: str) -> int | list[int]:
 
 SEED = number(int, 0, 2**32 - 1)
 DEVICE = "cuda, cpu or mps (default: cuda if it is there, else cpu)"
-
-
-def tune_parser(about: str | None = None) -> Parser:
-    """What tune.py can be told."""
-    parser = Parser(description=about)
-    add = parser.add_argument
-    add("clip", nargs="?", type=named, help="an mp4, gif or webm, or a folder of pictures")
-    add("prompt", nargs="?", type=prompt, help="what the clip shows")
-    add("--weights", type=named, help="folder, .safetensors or hub id (default: the miniature)")
-    add("--frames", type=number(int, 1, 100_000), help="how many frames to tune on")
-    add("--start", type=number(int, 0), help="the first frame (default 0)")
-    add("--stride", type=number(int, 1), help="take every K-th frame")
-    add("--size", type=size, metavar="PX|WxH", help="in pixels: a square's side, or as in 512x320")
-    add("--stretch", action="store_true", help="squeeze to that size instead of cropping")
-    add("--steps", type=number(int, 1), help="tuning steps in all")
-    add("--lr", type=number(float, 0, 1), help="learning rate")
-    add("--seed", type=SEED, help="seed of every random draw (default 0)")
-    add("--preview", type=number(int, 1), metavar="K", help="every K steps, an edit in previews/")
-    add("--preview-prompt", type=prompt, metavar="TEXT", help="of that edit (default: an example)")
-    add("--device", type=named, help=DEVICE)
-    dtype = "default: fp16 on cuda, and for large weights on a CPU with bf16 that; else fp32"
-    add("--dtype", choices=PRECISIONS, help=dtype)
-    add("--memory", choices=("low", "auto", "fast"), help="low keeps little and computes more")
-    add("--out", type=named, help="run folder (default: a new one in runs/)")
-    add("--resume", action="store_true", help="continue the run in --out, or else the newest")
-    return parser
-
-
-def sample_parser(about: str | None = None) -> Parser:
-    """What sample.py can be told."""
-    parser = Parser(description=about)
-    add = parser.add_argument
-    add("prompts", nargs="*", type=prompt, help="one video each (default: the weights' examples)")
-    add("--run", type=named, help="run folder (default: the newest in runs/)")
-    add("--weights", type=named, help="where the run's weights are now, if they moved")
-    add("--steps", type=number(int, 1, 999), help="DDIM steps (published: 50), best dividing 1000")
-    add("--guidance", type=number(float, 0), help="classifier-free (published: 12.5; none: 1)")
-    add("--negative", type=text, help="what the videos should not show")
-    add("--difference", action="store_true", help="beyond the paper: edit without inversion")
-    caption = "invert with the caption (published: with no words)"
-    add("--invert-caption", action=BooleanOptionalAction, help=caption)
-    add("--no-inversion", action="store_true", help="start from random noise, not the clip's own")
-    add("--score", action="store_true", help="print what CLIP says of frames and prompts")
-    add("--clip", type=named, help="folder of that CLIP (default: the one beside the weights)")
-    add("--seed", type=SEED, help="seed of the random noise (default 0)")
-    add("--device", type=named, help=DEVICE)
-    dtype = "default: as tuned on this kind of device, else as by tune.py"
-    add("--dtype", choices=PRECISIONS, help=dtype)
-    return parser
+DTYPE = "default: fp16 on cuda, and for large weights on a CPU with bf16 that; else fp32"
+# What tune.py can be told of a run that stays as it was begun,
+KEPT: Options = {
+    "clip": dict(nargs="?", type=named, help="an mp4, gif or webm, or a folder of pictures"),
+    "prompt": dict(nargs="?", type=prompt, help="what the clip shows"),
+    "frames": dict(type=number(int, 1, 100_000), help="how many frames to tune on"),
+    "start": dict(type=number(int, 0), help="the first frame (default 0)"),
+    "stride": dict(type=number(int, 1), help="take every K-th frame"),
+    "size": dict(type=size, metavar="PX|WxH", help="a square's side in pixels, or as in 512x320"),
+    "stretch": dict(action="store_true", help="squeeze to that size instead of cropping"),
+    "lr": dict(type=number(float, 0, 1), help="learning rate"),
+    "seed": dict(type=SEED, help="seed of every random draw (default 0)"),
+}
+# and what may be another when it is resumed.
+TUNE: Options = KEPT | {
+    "steps": dict(type=number(int, 1), help="tuning steps in all"),
+    "weights": dict(type=named, help="folder, .safetensors or hub id (default: the miniature)"),
+    "preview": dict(type=number(int, 1), metavar="K", help="every K steps, an edit in previews/"),
+    "preview_prompt": dict(type=prompt, metavar="TEXT", help="of that edit (default: an example)"),
+    "device": dict(type=named, help=DEVICE),
+    "dtype": dict(choices=PRECISIONS, help=DTYPE),
+    "memory": dict(choices=("low", "auto", "fast"), help="low keeps little and computes more"),
+    "out": dict(type=named, help="run folder (default: a new one in runs/)"),
+    "resume": dict(action="store_true", help="continue the run in --out, or else the newest"),
+}
+SAMPLE: Options = {
+    "prompts": dict(nargs="*", type=prompt, help="one video each (default: the weights' examples)"),
+    "run": dict(type=named, help="run folder (default: the newest in runs/)"),
+    "weights": dict(type=named, help="where the run's weights are now, if they moved"),
+    "steps": dict(
+        type=number(int, 1, 999), help="DDIM steps (published: 50), best a divisor of 1000"
+    ),
+    "guidance": dict(type=number(float, 0), help="classifier-free (published: 12.5; none: 1)"),
+    "negative": dict(type=text, help="what the videos should not show"),
+    "difference": dict(action="store_true", help="beyond the paper: edit without inversion"),
+    "invert_caption": dict(action=argparse.BooleanOptionalAction, help="invert with the caption"),
+    "no_inversion": dict(action="store_true", help="start from random noise, not the clip's own"),
+    "score": dict(action="store_true", help="print what CLIP says of frames and prompts"),
+    "clip": dict(type=named, help="folder of that CLIP (default: the one beside the weights)"),
+    "seed": dict(type=SEED, help="seed of the random noise (default 0)"),
+    "device": dict(type=named, help=DEVICE),
+    "dtype": dict(
+        choices=PRECISIONS, help="default: as tuned on such a device, else as by tune.py"
+    ),
+}
 
 
 def own_settings(file: Path, values: dict) -> dict:
     """What a tav.json says; UserError names the first setting that no command could use."""
     advice = "mend it, or delete the file"
-    if not is_of(text, values.get("note", "")):
-        raise UserError(f"{file}: its note is no text; {advice}")
-    for command, parser in {"tune": tune_parser(), "sample": sample_parser()}.items():
-        parser.check(file, values.get(command, {}), advice)
+    check(file, values, {"note": dict(type=text)}, advice)
+    check(file, values.get("tune", {}), TUNE, advice)
+    check(file, values.get("sample", {}), SAMPLE, advice)
     return values
-
-
-# ---- while it works
 
 
 def bar(loop: Iterable, desc: str, **options) -> tqdm:

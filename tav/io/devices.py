@@ -77,11 +77,8 @@ def default_dtype(unet: nn.Module) -> torch.dtype:
 
 
 def use_checkpointing(model: StableDiffusion, latents: Posterior, memory: str = "auto") -> bool:
-    """Whether a step of tuning on a clip should keep little for its backward pass (lesson 13).
-
-    `memory` "low" says so, "fast" denies it. With "auto" it should if it would keep over half of a
-    GPU's free memory, or over 8 GB on a CPU.
-    """
+    """Whether a step of tuning should keep little for its backward pass (lesson 13). `memory` says
+    "low" or "fast", or "auto": if it would keep half of a GPU's free memory, or 8 GB on a CPU."""
     if memory != "auto":
         return memory == "low"
     unet = model.unet
@@ -95,10 +92,8 @@ def use_checkpointing(model: StableDiffusion, latents: Posterior, memory: str = 
 
 
 def keep_freed_memory() -> None:
-    """Tell glibc (no other C library) to keep the memory that one step frees for the next one.
-
-    To give it back to the system, and to fault it in again, takes a fifth of a large step.
-    """
+    """Tell glibc to keep the memory that one step frees for the next one: to give it back to the
+    system, and to fault it in again, takes a fifth of a large step."""
     trim_threshold, mmap_threshold, most = -1, -3, 2**31 - 1  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
     if hasattr(ctypes.pythonapi, "mallopt"):
         ctypes.pythonapi.mallopt(trim_threshold, most)

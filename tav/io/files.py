@@ -6,7 +6,7 @@ import math
 import os
 import re
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, product
 from pathlib import Path
@@ -19,23 +19,17 @@ from ..schedule import POWERS, PREDICTIONS
 from .cli import UserError
 
 # Where the parts of a model are in a folder (the diffusers layout).
-CONFIGS = {
-    "vae": "vae/config.json",
-    "unet": "unet/config.json",
-    "text_encoder": "text_encoder/config.json",
-    "scheduler": "scheduler/scheduler_config.json",
-}
-STEMS = {
-    "vae": "vae/diffusion_pytorch_model",
-    "unet": "unet/diffusion_pytorch_model",
-    "text_encoder": "text_encoder/model",
-}
+CONFIGS = {part: f"{part}/config.json" for part in ("vae", "unet", "text_encoder")}
+CONFIGS["scheduler"] = "scheduler/scheduler_config.json"
+STEMS = {part: f"{part}/diffusion_pytorch_model" for part in ("vae", "unet")}
+STEMS["text_encoder"] = "text_encoder/model"
 ENDS = (".safetensors", "-*-of-*.safetensors")  # a part's whole file, or its shards
 # Before these ends: full precision goes before half, whatever the dtype, so that a run finds the
 # same weights in any.
 VARIANTS = ("", ".fp16")
 SMALL = [*CONFIGS.values(), "tokenizer/*.json", "tokenizer/merges.txt", "tav.json"]
 AGAIN = "get it again; one that a run made, delete, and continue the run with tune.py --resume"
+Named = Iterable[tuple[str, Tensor]]  # names and tensors
 
 
 def brief(said: object) -> str:
@@ -53,7 +47,7 @@ def opened(path: Path) -> Iterator[safe_open]:
         raise unreadable(path, f"not a whole safetensors file ({brief(error)})", AGAIN) from None
 
 
-def tensors(path: Path, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+def tensors(path: Path, prefix: str = "") -> Named:
     """Each name, behind the prefix, and tensor of `opened(path)`, mapped from disk, not copied."""
     with opened(path) as file:
         for name in file.keys():
@@ -152,7 +146,6 @@ SHOWN = """
 # No model has more. The sizes of tensors need no limit: they are compared with the files'.
 MOST = {"layers_per_block": 16, "num_hidden_layers": 200, "sample_size": 4096}
 MOST |= {"beta_start": 0.999, "beta_end": 0.999}
-MOST_LEVELS = 8  # resolutions of a UNet or a VAE
 
 
 def arguments(part: str, config: dict, file: str | Path = "") -> dict:
@@ -198,7 +191,7 @@ def acceptable(part: str, key: str, value: object) -> bool:
 def alike(value: object, default: object, most: float) -> bool:
     """Whether a value is of its default's type; numbers must be above 0, and at most `most`."""
     if isinstance(default, list):
-        is_list = isinstance(value, list) and 0 < len(value) <= MOST_LEVELS
+        is_list = isinstance(value, list) and 0 < len(value) <= 8  # so many resolutions
         return is_list and all(alike(item, default[0], most) for item in value)
     if type(default) in (int, float):
         of_type = type(value) is int or type(value) is type(default)

@@ -1,5 +1,4 @@
-"""The run folder. Each file is written beside its place and moved there: it is whole or absent
-(lesson 00).
+"""The run folder. Each file is written beside its place and moved there, whole (lesson 00).
 
 run.json: settings. source.safetensors: frames (f, 3, H, W) as bytes, mean and std of their latents
 (f, c, h, w), fps. state.safetensors: for --resume. tuned.safetensors: what was trained.
@@ -27,20 +26,21 @@ from ..model import StableDiffusion
 from ..ranks import rank
 from ..tuning import ADAMW_STATE
 from ..vae import LATENT, Posterior, from_bytes, to_bytes
-from .cli import UserError, named, number, tune_parser
+from .cli import TUNE, UserError, check, named, number
 from .files import read_json, tensors
 from .sheets import loss_chart
 from .video import GET_FFMPEG, replacing, write_gif, write_mp4, writes_mp4
 
 RUNS = Path("runs")
 Tensors = dict[str, Tensor]  # by name
+AGAIN = "delete that file, and tune.py --resume, or sample.py, makes it again"
 # What every run.json has; older ones lack some of the others.
 NEEDED = set("clip prompt weights weights_hash frames size steps lr seed dtype".split())
 
 
 @dataclass
 class Source:
-    """The clip of a run."""
+    """The clip of a run, and its latents."""
 
     frames: Tensor  # f 3 H W, in [-1, 1]
     latents: Posterior  # f c h w
@@ -114,16 +114,14 @@ class Run:
         if lacking:
             what = f"not a run folder (its run.json lacks {lacking})"
             raise UserError(f"{self.path}: {what}; tune.py makes one")
-        parser = tune_parser()
-        parser.add_argument("--weights-hash", type=named)
-        parser.add_argument("--seconds", type=number(float, 0))  # worked so far
-        parser.check(file, settings, "mend it, or tune anew with tune.py")
+        # And the seconds that were worked so far.
+        options = TUNE | {"weights_hash": dict(type=named), "seconds": dict(type=number(float, 0))}
+        check(file, settings, options, "mend it, or tune anew with tune.py")
         return settings
 
     def write_settings(self, settings: dict) -> None:
         """run.json: the settings, and the versions they worked with."""
-        versions = {"tav": __version__, "torch": torch.__version__}
-        versions |= {"python": platform.python_version()}
+        versions = dict(tav=__version__, torch=torch.__version__, python=platform.python_version())
         with replacing(self.path / "run.json") as part:
             part.write_text(json.dumps(settings | versions, indent=2) + "\n", encoding="utf-8")
 
@@ -138,27 +136,28 @@ class Run:
         found = {key: value.clone() for key, value in tensors(file)}
         expected = expected_of(found)
         for key in sorted(found.keys() | expected.keys()):
-            fault = f"{kind(found.get(key))}, not {kind(expected.get(key))}"
-            if kind(found.get(key)) == kind(expected.get(key)):
-                if key not in ("fps", "scale") or 0 < found[key].item() < float("inf"):
-                    continue
+            it_is, wanted = kind(found.get(key)), kind(expected.get(key))
+            if it_is != wanted:
+                fault = f"{it_is}, not {wanted}"
+            elif key in ("fps", "scale") and not 0 < found[key].item() < float("inf"):
                 fault = found[key].item()
-            advice = "delete that file, and tune.py --resume, or sample.py, makes it again"
-            raise UserError(f"{file}: {key!r} is {fault}, which no run writes; {advice}")
+            else:
+                continue
+            raise UserError(f"{file}: {key!r} is {fault}, which no run writes; {AGAIN}")
         return found
 
-    def source(self, model: StableDiffusion, settings: dict) -> Source | None:
-        """The clip, read with these settings; None if it is not there yet."""
-        size = settings["size"]
+    def source(self, model: StableDiffusion) -> Source | None:
+        """The clip, as the settings say to read it; None if it is not there yet."""
+        if not (self.path / "source.safetensors").exists():
+            return None
+        f, size = self.settings["frames"], self.settings["size"]
         sides = reversed(size) if isinstance(size, list) else (size, size)
         height, width = (side // model.multiple * model.multiple for side in sides)
-        pixels = torch.empty(settings["frames"], 3, height, width, dtype=torch.uint8, device="meta")
+        frames = torch.empty(f, 3, height, width, dtype=torch.uint8, device="meta")
         h, w = height // model.vae.factor, width // model.vae.factor
-        latents = torch.empty(settings["frames"], LATENT, h, w, device="meta")
-        expected = {"frames": pixels, "mean": latents, "std": latents, "fps": torch.tensor(0.0)}
+        latents = torch.empty(f, LATENT, h, w, device="meta")
+        expected = {"frames": frames, "mean": latents, "std": latents, "fps": torch.tensor(0.0)}
         found = self.load("source", lambda found: expected)
-        if found is None:
-            return None
         latents = Posterior(found["mean"].to(model.device), found["std"].to(model.device))
         return Source(from_bytes(found["frames"]), latents, found["fps"].item())
 

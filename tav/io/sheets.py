@@ -15,13 +15,13 @@ from ..vae import from_bytes, to_uint8
 
 # Where Pillow's own font lacks a label's letters, the first of these that a machine has and that
 # does not: Linux, Windows, macOS. Between them they have the scripts of most languages.
-FONTS = (
-    *("DejaVuSans.ttf", "NotoSansCJK-Regular.ttc", "NotoSans-Regular.ttf", "wqy-zenhei.ttc"),
-    *("segoeui.ttf", "msyh.ttc", "YuGothM.ttc", "malgun.ttf", "Nirmala.ttf"),
-    *("Arial Unicode.ttf", "PingFang.ttc", "Hiragino Sans GB.ttc", "AppleSDGothicNeo.ttc"),
-)
+FONTS = ["DejaVuSans.ttf", "NotoSansCJK-Regular.ttc", "NotoSans-Regular.ttf", "wqy-zenhei.ttc"]
+FONTS += ["segoeui.ttf", "msyh.ttc", "YuGothM.ttc", "malgun.ttf", "Nirmala.ttf"]
+FONTS += ["Arial Unicode.ttf", "PingFang.ttc", "Hiragino Sans GB.ttc", "AppleSDGothicNeo.ttc"]
 UNWRITABLE = "(no font here has the letters of this label: see the names of the files)"
 FONT_SIZE = 17  # pixels
+WIDTH, HEIGHT = 640, 320  # of the chart of losses
+BOTTOM, TOP = 318, 28  # where a loss of 0 and the largest loss lie, in pixels from the top
 
 
 def sheet(rows: list[tuple[str, Tensor]], columns: int = 8, cell: int = 160) -> Image.Image:
@@ -50,9 +50,7 @@ def titled(label: str, frames: np.ndarray, height: int) -> np.ndarray:
         cells.append(ImageOps.expand(picture, 2, "white"))
     margins = (6, 54, 6, 6)  # left, top, right, bottom
     page = ImageOps.expand(Image.fromarray(np.hstack(cells)), margins, "white")
-    font = font_for(label)
-    if font is None:
-        label, font = UNWRITABLE, ImageFont.load_default(FONT_SIZE)
+    label, font = in_a_font(label)
     letters = page.width // 10  # in a line; most letters are narrower than 10 pixels
     lines = textwrap.wrap(label, letters, max_lines=2, placeholder="…")
     # The lower left corner of the text is there.
@@ -61,8 +59,8 @@ def titled(label: str, frames: np.ndarray, height: int) -> np.ndarray:
 
 
 @cache
-def font_for(text: str) -> ImageFont.FreeTypeFont | None:
-    """A font that has all letters of a text: Pillow's own, or one of this machine's; else None."""
+def in_a_font(label: str) -> tuple[str, ImageFont.FreeTypeFont]:
+    """The label and a font with all its letters, Pillow's or the machine's; or UNWRITABLE."""
     own = ImageFont.load_default(FONT_SIZE)
     for name in (None, *FONTS):
         try:
@@ -71,13 +69,9 @@ def font_for(text: str) -> ImageFont.FreeTypeFont | None:
             continue
         # A letter that it lacks is drawn as U+FFFF is, which is no letter in any font.
         lacking = bytes(font.getmask("\uffff"))
-        if all(letter.isspace() or bytes(font.getmask(letter)) != lacking for letter in text):
-            return font
-    return None
-
-
-WIDTH, HEIGHT = 640, 320
-BOTTOM, TOP = 318, 28  # where a loss of 0 and the largest loss lie, in pixels from the top
+        if all(letter.isspace() or bytes(font.getmask(letter)) != lacking for letter in label):
+            return label, font
+    return UNWRITABLE, own
 
 
 def loss_chart(losses: list[float]) -> Image.Image:

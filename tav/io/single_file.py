@@ -5,13 +5,10 @@ The text tower of SD 1.x is as transformers writes it there, that of 2.x is Open
 
 import re
 import reprlib
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from torch import Tensor
-
 from .cli import UserError
-from .files import opened
+from .files import Named, opened
 
 # What the config of each part would say in a folder, where it is not the default: the sizes as
 # published. A run's hash of its weights depends on the order of the parts.
@@ -34,8 +31,7 @@ OPENCLIP = ("cond_stage_model.model.", "conditioner.embedders.0.model.")
 IGNORED = re.compile(
     r"model_ema\."
     r"|betas$|alphas_cumprod|sqrt_|log_one_minus_|posterior_|logvar$|lvlb_weights$|scale_factor$"
-    r"|denoiser\.sigmas$|v_pred$"
-    r"|.*position_ids$"
+    r"|denoiser\.sigmas$|v_pred$|.*position_ids$"
     r"|(cond_stage_model|conditioner\.embedders\.0)\.model\."
     r"(text_projection|logit_scale|attn_mask|transformer\.resblocks\.23\.)"
 )
@@ -133,14 +129,13 @@ def prediction(path: Path, names: list[str], metadata: dict[str, str], sd2: bool
     predicts epsilon, and an SD 2 is refused."""
     if "ztsnr" in names:  # ComfyUI's mark for a schedule that ends in pure noise
         raise UserError(f"{path}: trained with zero terminal SNR, unknown here; use another")
-    for key in ("modelspec.prediction_type", "modelspec.predict_key"):  # kohya's and ComfyUI's
-        said = metadata.get(key, "")
-        if said not in ("", "v", "epsilon"):
-            raise UserError(f"{path}: {key} = {reprlib.repr(said)} is unknown here; use another")
-        if said:
-            return "v_prediction" if said == "v" else "epsilon"
-    if "v_pred" in names:  # an empty tensor, ComfyUI's mark as well
-        return "v_prediction"
+    # kohya's key, ComfyUI's, and an empty tensor that is ComfyUI's mark as well.
+    said = metadata.get("modelspec.prediction_type") or metadata.get("modelspec.predict_key")
+    said = said or ("v" if "v_pred" in names else "")
+    if said not in ("", "v", "epsilon"):
+        raise UserError(f"{path}: predicts {reprlib.repr(said)}, unknown here; use another")
+    if said:
+        return "v_prediction" if said == "v" else "epsilon"
     for words in (metadata.get("modelspec.architecture", ""), path.stem):
         if re.search(r"(?<![a-z\d])v[-_ ]?pred", words.lower()):
             return "v_prediction"
@@ -153,11 +148,8 @@ def prediction(path: Path, names: list[str], metadata: dict[str, str], sd2: bool
     return "epsilon"
 
 
-def renamed(named: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
-    """Each tensor of a file of any age under our name, such as `unet.conv_in.bias`.
-
-    OpenCLIP's query, key and value are one tensor there, and three here.
-    """
+def renamed(named: Named) -> Named:
+    """Each tensor of a file of any age under our name, such as `unet.conv_in.bias`."""
     for name, tensor in named:
         if IGNORED.match(name):
             continue
@@ -171,7 +163,7 @@ def renamed(named: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]
             name = re.sub(theirs, ours, name)
         if re.search(r"\.(proj_in|proj_out|to_\w+(\.0)?)\.", name) and tensor.ndim == 4:
             tensor = tensor.flatten(1)  # 1x1 convolutions in SD 1's transformers and old VAEs
-        if ".in_proj_" in name:
+        if ".in_proj_" in name:  # OpenCLIP's query, key and value are one tensor
             for letter, third in zip("qkv", tensor.tensor_split(3)):
                 yield name.replace("in_proj_", f"{letter}_proj."), third
         else:

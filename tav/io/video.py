@@ -1,7 +1,6 @@
 """Files <-> frames: clips in; gifs and mp4s out (lesson 00).
 
-A video is a float32 tensor (f, 3, h, w) in [-1, 1]: f frames of h x w pixels. A file that fails is
-a `UserError`.
+A video is a float32 tensor (f, 3, h, w) in [-1, 1]; a file that fails is a `UserError`.
 """
 
 import logging
@@ -91,10 +90,8 @@ def open_clip(path: Path) -> tuple[float, Iterator[Image.Image]]:
 
 
 def timed_fps(path: Path) -> float | None:
-    """Frames per second by the frames' own times, of at most 600 of them; None if they have none.
-
-    Browsers record films that state no frame rate, or their clock's ("1k fps").
-    """
+    """Frames per second by the times of at most 600 frames, or None: browsers record films that
+    state no frame rate, or their clock's ("1k fps")."""
     command = [ffmpeg(), "-v", "error", "-i", path.absolute(), "-map", "0:v:0", "-frames:v", "600"]
     listed, _, _ = quietly([*command, *EACH_ONCE, "-f", "framecrc", "-"])
     # A line each: stream, when to decode, when to show in ticks, duration, size, checksum.
@@ -205,10 +202,8 @@ def write_gif(path: str | Path, frames: Tensor, fps: float) -> None:
 
 
 def write_mp4(path: str | Path, frames: Tensor, fps: float) -> None:
-    """Frames (f, 3, h, w) as h264 that plays everywhere and looks lossless (crf 12).
-
-    The file says what its colours mean, so that every player shows the same ones.
-    """
+    """Frames (f, 3, h, w) as h264 that plays everywhere, in the same colours, which the file says,
+    and looks lossless (crf 12)."""
     if not writes_mp4():
         what = f"{path}: this ffmpeg ({ffmpeg()}) lacks libx264, which writes mp4s"
         raise UserError(f"{what}; write a gif, or another ffmpeg: {GET_FFMPEG}")

@@ -15,11 +15,8 @@ CLIP_TOKENIZER = Path(__file__).parent / "clip-tokenizer"  # installed with the 
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer of a folder.
-
-    Its pieces are in vocab.json and merges.txt, and learned words in added_tokens.json; folders
-    saved by transformers 5 have all of that in tokenizer.json.
-    """
+    """The tokenizer of a folder: its pieces are in vocab.json and merges.txt, and learned words in
+    added_tokens.json; folders saved by transformers 5 have all of that in tokenizer.json."""
     if (folder / "tokenizer.json").is_file() and not (folder / "vocab.json").is_file():
         whole = read_json(folder / "tokenizer.json")
         vocab, pairs = whole["model"]["vocab"], whole["model"]["merges"]

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..metrics import CLIP, MEAN, STD
 from ..model import StableDiffusion
@@ -20,6 +20,7 @@ from . import single_file
 from .cli import UserError, own_settings
 from .devices import default_dtype
 from .files import CONFIGS, arguments, brief, fetched, file_digest, read_json, shards, tensors
+from .single_file import Named
 from .vocabulary import CLIP_TOKENIZER, load_tokenizer
 
 PARTS = {"text_encoder": CLIPTextModel, "vae": AutoencoderKL, "unet": UNet2DConditionModel}
@@ -73,10 +74,8 @@ def load(
 
 
 def find(place: Path) -> tuple[dict[str, dict], Path, list[tuple[str, Path]]]:
-    """The configs by part, the tokenizer's folder, and the safetensors of a folder or single file.
-
-    With each file stands what its names lack: "unet.", or "" where a file holds everything.
-    """
+    """The configs by part, the tokenizer's folder, and the safetensors of a folder or single file,
+    each with what its names lack: "unet.", or "" where a file holds everything."""
     if place.is_file():
         return single_file.configs(place), CLIP_TOKENIZER, [("", place)]
     lacking = [name for name in CONFIGS.values() if not (place / name).is_file()]
@@ -117,17 +116,13 @@ def empty(kind: type[nn.Module], sizes: dict, file: str | Path) -> nn.Module:
 
 
 def fill(
-    module: nn.Module,
-    named: Iterable[tuple[str, Tensor]],
-    device: str,
-    dtype: torch.dtype | None,
-    origin: str | Path,
+    module: nn.Module, named: Named, device: str, dtype: torch.dtype | None, origin: str | Path
 ) -> None:
     """Give every parameter of a meta module its tensor, strictly, and freeze it.
 
-    `named` are the names and tensors of a file of any age and layout. Without a `dtype` they become
-    what the parameters are. UserError if one is missing, unexpected or of another shape; `origin`
-    names the file then. Up to there, no more than the files' headers is read.
+    `named` are those of a file of any age and layout, called `origin` in errors. Without a `dtype`
+    they get that of the parameters. UserError if one is missing, unexpected or of another shape; up
+    to there, no more than the files' headers is read.
     """
     found, expected = dict(single_file.renamed(named)), module.state_dict()
     faults = [f"{name} is missing" for name in expected if name not in found]

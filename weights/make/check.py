@@ -51,7 +51,7 @@ def clip_loss(model: StableDiffusion, latents: Tensor, text: Tensor) -> float:
 def loss_left(run: Run) -> float:
     """The share of the loss on the clip that tuning has left."""
     model = load(run.settings["weights"])
-    latents = run.source(model)["mean"]
+    latents = run.source(model).latents.mean
     text = model.embed(run.settings["prompt"])
     inflate(model.unet)
     before = clip_loss(model, latents, text)

@@ -104,7 +104,6 @@ DEFAULTS = {  # tav.json: what tune.py and sample.py do with these weights when 
     "sample": {
         "steps": 25,
         "guidance": 2.0,
-        "difference": True,
         "prompts": [
             "spider man is skiing",
             "a man is skiing on the beach",
