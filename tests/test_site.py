@@ -12,7 +12,7 @@ for package in ("markdown_it", "mdit_py_plugins", "latex2mathml", "pygments"):
     pytest.importorskip(package, reason='the site needs pip install -e ".[lessons]"')
 
 from lessons import build_site, page_of_lesson  # noqa: E402
-from lessons.symbols import read  # noqa: E402
+from lessons.symbols import names_of, read  # noqa: E402
 
 lessons = pytest.mark.parametrize("lesson", RUN, ids=lambda path: path.stem)
 
@@ -129,3 +129,9 @@ def test_a_name_is_linked_only_if_it_can_mean_one_thing(monkeypatch):
     assert lesson.symbol("Schedule.add_noise") == ("tav/schedule.py", "Schedule.add_noise")
     assert lesson.symbol("tav.load") == ("tav/io/weights.py", "load")
     assert lesson.symbol("forward") is lesson.symbol("steps") is None
+
+
+def test_a_name_leads_to_its_file_where_imports_are_lazy_or_go_round():
+    assert names_of("tav/__init__.py")["load"] == ("tav/io/weights.py", "load")
+    # These two import from each other, one of them within a function.
+    assert names_of("tav/io/cli.py")["clean_prompt"] == ("tav/io/vocabulary.py", "clean_prompt")
