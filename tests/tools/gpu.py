@@ -153,10 +153,10 @@ def miniature(report: Report, size: Size) -> None:
         off = apart(one_prediction(size, size.device, dtype, weights), wanted)
         if dtype == "fp32":
             report.check("a prediction in fp32 is the CPU's", lambda: within(off, CLOSE))
-        words = (
-            f"miniature, one prediction in {dtype} at guidance {GUIDANCE}, against fp32 on the CPU"
+        what = (
+            f"miniature, one prediction in {dtype} at guidance {GUIDANCE}, against the CPU's fp32"
         )
-        report.row(words, f"largest difference {100 * off:.2g} % of the largest value")
+        report.row(what, f"off by {100 * off:.2g} % of the largest value")
 
 
 def tuned_edit(size: Size, device: str) -> tuple[Tensor, dict[str, Tensor]]:
@@ -280,7 +280,8 @@ def main() -> int:
         if size is FULL:
             weights = folder / "sd14"
             full_size_run.write(weights)
-        shapes = f"Stable Diffusion 1.4's shapes, {size.pixels} x {size.pixels} pixels"
+        model = "Stable Diffusion 1.4's shapes" if size is FULL else "a tiny model"
+        shapes = f"{model}, {size.pixels} x {size.pixels} pixels"
         report.section(f"editing, {shapes}", editing, size, weights)
         report.section(f"tuning in fp16, {shapes}", tuning, size, weights, "fp16", size.ladder)
         report.section(f"tuning in bf16, {shapes}", tuning, size, weights, "bf16", ())
