@@ -39,9 +39,13 @@ IGNORED = re.compile(
 
 def unet_block(match: re.Match) -> str:
     """`input_blocks.4.0` -> `down_blocks.1.resnets.0`: three numbers for each level."""
-    side, number, place, sampler = match.groups()
-    way = "down" if side == "in" else "up"
-    level, block = divmod(int(number) - (side == "in"), 3)  # input block 0 is conv_in
+    way, number, place, sampler = match.groups()
+    number = int(number)
+    if way == "in":
+        way, number = "down", number - 1  # input block 0 is conv_in
+    else:
+        way = "up"
+    level, block = divmod(number, 3)
     if sampler:
         return f"{way}_blocks.{level}.{way}samplers.0.conv"
     kind = "attentions" if place == "1" else "resnets"
