@@ -27,7 +27,7 @@ class UserError(Exception):
 
 @contextmanager
 def advising(kind: type[Exception], advice: str) -> Iterator[None]:
-    """Within, such an error is the user's: the method says what is wrong, the command what to do."""
+    """Within, such an error is the user's: tav/ says what is wrong, the command what to do."""
     try:
         yield
     except kind as error:
