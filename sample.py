@@ -37,7 +37,7 @@ def main() -> None:
     with advising(Unsuitable, "pass the ones it was tuned on to --weights"):
         load_tuned(model.unet, tuned, str(folder.path))
     args = {"prompts": [settings["prompt"]], "negative": "", "seed": 0} | model.recipe("sample")
-    # Weights of before may say "difference" too, which only the command line has a say in now.
+    # Older weights may say "difference" too; now only the command line does.
     args = args | {"difference": False} | given
     judge = None
     if "score" in given or "clip" in given:

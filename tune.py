@@ -26,7 +26,12 @@ SAVE_EVERY, SAVE_SHARE = 60.0, 20  # seconds, and at least 20 times what the las
 
 def main() -> None:
     given = parse(TUNE, __doc__)
-    folder, before = resumed(given) if given.pop("resume", False) else begun(given)
+    if given.pop("resume", False):
+        folder = Run(given.pop("out", None))
+        before = folder.settings
+        require_kept(before, given)
+    else:
+        folder, before = new_folder(given), {}
     device, dtype = resolve(given.get("device"), given.get("dtype"), before)
     settings = NEW_RUN | before | given
     with folder.working():
@@ -45,8 +50,8 @@ def main() -> None:
         print(f"tuned: {folder.path} (now: python sample.py --run {folder.path})")
 
 
-def begun(given: dict) -> tuple[Run, dict]:
-    """The folder of a new run, and no settings."""
+def new_folder(given: dict) -> Run:
+    """The folder of a new run, which is not made yet."""
     if "clip" not in given or "prompt" not in given:
         example = 'python tune.py clip.mp4 "a man is skiing"'
         raise UserError(f"a clip and a prompt are needed: {example}; see --help")
@@ -57,18 +62,15 @@ def begun(given: dict) -> tuple[Run, dict]:
     if any(file.is_file() for file in [folder.path, *folder.path.rglob("[!.]*")]):
         raise UserError(f"{folder.path}: not an empty folder; choose another --out, or --resume it")
     read_clip(given["clip"], frames=1)  # fails now if it is no clip, before gigabytes are read
-    return folder, {}
+    return folder
 
 
-def resumed(given: dict) -> tuple[Run, dict]:
-    """The folder of a run to continue, and the settings it was left with."""
-    folder = Run(given.pop("out", None))
-    settings = folder.settings
-    for key in given.keys() & KEPT.keys():
-        if settings.get(key) != given[key]:
-            what = f"the run has {key} {settings.get(key)}, not {given[key]}"
+def require_kept(before: dict, given: dict) -> None:
+    """UserError if a run is asked to go on with other settings, of those that it keeps."""
+    for key in KEPT:
+        if key in given and before.get(key) != given[key]:
+            what = f"the run has {key} {before.get(key)}, not {given[key]}"
             raise UserError(f"{what}; leave {key} out to resume")
-    return folder, settings
 
 
 def read_source(model: StableDiffusion, settings: dict) -> Source:

@@ -27,7 +27,7 @@ class UserError(Exception):
 
 @contextmanager
 def advising(kind: type[Exception], advice: str) -> Iterator[None]:
-    """Within, an error of this kind is the user's: tav/ says what is wrong, we what to do."""
+    """Within, such an error is the user's: tav/ says what is wrong, the command what to do."""
     try:
         yield
     except kind as error:
@@ -45,7 +45,7 @@ def parse(options: Options, about: str) -> dict:
     """What the command line says, by the names of the options: only what was given."""
     parser = Parser(description=about, argument_default=argparse.SUPPRESS)
     for name, keywords in options.items():
-        positional = "nargs" in keywords
+        positional = "nargs" in keywords  # which only these have
         parser.add_argument(name if positional else f"--{name.replace('_', '-')}", **keywords)
     return vars(parser.parse_args())
 
@@ -72,7 +72,7 @@ def takes(option: dict, value: object) -> bool:
 
 
 def is_of(kind: Callable, value: object) -> bool:
-    """Whether the `type` of an argument would give this value (words it would clean first)."""
+    """Whether the `type` of an argument would give this value, or clean these words to one."""
     try:
         if kind in (text, named, prompt):
             return isinstance(value, str) and kind(value) is not None

@@ -53,7 +53,7 @@ def titled(label: str, frames: np.ndarray, height: int) -> np.ndarray:
     label, font = in_a_font(label)
     letters = page.width // 10  # in a line; most letters are narrower than 10 pixels
     lines = textwrap.wrap(label, letters, max_lines=2, placeholder="…")
-    # The lower left corner of the text is there.
+    # "ld": there is the lower left corner of the text.
     ImageDraw.Draw(page).text((8, 52), "\n".join(lines), "black", font, anchor="ld")
     return np.asarray(page)
 

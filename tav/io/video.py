@@ -97,7 +97,7 @@ def timed_fps(path: Path) -> float | None:
     # A line each: stream, when to decode, when to show in ticks, duration, size, checksum.
     times = [int(shown) for shown in re.findall(r"^0,[^,]*, *(-?\d+),", listed, re.MULTILINE)]
     tick = re.search(r"^#tb 0: (\S+)", listed, re.MULTILINE)  # in seconds, such as 1/1000
-    if not tick or len(times) < 2 or times[-1] == times[0]:
+    if not tick or not times or times[-1] <= times[0]:
         return None
     return (len(times) - 1) / float(Fraction(tick[1]) * (times[-1] - times[0]))
 
@@ -176,7 +176,7 @@ def writes_mp4() -> bool:
 
 
 def quietly(command: list, pixels: bytes = b"") -> tuple[str, str, int]:
-    """What a command that gets the pixels says to stdout and stderr, and its exit status."""
+    """What a command says to stdout and stderr, and its status; it gets no keys of the terminal."""
     done = subprocess.run(command, input=pixels, capture_output=True, check=False)
     said = [stream.decode(errors="replace") for stream in (done.stdout, done.stderr)]
     return *said, done.returncode
@@ -196,7 +196,7 @@ def run_ffmpeg(path: str | Path, frames: Tensor, fps: float, options: list[str])
 
 def write_gif(path: str | Path, frames: Tensor, fps: float) -> None:
     """Frames (f, 3, h, w) as an endless gif: 256 colours for all, and a faint ordered dither."""
-    fps = min(fps, 50)  # it counts in hundredths of a second, and browsers slow down a single one
+    fps = min(fps, 50)  # a gif counts in hundredths of a second; browsers slow down a single one
     palette = "split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=bayer:bayer_scale=5"
     run_ffmpeg(path, frames, fps, ["-vf", palette, "-loop", "0", "-f", "gif"])
 
@@ -207,7 +207,7 @@ def write_mp4(path: str | Path, frames: Tensor, fps: float) -> None:
     if not writes_mp4():
         what = f"{path}: this ffmpeg ({ffmpeg()}) lacks libx264, which writes mp4s"
         raise UserError(f"{what}; write a gif, or another ffmpeg: {GET_FFMPEG}")
-    # yuv420p halves the resolution of colours: h and w must be even, odd ones repeat the last line.
+    # yuv420p halves the colours' resolution, so h and w must be even: odd ones repeat a last line.
     odd_h, odd_w = frames.shape[2] % 2, frames.shape[3] % 2
     frames = F.pad(frames, (0, odd_w, 0, odd_h), mode="replicate")  # left, right, top, bottom
     matrix = f"scale=out_color_matrix=bt709:{EXACT}"
