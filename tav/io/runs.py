@@ -63,7 +63,7 @@ def digest(found: Tensors) -> str:
 
 
 def kind(tensor: Tensor | None) -> str:
-    """What has to be the same of two tensors of one name."""
+    """Dtype and shape in words, to compare and to show."""
     return "missing" if tensor is None else f"{tensor.dtype} {tuple(tensor.shape)}"
 
 
