@@ -19,7 +19,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -57,23 +57,30 @@ SAME_PICTURES = 40.0  # dB from which on pictures look the same
 
 
 @dataclass
+class Mini:
+    """How much to do with the miniature."""
+
+    pixels: int = 128  # along a side
+    frames: int = 8
+    tuning: int = 30  # steps
+    steps: int = 10  # of an edit
+
+
+@dataclass
 class Size:
     """How much to do, and where."""
 
-    device: str
-    pixels: int  # along a side
-    frames: int
-    ladder: tuple[int, ...]  # other numbers of frames to tune on
-    repeat: int  # how often a thing is timed
-    steps: int  # of an edit, that are measured
-    mini_pixels: int
-    mini_frames: int
-    mini_tuning: int  # steps
-    mini_steps: int  # of an edit
+    device: str = "cuda"
+    pixels: int = 512
+    frames: int = 24
+    ladder: tuple[int, ...] = (8, 12, 16, 32)  # other numbers of frames to tune on
+    repeat: int = 5  # how often a thing is timed
+    steps: int = 5  # of an edit, that are run
+    mini: Mini = field(default_factory=Mini)
 
 
-FULL = Size("cuda", 512, 24, (8, 12, 16, 32), 5, 5, 128, 8, 30, 10)
-DRY = Size("cpu", 16, 2, (1, 3), 1, 1, 64, 2, 2, 2)
+FULL = Size()
+DRY = Size("cpu", pixels=16, frames=2, ladder=(1, 3), repeat=1, steps=1, mini=Mini(64, 2, 2, 2))
 
 
 class Report:
@@ -123,7 +130,7 @@ def measure(work: Callable[[], None], size: Size) -> tuple[float, str]:
     release()
     if size.device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    work()
+    seconds(work, size.device)
     median = statistics.median(seconds(work, size.device) for _ in range(size.repeat))
     if size.device != "cuda":
         return median, ""
@@ -142,41 +149,39 @@ def release() -> None:
 
 def miniature(report: Report, size: Size) -> None:
     """What this device computes with the miniature, against the CPU in fp32."""
-    wanted, weights = tuned_edit(size, "cpu")
-    found, _ = tuned_edit(size, size.device)
+    wanted, weights = tuned_edit(size.mini, "cpu")
+    found, _ = tuned_edit(size.mini, size.device)
     db = psnr(found, wanted).item()
     alike = f"{db:.1f} dB between the frames"
     report.check("an edit tuned in fp32 is the CPU's", lambda: (db >= SAME_PICTURES, alike))
     report.row("miniature, tuned and edited in fp32, against the CPU", alike)
-    wanted = one_prediction(size, "cpu", "fp32", weights)
+    wanted = one_prediction(size.mini, "cpu", "fp32", weights)
     for dtype in DTYPES:
-        off = apart(one_prediction(size, size.device, dtype, weights), wanted)
+        off = apart(one_prediction(size.mini, size.device, dtype, weights), wanted)
         if dtype == "fp32":
             report.check("a prediction in fp32 is the CPU's", lambda: within(off, CLOSE))
-        what = (
-            f"miniature, one prediction in {dtype} at guidance {GUIDANCE}, against the CPU's fp32"
-        )
+        what = f"miniature, a prediction in {dtype} at guidance {GUIDANCE}, against the CPU's fp32"
         report.row(what, f"off by {100 * off:.2g} % of the largest value")
 
 
-def tuned_edit(size: Size, device: str) -> tuple[Tensor, dict[str, Tensor]]:
+def tuned_edit(mini: Mini, device: str) -> tuple[Tensor, dict[str, Tensor]]:
     """Tune the miniature in fp32: the frames of an edit, and the tuned weights."""
     model = load(MINI, device)
-    clip = encode_clip(model, drawn(filmed(Scene(), size.mini_frames), size.mini_pixels))
+    clip = encode_clip(model, drawn(filmed(Scene(), mini.frames), mini.pixels))
     tuning = Tuning(model, clip, model.embed(CAPTION), 3e-4, 0)
-    for _ in range(size.mini_tuning):
+    for _ in range(mini.tuning):
         tuning.update(tuning.loss())
-    video = tav.edit(model, clip, PROMPT, steps=size.mini_steps, guidance=2.0)
+    video = tav.edit(model, clip, PROMPT, steps=mini.steps, guidance=2.0)
     return video, {name: weight.cpu() for name, weight in tuning.tuned().items()}
 
 
 @torch.no_grad()
-def one_prediction(size: Size, device: str, dtype: str, weights: dict[str, Tensor]) -> Tensor:
+def one_prediction(mini: Mini, device: str, dtype: str, weights: dict[str, Tensor]) -> Tensor:
     """Of the tuned miniature, for half noised latents, with guidance."""
     model = load(MINI, device, DTYPES[dtype])
     load_tuned(model.unet, weights, "")
-    side, generator = size.mini_pixels // model.vae.factor, torch.Generator().manual_seed(0)
-    x = torch.randn(size.mini_frames, 4, side, side, generator=generator).to(device)
+    side, generator = mini.pixels // model.vae.factor, torch.Generator().manual_seed(0)
+    x = torch.randn(mini.frames, 4, side, side, generator=generator).to(device)
     return predict_guided(model, x, 501, model.embed(["", PROMPT]), GUIDANCE)
 
 
