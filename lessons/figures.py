@@ -1299,14 +1299,13 @@ def films(videos):
 
 
 def edits() -> Image.Image:
-    """The pictures of README and lesson 00, which take minutes: what their commands leave as a gif,
-    written here at half its size; and a sheet of the same prompts with --difference."""
+    """The pictures of README, lesson 00 and the start page, which take minutes: what the two
+    commands leave, as a gif, written here at half its size, and as a sheet."""
     run = ROOT / RUNS / "lessons" / "readme"
     shutil.rmtree(run, ignore_errors=True)
     command("tune.py", "clip.mp4", "a man is skiing", "--out", run)
     command("sample.py", "--run", run)
     shrink(run / "samples" / "comparison.gif", FIGURES / "edits.gif")
-    command("sample.py", "--run", run, "--difference")
     return Image.open(run / "samples" / "comparison.png")
 
 
