@@ -53,7 +53,7 @@ from weights.make.train import psnr  # noqa: E402
 from weights.make.world.scenes import Scene  # noqa: E402
 
 TUNING, STEPS, GUIDANCE = 500, 50, 12.5  # steps of tuning and of an edit, as published
-SAME_PICTURES = 40.0  # dB from which on pictures look the same
+EQUAL = 85.0  # dB: sums in another order leave 129 of a tuned edit, TF32 leaves 68
 
 
 @dataclass
@@ -153,7 +153,7 @@ def miniature(report: Report, size: Size) -> None:
     found, _ = tuned_edit(size.mini, size.device)
     db = psnr(found, wanted).item()
     alike = f"{db:.1f} dB between the frames"
-    report.check("an edit tuned in fp32 is the CPU's", lambda: (db >= SAME_PICTURES, alike))
+    report.check("an edit tuned in fp32 is the CPU's", lambda: (db >= EQUAL, alike))
     report.row("miniature, tuned and edited in fp32, against the CPU", alike)
     wanted = one_prediction(size.mini, "cpu", "fp32", weights)
     for dtype in DTYPES:
