@@ -1,6 +1,7 @@
 """Where the commands compute and in which precision, as on machines that this one need not be."""
 
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 import tav.io.devices as devices
 from tav.io.cli import UserError
 from tav.io.devices import resolve, use_checkpointing
+from tav.io.weights import load
 from tav.vae import Posterior
 
 
@@ -55,7 +57,7 @@ def test_a_mac_works_on_its_cpu_unless_told_otherwise(monkeypatch):
 
 def test_fp32_means_fp32():
     torch.backends.cudnn.allow_tf32 = True
-    resolve("cpu", "fp32")
+    load(Path(__file__).parents[1] / "weights" / "mini", "cpu")  # so from Python as well
     assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
 
 

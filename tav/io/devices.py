@@ -41,7 +41,6 @@ def resolve(
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError):  # a word that is no device, or one that is not there
         raise UserError(f"device {device} is not there; cpu always is") from None
-    torch.backends.cudnn.allow_tf32 = False  # by default convolutions in fp32 round to 10 bits
     if dtype is None and run and run.get("device", "cpu").partition(":")[0] == kind:
         dtype = run["dtype"]
     elif dtype is None and kind != "cpu":

@@ -51,6 +51,7 @@ def load(
     if place.is_file() and sizes["text_encoder"]["hidden_act"] == "gelu":
         tokenizer.pad = 0  # OpenCLIP's padding; a folder of SD 2 says so itself
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    torch.backends.cudnn.allow_tf32 = False  # by default convolutions in fp32 round to 10 bits
     dtype = dtype or default_dtype(modules["unet"])
     modules["unet"].to(dtype)
     named = (pair for prefix, file in files for pair in tensors(file, prefix))

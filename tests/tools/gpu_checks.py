@@ -15,7 +15,7 @@ from torch import Tensor, nn
 import tav
 import tune
 from tav.inflation import inflate
-from tav.io.devices import DTYPES, resolve
+from tav.io.devices import DTYPES
 from tav.io.runs import Run
 from tav.io.weights import load, load_clip
 from tav.layers import attend
@@ -141,8 +141,8 @@ def check_many_rows(device: str) -> Found:
 
 @torch.no_grad()
 def check_fp32(device: str) -> Found:
-    """`--dtype fp32`: a convolution, a product, attention and a whole UNet against fp64."""
-    resolve(device, "fp32")
+    """After `load`, as in Python: a convolution, a product, attention, a UNet against fp64."""
+    load(MINI, device)
     unet = inflate(tiny.modules()["unet"]).to(device)
     precise, t = deepcopy(unet).double(), torch.tensor([501], device=device)
     tokens = (2, 256, 320)
