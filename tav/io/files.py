@@ -94,7 +94,8 @@ def shards(folder: Path, part: str) -> list[Path]:
 def fetched(name: str) -> Path:
     """The local copy of a hub repository: only the files that are needed, and only once."""
     is_hub_id = re.fullmatch(r"\w[\w.-]{0,95}/\w[\w.-]{0,95}(?<!\.safetensors)", name)
-    if not is_hub_id or os.path.exists(Path(name).parent):
+    # The repository's own, seen from another folder, is no hub id either.
+    if not is_hub_id or name.startswith("weights/") or os.path.exists(Path(name).parent):
         advice = "give its whole path, or see weights/README.md for where to get one"
         raise UserError(f"{name[:200]}: no such weights folder or file; {advice}")
     for variant in VARIANTS:

@@ -168,8 +168,7 @@ class Run:
             self.save("source", values | {"mean": clip.latents.mean, "std": clip.latents.std})
 
     def tuned(self) -> Tensors | None:
-        """The tuned weights, in fp32; None if there are none yet. Whether they are those of a UNet,
-        `load_tuned` checks."""
+        """The tuned weights, in fp32, of any UNet (`load_tuned` checks); None if there are none."""
         return self.load(
             "tuned", lambda found: {key: torch.empty(found[key].shape) for key in found}
         )
