@@ -167,11 +167,12 @@ def miniature(report: Report, size: Size) -> None:
 def tuned_edit(mini: Mini, device: str) -> tuple[Tensor, dict[str, Tensor]]:
     """Tune the miniature in fp32: the frames of an edit, and the tuned weights."""
     model = load(MINI, device)
-    clip = encode_clip(model, drawn(filmed(Scene(), mini.frames), mini.pixels))
+    frames = drawn(filmed(Scene(), mini.frames), mini.pixels)
+    clip = encode_clip(model, frames)
     tuning = Tuning(model, clip, model.embed(CAPTION), 3e-4, 0)
     for _ in range(mini.tuning):
         tuning.update(tuning.loss())
-    video = tav.edit(model, clip, PROMPT, steps=mini.steps, guidance=2.0)
+    video = tav.edit(model, frames, PROMPT, steps=mini.steps, guidance=2.0, latents=clip)
     return video, {name: weight.cpu() for name, weight in tuning.tuned().items()}
 
 

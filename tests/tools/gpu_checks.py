@@ -175,8 +175,8 @@ def check_commands(device: str, folder: Path) -> Found:
             return False, done.err.strip()
     run, model = Run(folder / "run"), load(folder / "weights", "cpu")
     load_tuned(model.unet, run.tuned(), "")
-    source = run.source(model)
-    video = tav.edit(model, Posterior(source["mean"], source["std"]), PROMPT, steps=2)
+    clip = run.source(model)
+    video = tav.edit(model, clip.frames, PROMPT, steps=2, latents=clip.latents)
     losses = run.state(run.tuned())["losses"]  # one for each step
     return len(losses) == 4 and video.device.type == "cpu", f"{len(losses)} steps, then an edit"
 
