@@ -268,13 +268,16 @@ def train_clip(build: Path, steps: int, device: str) -> None:
 def make_latents(build: Path, device: str) -> None:
     """Stage `latents`: encode every picture once, and measure what gives latents a variance of 1.
 
-    means.npy and stds.npy, of each posterior (n, 4, h, w) in fp16, and latents.json: how many are
-    done, and in the end `scale`, 1 over the standard deviation of all latents. Exported weights
-    fold scale / 0.18215 into the VAE, whose scaling factor then is 0.18215 like the real one's.
+    means.npy and stds.npy, of each posterior (n, 4, h, w) in fp16, and latents.json: by a VAE of
+    how many steps, how many are done, and in the end `scale`, 1 over the standard deviation of all
+    latents. A VAE that was trained further encodes all anew. Exported weights fold scale / 0.18215
+    into the VAE, whose scaling factor then is 0.18215 like the real one's.
     """
     data, model = Pictures(build), averaged("vae", new_vae(), build, device)
     shape, state = (len(data), 4, SIZE // 8, SIZE // 8), build / "latents.json"
-    done = json.loads(state.read_text())["done"] if state.exists() else 0
+    before = json.loads(state.read_text()) if state.exists() else {}
+    known = {"vae_steps": steps_of("vae", build)}
+    done = before["done"] if known.items() <= before.items() else 0
     mode = "r+" if done else "w+"
     make = np.lib.format.open_memmap
     means, stds = (make(build / f"{k}.npy", mode, np.float16, shape) for k in ("means", "stds"))
@@ -287,14 +290,15 @@ def make_latents(build: Path, device: str) -> None:
         means[start : part.stop] = posterior.mean.half().cpu().numpy()
         stds[start : part.stop] = posterior.std.half().cpu().numpy()
 
+    cores = each_core()
     for start in range(done, len(data), 1000):
-        list(each_core().map(work, range(start, min(start + 1000, len(data)), 25)))
-        state.write_text(json.dumps({"done": min(start + 1000, len(data))}))
+        list(cores.map(work, range(start, min(start + 1000, len(data)), 25)))
+        state.write_text(json.dumps(known | {"done": min(start + 1000, len(data))}))
         if start % 10_000 == 0:
             print(f"latents {start} of {len(data)}", flush=True)
     variance = means.astype(np.float32).var() + np.square(stds.astype(np.float32)).mean()
     scale = float(variance) ** -0.5
-    state.write_text(json.dumps({"done": len(data), "scale": scale}))
+    state.write_text(json.dumps(known | {"done": len(data), "scale": scale}))
     print(f"latents: standard deviation {1 / scale:.3f}, of a posterior {stds.mean():.3f}")
 
 
