@@ -21,8 +21,8 @@ from tav.tuning import load_tuned
 
 def main() -> None:
     given = parse(SAMPLE, __doc__)
-    if given.get("difference") and ("no_inversion" in given or "invert_caption" in given):
-        raise UserError("--difference inverts nothing; leave out what is said of inversion")
+    if given.get("difference") and "no_inversion" in given:
+        raise UserError("--difference inverts nothing; leave out --no-inversion")
     folder = Run(given.get("run"))
     settings, tuned = folder.settings, folder.tuned()
     if tuned is None:
@@ -80,12 +80,10 @@ def first_noise(
     if args.get("no_inversion"):
         generator = torch.Generator().manual_seed(args["seed"])
         return torch.randn(latents.shape, generator=generator).to(latents.device)
-    caption = folder.settings["prompt"] if args.get("invert_caption") else ""
-    words = "-caption" if caption else ""
-    name = f"inversion-{args['steps']}-{model.device.type}-{model.dtype}-{tuned}{words}"
+    name = f"inversion-{args['steps']}-{model.device.type}-{model.dtype}-{tuned}"
     noise = folder.noise(name, latents)
     if noise is None:
-        noise = invert(model, latents, args["steps"], partial(bar, desc="inverting"), caption)
+        noise = invert(model, latents, args["steps"], partial(bar, desc="inverting"))
         if rank() == 0:
             folder.save(name, {"noise": noise})
     return noise.to(latents.device)

@@ -90,6 +90,14 @@ def lesson_files(numbers: list[str]) -> list[Path]:
     ]
 
 
+def shown(text: str) -> set[str]:
+    """The names of the pictures that the blocks of a lesson make with `show("07-fade", ...)`."""
+    found = set()
+    for block, _ in blocks(text):
+        found |= set(re.findall(r'\bshow\(\s*"([\w-]+)"', block.code))
+    return found
+
+
 # ---- what they quote
 
 

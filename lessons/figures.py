@@ -4,9 +4,10 @@
 
 Besides numbers it knows README, whose picture takes minutes; without arguments it makes everything.
 
-A figure `figures/03-forward-chain.png` is made by the function `forward_chain(ns)` below, where ns
-is the namespace that the blocks of lesson 03 leave: the lesson computes, the function only draws.
-It returns a matplotlib figure or a PIL image. Needs matplotlib: `pip install -e ".[lessons]"`. How
+Most pictures of a lesson are made by its own blocks, with `show` (`lessons/update.py` keeps them).
+Here are the diagrams: `figures/07-who-looks-where.png` is made by the function
+`who_looks_where(ns)` below, where ns is the namespace that the blocks of lesson 07 leave. It
+returns a matplotlib figure or a PIL image. Needs matplotlib: `pip install -e ".[lessons]"`. How
 to write a lesson: see tests/test_lessons.py.
 """
 
@@ -25,10 +26,10 @@ from PIL import Image
 from tav.io.runs import RUNS
 from tav.vae import to_uint8
 
-from .blocks import LESSONS, ROOT, lesson_files, run_blocks
+from .blocks import LESSONS, ROOT, lesson_files, run_blocks, shown
 
 FIGURES = LESSONS / "figures"
-MOST_BYTES = 300_000  # of one figure
+MOST_BYTES = 250_000  # of one figure
 
 
 # ---- what figures share
@@ -119,21 +120,15 @@ def rows_of(videos: dict, columns: int, width: float, height: float):
 
 
 def save(figure, path: Path) -> None:
-    """A matplotlib figure or PIL image as a png of at most 300 KB: with 256 colours if it has to
-    be."""
+    """A matplotlib figure or PIL image as a png of 256 colours."""
     if not isinstance(figure, Image.Image):
         buffer = io.BytesIO()
         figure.savefig(
             buffer, format="png", facecolor="white", bbox_inches="tight", pad_inches=0.05
         )
         figure = Image.open(buffer)
-    figure = figure.convert("RGB")
-    buffer = io.BytesIO()
-    figure.save(buffer, format="png", optimize=True)
-    if buffer.tell() > MOST_BYTES:
-        buffer = io.BytesIO()
-        figure.quantize(256, dither=Image.Dither.NONE).save(buffer, format="png", optimize=True)
-    path.write_bytes(buffer.getvalue())
+    figure = figure.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    figure.save(path, format="png", optimize=True)
 
 
 def draw(name: str, ns: dict):
@@ -142,11 +137,12 @@ def draw(name: str, ns: dict):
 
 
 def names(lesson: Path) -> list[str]:
-    """The figures of its own that a lesson shows, without folder and ending: `03-forward-chain`."""
+    """The diagrams that a lesson shows, without folder and ending: `07-who-looks-where`. They are
+    all its own figures that no `show` of its blocks makes."""
     text = lesson.read_text(encoding="utf-8")
-    shown = re.findall(r"\]\(figures/(\d\d[a-z]?-[\w-]+)\.png\)", text)
     number = lesson.name.partition("-")[0]
-    return [name for name in dict.fromkeys(shown) if name.partition("-")[0] == number]
+    figures = re.findall(rf"\]\(figures/({number}-[\w-]+)\.png\)", text)
+    return [name for name in dict.fromkeys(figures) if name not in shown(text)]
 
 
 # The figures, lesson by lesson: each a function of the namespace `ns` that the lesson's blocks
@@ -1332,9 +1328,9 @@ def main() -> None:
     if not sys.argv[1:] or "README" in sys.argv:
         save(edits(), FIGURES / "edits.png")
     for lesson in lesson_files(sys.argv[1:]):
-        if shown := names(lesson):
+        if diagrams := names(lesson):
             _, ns = run_blocks(lesson)
-            for name in shown:
+            for name in diagrams:
                 save(draw(name, ns), FIGURES / f"{name}.png")
                 print(f"lessons/figures/{name}.png")
 

@@ -16,7 +16,7 @@ from tav.io.runs import RUNS
 from tav.io.sheets import titled
 from tav.vae import to_uint8
 
-HEIGHT = 160  # pixels of each picture
+HEIGHT = 128  # pixels of each picture: of a frame of the miniature
 MOST = 8  # pictures in a row
 
 

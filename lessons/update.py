@@ -1,4 +1,4 @@
-"""Writes what is copied into the lessons anew: quotations, outputs, counts of lines.
+"""Writes what is copied into the lessons anew: quotations, outputs, pictures, counts of lines.
 
     python -m lessons.update [03 04 ... questions]
     git diff    # what it changed, to be read
@@ -10,7 +10,12 @@ import re
 import sys
 from pathlib import Path
 
-from .blocks import LESSONS, ROOT, blocks, lesson_files, quotes, run_blocks, source
+from PIL import Image
+
+from tav.io.runs import RUNS
+
+from .blocks import LESSONS, ROOT, blocks, lesson_files, quotes, run_blocks, shown, source
+from .figures import FIGURES, save
 from .symbols import find, read
 
 QUESTIONS = LESSONS / "questions.md"  # a lesson in all but number and figure
@@ -30,13 +35,16 @@ def update(lesson: Path) -> None:
     lesson.write_text(text, encoding="utf-8")  # before its blocks are read and run
     changes = []
     printed, _ = run_blocks(lesson)
-    for (block, shown), out in zip(blocks(text), printed, strict=True):
+    for (block, printed_before), out in zip(blocks(text), printed, strict=True):
         out = out if out.endswith("\n") or not out else out + "\n"
-        if shown:
-            changes.append((shown.first + 1, shown.last, out))
+        if printed_before:
+            changes.append((printed_before.first + 1, printed_before.last, out))
         elif out:
             changes.append((block.last + 1, block.last + 1, f"\n```text\n{out}```\n"))
     lesson.write_text(replaced(text, changes), encoding="utf-8")
+    for name in shown(text):
+        if f"(figures/{name}.png)" in text:
+            save(Image.open(ROOT / RUNS / "shown" / f"{name}.png"), FIGURES / f"{name}.png")
 
 
 def replaced(text: str, changes: list[tuple[int, int, str]]) -> str:

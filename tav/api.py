@@ -62,17 +62,16 @@ def edit(
     """The clip (f, 3, H, W) that `model` was tuned on, with another prompt: frames like its own.
 
     By inversion, as published, or by `difference` (`tav/difference.py`, which draws noise by the
-    `seed`). Steps and guidance are those of `model.recipe` unless given. A difference needs the
-    clip's `caption`, and so do weights whose recipe says "invert_caption" (ValueError). The clip's
-    `latents`, and the `noise` (f, c, h, w) to begin from, are computed unless given. sample.py does
-    the same: same clip, same settings, same result. Unsuitable if the frames are not finite.
+    `seed`, and needs the clip's `caption`: ValueError). Steps and guidance are those of
+    `model.recipe` unless given. The clip's `latents`, and the `noise` (f, c, h, w) to begin from,
+    are computed unless given. sample.py does the same: same clip, same settings, same result.
+    Unsuitable if the frames are not finite.
     """
     recipe = model.recipe("sample")
     steps = recipe["steps"] if steps is None else steps
     guidance = recipe["guidance"] if guidance is None else guidance
-    words = caption if recipe.get("invert_caption") else ""
-    if not caption and (difference or recipe.get("invert_caption")):
-        raise ValueError("this edit needs the clip's caption; pass `caption`")
+    if difference and not caption:
+        raise ValueError("an edit by difference needs the clip's caption; pass `caption`")
     clip = (latents or encode_clip(model, frames)).mean  # f c h w
     sampling = partial(progress, desc=prompt)
     if difference:
@@ -81,7 +80,7 @@ def edit(
         )
     else:
         if noise is None:
-            noise = invert(model, clip, steps, partial(progress, desc="inverting"), words)
+            noise = invert(model, clip, steps, partial(progress, desc="inverting"))
         text = model.embed([negative, prompt])  # 2 l d
         edited = sample(model, noise, text, steps, guidance, sampling)
     video = decode(model.vae, edited, partial(progress, desc="decoding"))

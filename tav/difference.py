@@ -37,13 +37,14 @@ def edit_by_difference(
 ) -> Tensor:
     """The latents (f, c, h, w) of a clip -> those of its edit, by a model tuned on it or not.
 
-    `caption` says what the clip shows and `prompt` what the edit should. With Abar the share of the
-    picture in x_t, s = sqrt((1 - Abar) / Abar) and y = x_t / sqrt(Abar) = x_0 + s e, DDIM follows
-    dy/ds = e. Here the clip and z, which begins as the clip and becomes the edit, get the same
-    noise n, a new one in each step. Then z moves, from level s to s', by what the predictions of
-    the noise differ in:
+    `caption` says what the clip shows and `prompt` what the edit should. With sigma the noise level
+    of `Schedule.sigma`, DDIM follows d(x_0 + sigma noise) / d sigma = prediction of the noise. Here
+    the clip and the edit, which begins as the clip, get the same noise, a new one in each step.
+    Then the edit moves, from the level of t to that of `previous`, by what the two predictions
+    differ in:
 
-        z <- z + (s' - s) (e(z + s n, prompt) - e(clip + s n, caption))
+        edit <- edit + (sigma(previous) - sigma(t)) * (of the edit with the prompt
+                                                       - of the clip with the caption)
 
     Guidance counts most where these two differ most: m being the square of their difference, it is
     multiplied by m / (2 mean of m), at most 4. Only the last steps, the share `taken`, are done; in
@@ -54,23 +55,25 @@ def edit_by_difference(
     text = model.embed([caption, negative, prompt])  # 3 l d
     pairs = schedule.steps(steps)[round((1 - taken) * steps) :]
     generator = torch.Generator().manual_seed(seed)
-    clip = z = latents.float()
+    clip = edited = latents.float()
     for i, (t, previous) in enumerate(progress(pairs)):
         noise = torch.randn(clip.shape, generator=generator).to(clip.device)
-        noisy_clip, noisy_z = schedule.add_noise(clip, noise, t), schedule.add_noise(z, noise, t)
-        x = torch.cat([noisy_clip, noisy_z, noisy_z])  # 3f c h w, in the order of the texts
+        noisy_clip = schedule.add_noise(clip, noise, t)
+        noisy_edit = schedule.add_noise(edited, noise, t)
+        x = torch.cat([noisy_clip, noisy_edit, noisy_edit])  # 3f c h w, in the order of the texts
         with attending_as_first(model) if i < attended * len(pairs) else nullcontext():
             prediction = predict(model, x, t, text)
-        _, e = schedule.to_x0_and_noise(prediction, x, t)
-        of_caption, of_negative, of_prompt = e.chunk(3)  # f c h w
+        _, predicted = schedule.to_x0_and_noise(prediction, x, t)
+        of_caption, of_negative, of_prompt = predicted.chunk(3)  # f c h w
         local = where_they_differ(of_caption, of_prompt)
         guided = of_prompt + (guidance - 1) * local * (of_prompt - of_negative)
-        z = z + (schedule.sigma(previous) - schedule.sigma(t)) * (guided - of_caption)
-    return z
+        fall = schedule.sigma(previous) - schedule.sigma(t)
+        edited = edited + fall * (guided - of_caption)
+    return edited
 
 
 def where_they_differ(a: Tensor, b: Tensor) -> Tensor:
-    """How much guidance counts at each place, (f, 1, h, w), from two predictions (f, c, h, w)."""
+    """How much guidance counts where, (f, 1, h, w), from two predictions (f, c, h, w)."""
     m = (a - b).square().mean(dim=1, keepdim=True)  # f 1 h w
     m = F.avg_pool2d(m, WINDOW, stride=1, padding=WINDOW // 2)
     return (m / (FULL * m.mean() + ROUNDING)).clamp(max=MOST)
@@ -79,7 +82,7 @@ def where_they_differ(a: Tensor, b: Tensor) -> Tensor:
 @contextmanager
 def attending_as_first(model: StableDiffusion):
     """Within, all videos of a batch have the SC-Attn queries and keys of the first one: each patch
-    takes its content from the places where that patch of the first video looks."""
+    takes its content from the positions where that patch of the first video looks."""
     layers = [m for m in model.unet.modules() if isinstance(m, SparseCausalAttention)]
     if not layers:
         raise Unsuitable("the UNet has no SC-Attn to attend by; inflate it, or pass attended=0")

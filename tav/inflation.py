@@ -46,9 +46,9 @@ def first_and_previous(x: Tensor, frames: int) -> Tensor:
 
 
 class TemporalAttention(Attention):
-    """Temp-Attn: each place of a frame attends to the same place in all frames.
+    """Temp-Attn: each position of a frame attends to the same position in all frames.
 
-        Q = W_q z^p,   K = W_k z^p,   V = W_v z^p,   z^p = [z_0^p, ..., z_{f-1}^p] for place p
+        Q = W_q z^p,   K = W_k z^p,   V = W_v z^p,   z^p = [z_0^p, ..., z_{f-1}^p] for position p
 
     x is (b*f, n, d). There is no mask, and nothing tells the order of the frames.
     """
@@ -66,7 +66,7 @@ class VideoTransformerBlock(nn.Module):
     It takes over the layers of `image`, the block of the image model. `spatial` and `temporal` are
     the classes of the two attentions over frames; without a temporal attention (None) the block
     ends after the feed-forward. Temp-Attn's output layer starts at zero, weight and bias, so that
-    before tuning the video UNet does with a still what the image UNet does with the picture. (The
+    before tuning the video UNet does with a still what the image UNet does with the image. (The
     published code leaves the bias at its random initial value.)
     """
 
@@ -129,14 +129,13 @@ def inflate(
     return unet
 
 
-Parts = tuple[str, ...]  # of parameter names
 # What Tune-A-Video trains: the queries of both attentions of the image model, and all of Temp-Attn.
 # `norm_temp` stays frozen, as in the published code.
-TRAINED: Parts = ("attn1.to_q", "attn2.to_q", "attn_temp")
+TRAINED = ("attn1.to_q", "attn2.to_q", "attn_temp")
 
 
-def trainable(unet: UNet2DConditionModel, parts: Parts = TRAINED) -> dict[str, nn.Parameter]:
-    """Freeze the UNet but for parameters with one of the `parts` in their name; return these."""
+def trainable(unet: UNet2DConditionModel) -> dict[str, nn.Parameter]:
+    """Freeze the UNet but for the parameters that Tune-A-Video trains; return these by name."""
     for name, parameter in unet.named_parameters():
-        parameter.requires_grad_(any(part in name for part in parts))
+        parameter.requires_grad_(any(part in name for part in TRAINED))
     return {name: p for name, p in unet.named_parameters() if p.requires_grad}

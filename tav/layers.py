@@ -1,6 +1,6 @@
 """What VAE and UNet share: attention, feed-forward, ResNet block, resampling (lesson 04).
 
-Shapes: b videos (a picture is a video of one frame), f frames, c channels, h w height and width,
+Shapes: b videos (an image is a video of one frame), f frames, c channels, h w height and width,
 n = h*w tokens of a frame, l tokens that are attended to, d token width, e width of a head. Frames
 travel folded into the batch: b*f rows, all frames of a video one after the other. Attributes are
 named as in Stable Diffusion's files in the diffusers layout.
@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# What one call of attention cannot exceed, by kind of device; `attend` splits the batch.
-MOST_ROWS = {"cuda": 65_535}  # a CUDA grid has no more blocks along y or z; mended in later PyTorch
+# What one call of attention cannot exceed: `attend` splits larger batches.
+MOST_ROWS = 65_535  # a CUDA grid has no more blocks along y or z; mended in later PyTorch
 MOST_SCORES = {"mps": 2**30 - 1}  # Metal writes out all scores, in an array below 2^32 bytes
 
 
@@ -21,27 +21,14 @@ def attend(q: Tensor, k: Tensor, v: Tensor, heads: int, causal: bool = False) ->
     The width d is split among the heads, d = heads * e. If `causal`, token i sees only 0 ... i.
     """
     q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))  # b heads n e
-    rows = rows_at_once(q, k)
-    if rows >= len(q):
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal)  # b heads n e
-    else:
-        parts = zip(q.split(rows), k.split(rows), v.split(rows))
-        mixed = torch.cat(
-            [F.scaled_dot_product_attention(*part, is_causal=causal) for part in parts]
-        )
-    return mixed.transpose(1, 2).flatten(-2)  # b n d
-
-
-def rows_at_once(q: Tensor, k: Tensor) -> int:
-    """How many rows of a batch the device can attend for in one call, at least one.
-
-    q is (b, heads, n, e) and k (b, heads, l, e), so that a row has heads * n * l scores.
-    """
-    b, heads, n, _ = q.shape
-    rows = MOST_ROWS.get(q.device.type, b)
+    rows = MOST_ROWS
     if q.device.type in MOST_SCORES:
-        rows = min(rows, MOST_SCORES[q.device.type] // (heads * n * k.shape[2]))
-    return max(1, rows)
+        scores = q[0, ..., 0].numel() * k.shape[2]  # of one row: heads * n * l
+        rows = max(1, min(rows, MOST_SCORES[q.device.type] // scores))
+    parts = zip(q.split(rows), k.split(rows), v.split(rows))
+    mixed = [F.scaled_dot_product_attention(*part, is_causal=causal) for part in parts]
+    mixed = torch.cat(mixed) if len(mixed) > 1 else mixed[0]  # b heads n e
+    return mixed.transpose(1, 2).flatten(-2)  # b n d
 
 
 class Attention(nn.Module):
@@ -109,7 +96,7 @@ class FeedForward(nn.Module):
 def group_norm(norm: nn.GroupNorm, x: Tensor, frames: int = 1) -> Tensor:
     """GroupNorm of x (b*f, c, h, w) whose statistics are shared by the f = `frames` frames.
 
-    To the norm, a video of f frames looks like one picture that is f times as tall. If x is
+    To the norm, a video of f frames looks like one image that is f times as tall. If x is
     channels-last in memory, (b*f, h, w, c), both reshapings are views and copy nothing on a CPU.
     """
     if frames == 1:

@@ -1,7 +1,7 @@
 """Is it any good? CLIP's image tower, frame consistency and textual alignment (lesson 12).
 
 Shapes: f frames, H W height and width in pixels, n patches, b texts, l text tokens, d width, p
-width of the space of pictures and texts. Source: Radford et al. 2021.
+width of the space of images and texts. Source: Radford et al. 2021.
 """
 
 import numpy as np
@@ -13,15 +13,15 @@ from torch import Tensor, nn
 from .text import CLIPEncoder, CLIPTextTransformer, Tokenizer
 from .vae import to_uint8
 
-# Of the channels of CLIP's training pictures (openai/CLIP, `_transform`).
+# Of the channels of CLIP's training images (openai/CLIP, `_transform`).
 MEAN = [0.48145466, 0.4578275, 0.40821073]
 STD = [0.26862954, 0.26130258, 0.27577711]
 
 
 class CLIPVisionEmbeddings(nn.Module):
-    """Pictures (f, 3, H, H) -> x (f, 1+n, d): a class token and the patches, plus their positions.
+    """Images (f, 3, H, H) -> x (f, 1+n, d): a class token and the patches, plus their positions.
 
-    A patch is `patch` pixels wide and a picture `side`, so that n = (side / patch)^2.
+    A patch is `patch` pixels wide and an image `side`, so that n = (side / patch)^2.
     """
 
     def __init__(self, dim: int, patch: int, side: int):
@@ -37,7 +37,7 @@ class CLIPVisionEmbeddings(nn.Module):
 
 
 class CLIPVisionTransformer(nn.Module):
-    """The image tower, a ViT: pictures (f, 3, H, H) -> the class token's last state (f, d).
+    """The image tower, a ViT: images (f, 3, H, H) -> the class token's last state (f, d).
 
     `config` is the `vision_config` of transformers' config.json.
     """
@@ -72,7 +72,7 @@ class CLIP(nn.Module):
         self.logit_scale = nn.Parameter(torch.tensor(2.6592))  # about log(1 / 0.07)
         self.image_size = vision["image_size"]
 
-    def embed_pictures(self, pixels: Tensor) -> Tensor:
+    def embed_images(self, pixels: Tensor) -> Tensor:
         """Normalised pixels (f, 3, H, H), from `preprocess` -> unit vectors (f, p)."""
         return F.normalize(self.visual_projection(self.vision_model(pixels)), dim=-1)  # f p
 
@@ -94,24 +94,21 @@ def preprocess(frames: Tensor, size: int) -> Tensor:
     short = min(height, width)
     height, width = size * height // short, size * width // short  # the long side is rounded down
     top, left = (height - size) // 2, (width - size) // 2
-    pictures = []
-    for picture in to_uint8(frames):  # H W 3
-        scaled = Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)
-        pictures.append(np.asarray(scaled)[top : top + size, left : left + size])
-    pixels = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2) / 255  # f 3 size size
+    images = []
+    for frame in to_uint8(frames):  # H W 3
+        scaled = Image.fromarray(frame).resize((width, height), Image.Resampling.BICUBIC)
+        images.append(np.asarray(scaled)[top : top + size, left : left + size])
+    pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2) / 255  # f 3 size size
     mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
     return (pixels - mean) / std
 
 
-def frame_consistency(vectors: Tensor, adjacent: bool = False) -> float:
-    """Mean of 100 times the cosine of two frames' CLIP vectors, given as (f, p).
+def frame_consistency(vectors: Tensor) -> float:
+    """Mean, over all pairs of frames, of 100 times the cosine of their CLIP vectors (f, p).
 
-    Over all pairs of frames or, if `adjacent`, over neighbours only; nan for a single frame.
+    It is nan for a single frame.
     """
     i, j = torch.triu_indices(len(vectors), len(vectors), offset=1)  # every pair once, i < j
-    if adjacent:
-        neighbours = j == i + 1
-        i, j = i[neighbours], j[neighbours]
     # In double precision, so that a still has exactly 100.
     cosines = F.cosine_similarity(vectors[i].double(), vectors[j].double()).float()
     return 100 * cosines.mean().item()
@@ -124,9 +121,8 @@ def textual_alignment(vectors: Tensor, text: Tensor) -> float:
 
 @torch.no_grad()
 def scores(clip: CLIP, tokenizer: Tokenizer, frames: Tensor, prompt: str) -> list[float]:
-    """Of a video (f, 3, H, W): consistency over all pairs and over neighbours, and alignment."""
+    """Frame consistency and textual alignment of a video (f, 3, H, W), the paper's two scores."""
     device = clip.logit_scale.device
-    vectors = clip.embed_pictures(preprocess(frames, clip.image_size).to(device)).cpu()  # f p
+    vectors = clip.embed_images(preprocess(frames, clip.image_size).to(device)).cpu()  # f p
     text = clip.embed_texts(tokenizer(prompt).to(device), tokenizer.end)[0].cpu()  # p
-    consistency = [frame_consistency(vectors, adjacent) for adjacent in (False, True)]
-    return [*consistency, textual_alignment(vectors, text)]
+    return [frame_consistency(vectors), textual_alignment(vectors, text)]

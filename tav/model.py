@@ -47,7 +47,7 @@ class StableDiffusion:
 
     @property
     def multiple(self) -> int:
-        """Sides of a picture must be multiples of this (SD: 8 for the VAE times 8 for the UNet)."""
+        """Sides of an image must be multiples of this (SD: 8 for the VAE times 8 for the UNet)."""
         return self.vae.factor * 2 ** (len(self.unet.down_blocks) - 1)
 
     def recipe(self, command: str) -> dict:

@@ -19,8 +19,6 @@ def world_size() -> int:
 
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
     """Each parameter's gradient becomes its mean over the processes."""
-    if world_size() == 1:
-        return
     for parameter in parameters:
         parameter.grad = sum_over_ranks(parameter.grad) / world_size()
 

@@ -13,7 +13,7 @@ from .model import StableDiffusion
 
 @torch.no_grad()
 def predict(model: StableDiffusion, x: Tensor, t: int, text: Tensor) -> Tensor:
-    """The UNet's answer, in fp32, for b noisy videos x (b*f, c, h, w) and their texts (b, l, d)."""
+    """The prediction, in fp32, for b noisy videos x (b*f, c, h, w) and their texts (b, l, d)."""
     timesteps = torch.full((len(text),), t, device=x.device)  # b, all of them t
     frames = len(x) // len(text)
     return model.unet(x.to(text.dtype), timesteps, text, frames).float()

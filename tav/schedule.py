@@ -1,13 +1,14 @@
 """How much noise at which timestep, and the steps that add and remove it (lesson 03).
 
 Shapes: b rows of latents x (b, c, h, w). A timestep t is an int, or a LongTensor (b,) with one for
-each row. With x_0 the clean latents, e unit noise and Abar = `alphas_cumprod[t]`, the share of the
-picture's variance left at t,
+each row. With x_0 the clean latents, noise of variance 1 and Abar = `alphas_cumprod[t]`, the share
+of the variance of x_0 left at t,
 
-    x_t = sqrt(Abar) x_0 + sqrt(1 - Abar) e        DDPM (Ho et al. 2020), equation 4
-    v_t = sqrt(Abar) e - sqrt(1 - Abar) x_0        Salimans & Ho 2022, appendix D
+    x_t = sqrt(Abar) x_0 + sqrt(1 - Abar) noise        DDPM (Ho et al. 2020), equation 4
+    v_t = sqrt(Abar) noise - sqrt(1 - Abar) x_0        Salimans & Ho 2022, appendix D
 
-and the UNet predicts e or v. In DDIM (Song et al. 2021) alpha means Abar. All is computed in fp32.
+and the UNet predicts the noise ("epsilon") or v. In DDIM (Song et al. 2021) alpha means Abar. All
+is computed in fp32.
 """
 
 import torch
@@ -42,7 +43,7 @@ class Schedule:
         first, last = beta_start**power, beta_end**power
         roots = torch.linspace(first, last, num_train_timesteps, dtype=torch.float32)
         self.betas = roots ** (1 / power)
-        self.alphas_cumprod = torch.cumprod(1 - self.betas, dim=0)  # prod_{s <= t} (1 - beta_s)
+        self.alphas_cumprod = torch.cumprod(1 - self.betas, dim=0)  # prod_{j <= t} (1 - beta_j)
         self.final_alpha_cumprod = torch.tensor(1.0) if set_alpha_to_one else self.alphas_cumprod[0]
         self.num_train_timesteps, self.steps_offset = num_train_timesteps, steps_offset
         self.prediction_type = prediction_type
@@ -59,17 +60,13 @@ class Schedule:
         timesteps = [i * stride + self.steps_offset for i in range(n)]
         return [(t, t - stride) for t in reversed(timesteps)]
 
-    def timesteps(self, n: int) -> list[int]:
-        """The DDIM grid alone: 50 steps visit 981, 961, ..., 1."""
-        return [t for t, _ in self.steps(n)]
-
     def add_noise(self, x0: Tensor, noise: Tensor, t: Time) -> Tensor:
         """x_t from clean latents and unit noise (b, c, h, w): DDPM, equation 4."""
         a = self._alpha(t, x0)
         return a.sqrt() * x0 + (1 - a).sqrt() * noise
 
     def target(self, x0: Tensor, noise: Tensor, t: Time) -> Tensor:
-        """What the UNet should answer to x_t: the noise itself, or v."""
+        """What the UNet should predict from x_t: the noise itself, or v."""
         if self.prediction_type == "epsilon":
             return noise.float()
         a = self._alpha(t, x0)
@@ -78,12 +75,12 @@ class Schedule:
     def to_x0_and_noise(
         self, prediction: Tensor, x: Tensor, t: Time, level: Time | None = None
     ) -> tuple[Tensor, Tensor]:
-        """x_0 and e, from the UNet's answer for t about latents x at `level` (by default t).
+        """x_0 and the noise, from the UNet's prediction for t and latents x at `level` (default t).
 
         Two equations in two unknowns, which the lines below solve:
 
-            x = sqrt(a_x) x_0 + sqrt(1 - a_x) e
-            prediction = e, or v = sqrt(a) e - sqrt(1 - a) x_0
+            x = sqrt(a_x) x_0 + sqrt(1 - a_x) noise
+            prediction = noise, or v = sqrt(a) noise - sqrt(1 - a) x_0
 
         In sampling a_x = a, and c below is 1; in inversion a_x belongs to the level `previous`.
         """
@@ -95,7 +92,7 @@ class Schedule:
         return x0, ((1 - a).sqrt() * x + a_x.sqrt() * prediction) / c
 
     def sigma(self, t: int) -> Tensor:
-        """s_t = sqrt((1 - Abar) / Abar), the noise in x_t / sqrt(Abar) = x_0 + s_t e."""
+        """sqrt((1 - Abar) / Abar): the noise level in x_t / sqrt(Abar) = x_0 + sigma(t) noise."""
         a = self.alphas_cumprod[t] if t >= 0 else self.final_alpha_cumprod
         return ((1 - a) / a).sqrt()
 
@@ -125,7 +122,7 @@ class Schedule:
         """
         x0, _ = self.to_x0_and_noise(prediction, x, t)
         a, a_prev = self._alpha(t, x), self._alpha(previous, x, final=torch.tensor(1.0))
-        beta = 1 - a / a_prev  # 1 - the product of (1 - beta_s), previous < s <= t
+        beta = 1 - a / a_prev  # 1 - the product of (1 - beta_j), previous < j <= t
         weighted = a_prev.sqrt() * beta * x0 + (1 - beta).sqrt() * (1 - a_prev) * x
         mean = weighted / (1 - a)  # equation 7
         variance = (1 - a_prev) / (1 - a) * beta

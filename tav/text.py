@@ -111,7 +111,7 @@ class CLIPMLP(nn.Module):
 
 
 class CLIPLayer(nn.Module):
-    """Attention and an MLP on x (b, l, d), each behind a LayerNorm (eps 1e-5) and a residual."""
+    """Attention and an MLP on x (b, l, d), each with a LayerNorm (eps 1e-5) and a residual."""
 
     def __init__(self, dim: int, hidden: int, heads: int, act: str, causal: bool):
         super().__init__()
@@ -126,7 +126,7 @@ class CLIPLayer(nn.Module):
 
 
 class CLIPEncoder(nn.Module):
-    """Layers, (b, l, d) -> (b, l, d): causal for texts, but not for pictures (`metrics.py`)."""
+    """Layers, (b, l, d) -> (b, l, d): causal for texts, but not for images (`metrics.py`)."""
 
     def __init__(self, layers: int, dim: int, hidden: int, heads: int, act: str, causal: bool):
         super().__init__()

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .inflation import TRAINED, Parts, inflate, trainable
+from .inflation import inflate, trainable
 from .model import StableDiffusion, Unsuitable
 from .ranks import average_gradients, rank, world_size
 from .unet import UNet2DConditionModel
@@ -22,8 +22,8 @@ class Tuning:
     """The tuning of one video UNet on one clip, step by step, as state that can be saved.
 
     `posterior` is that of the clip's latents (f, c, h, w), sampled anew each step; `text` (1, l, d)
-    is the caption. `parts` says what trains (`inflation.trainable`). The seed and the number of a
-    step determine its random draws, so that a resumed run takes the same steps as an uncut one.
+    is the caption. The seed and the number of a step determine its random draws, so that a resumed
+    run takes the same steps as an uncut one.
 
     The trained weights are kept in fp32 (`masters`). A UNet in half precision gets a rounded copy
     of them after each step; in fp16 the loss is scaled as well. With `checkpointing` a step keeps
@@ -38,7 +38,6 @@ class Tuning:
         lr: float,
         seed: int,
         checkpointing: bool = False,
-        parts: Parts = TRAINED,
     ):
         self.posterior, self.text, self.schedule = posterior, text, model.schedule
         self.seed = seed
@@ -47,18 +46,18 @@ class Tuning:
             torch.manual_seed(seed)  # for Temp-Attn's first queries, keys and values
             self.unet = inflate(model.unet)
         self.unet.set_checkpointing(checkpointing)
-        self.parameters = trainable(self.unet, parts)
+        self.parameters = trainable(self.unet)
         self.masters = {n: nn.Parameter(p.detach().float()) for n, p in self.parameters.items()}
         # The other settings of AdamW are PyTorch's defaults, and the published ones.
         self.optimizer = torch.optim.AdamW(self.masters.values(), lr, weight_decay=1e-2, fused=True)
         self.scale = FP16_SCALE if text.dtype == torch.float16 else 1.0
 
     def loss(self) -> Tensor:
-        """The loss of the next step: the mean of (e - UNet(x_t, t, text))^2 over the clip.
+        """The loss of the next step: the mean of (noise - UNet(x_t, t, text))^2.
 
-        x_0 is drawn from the posterior, e is unit noise, independent for each frame, and one t is
-        drawn for the whole clip. (With v-prediction, v takes e's place.) Raises Unsuitable,
-        and changes nothing, if the loss is not finite.
+        x_0 is drawn from the posterior, the noise is independent for each frame, and one t is drawn
+        for the whole clip. (With v-prediction, the target is v.) Raises Unsuitable, and changes
+        nothing, if the loss is not finite.
         """
         generator = self.generator()
         x0 = self.posterior.sample(generator)  # f c h w
@@ -145,17 +144,15 @@ def encode_clip(model: StableDiffusion, frames: Tensor, progress=iter) -> Poster
     return encode(model.vae, frames, progress)
 
 
-def load_tuned(
-    unet: UNet2DConditionModel, tuned: dict[str, Tensor], origin: str, parts: Parts = TRAINED
-) -> UNet2DConditionModel:
-    """Inflate `unet` and put tuned weights into it; freeze it.
+def load_tuned(unet: UNet2DConditionModel, tuned: dict[str, Tensor], origin: str) -> None:
+    """Inflate `unet`, put tuned weights into it, and freeze it, all in place.
 
-    Unsuitable, with the name `origin`, unless the tensors are exactly those that `parts` trains.
+    Unsuitable, with the name `origin`, unless the tensors are exactly those that tuning trains.
     """
-    parameters = trainable(inflate(unet), parts)
+    parameters = trainable(inflate(unet))
     wanted = {name: p.shape for name, p in parameters.items()}
     found = {name: t.shape for name, t in tuned.items()}
     if wanted != found:
         raise Unsuitable(f"{origin}: tuned for other weights than these")
     unet.load_state_dict(tuned, strict=False)
-    return unet.requires_grad_(False)
+    unet.requires_grad_(False)

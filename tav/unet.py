@@ -51,7 +51,7 @@ class TimestepEmbedding(nn.Module):
 
 
 class BasicTransformerBlock(nn.Module):
-    """Self-attention, attention to the text, feed-forward, each behind a LayerNorm and a residual.
+    """Self-attention, attention to the text, feed-forward, each with a LayerNorm and a residual.
 
     x is (b*f, n, d), text (b, l, text_dim). `inflate` makes a `VideoTransformerBlock` of it.
     """
@@ -179,7 +179,7 @@ class UpBlock(Level):
 class UNet2DConditionModel(nn.Module):
     """Predicts the noise (or v) in latents. Source: diffusers' class of that name, SD 1.x and 2.x.
 
-    The whole of it, for SD 1.4 and a picture of 512 x 512 pixels:
+    The whole of it, for SD 1.4 and an image of 512 x 512 pixels:
 
         level    channels   side   tokens   ResNet blocks    transformers
         0           320      64     4096    2 down, 3 up     one after each

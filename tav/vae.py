@@ -1,6 +1,6 @@
 """Frames <-> latents: the autoencoder of latent diffusion (lesson 01).
 
-Shapes: b pictures, f frames, c channels (of latents: 4), H W height and width in pixels, h w = H/8
+Shapes: b images, f frames, c channels (of latents: 4), H W height and width in pixels, h w = H/8
 W/8 those of latents, n = h*w tokens. All eps are 1e-6.
 """
 
@@ -20,7 +20,7 @@ PIXELS_AT_ONCE = 4 * 128 * 128  # more at once is no faster on a CPU, and takes 
 
 @dataclass
 class Posterior:
-    """The encoder's answer, in scaled units: an independent Gaussian for each latent value."""
+    """What the encoder predicts, in scaled units: an independent Gaussian for each latent value."""
 
     mean: Tensor  # b c h w
     std: Tensor  # b c h w
@@ -33,7 +33,7 @@ class Posterior:
 
 
 class SpatialAttention(Attention):
-    """Self-attention of one head over the places of a feature map (b, c, h, w), with a residual.
+    """Self-attention of one head over the positions of a feature map (b, c, h, w), with a residual.
 
     It extends `Attention` because checkpoints have the norm beside `to_q`, `to_k` and the others.
     """
@@ -86,7 +86,7 @@ class MidBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Pictures (b, 3, H, W) -> mean and log-variance stacked (b, 2c, h, w)."""
+    """Images (b, 3, H, W) -> mean and log-variance stacked (b, 2c, h, w)."""
 
     def __init__(self, channels: list[int], layers: int, groups: int):
         super().__init__()
@@ -112,7 +112,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Latents (b, c, h, w) -> pictures (b, 3, H, W).
+    """Latents (b, c, h, w) -> images (b, 3, H, W).
 
     A level has one ResNet block more than one of the encoder. `channels` are in the encoder's
     order, from the highest resolution to the lowest.
@@ -173,18 +173,14 @@ class AutoencoderKL(nn.Module):
         return self.decoder(self.post_quant_conv(latents / self.scaling_factor))
 
 
-def at_once(height: int, width: int) -> int:
-    """How many frames of that size `encode` and `decode` take at once."""
-    return max(1, PIXELS_AT_ONCE // (height * width))
-
-
 @torch.no_grad()
 def encode(vae: AutoencoderKL, frames: Tensor, progress=iter) -> Posterior:
     """Frames (f, 3, H, W) in [-1, 1] -> the posterior of their latents (f, c, h, w), in fp32.
 
     A few frames at a time: `progress` may wrap those batches in a progress bar.
     """
-    batches = frames.split(at_once(*frames.shape[2:]))
+    pixels = frames[0, 0].numel()  # of one frame
+    batches = frames.split(max(1, PIXELS_AT_ONCE // pixels))
     parts = [vae.encode(batch.to(vae.quant_conv.weight)) for batch in progress(batches)]
     # Contiguous, whatever the layout of the weights was.
     mean = torch.cat([part.mean for part in parts]).float().contiguous()
@@ -195,22 +191,18 @@ def encode(vae: AutoencoderKL, frames: Tensor, progress=iter) -> Posterior:
 @torch.no_grad()
 def decode(vae: AutoencoderKL, latents: Tensor, progress=iter) -> Tensor:
     """Latents (f, c, h, w) -> frames (f, 3, H, W) in [-1, 1], fp32, on the CPU."""
-    height, width = (vae.factor * side for side in latents.shape[2:])
-    batches = latents.split(at_once(height, width))
+    pixels = latents[0, 0].numel() * vae.factor**2  # of one frame
+    batches = latents.split(max(1, PIXELS_AT_ONCE // pixels))
     parts = [vae.decode(batch.to(vae.quant_conv.weight)) for batch in progress(batches)]
     return torch.cat([part.float().cpu() for part in parts]).clamp(-1, 1).contiguous()
 
 
-def to_bytes(frames: Tensor) -> Tensor:
-    """Values in [-1, 1], of any shape, as bytes: clamped, and rounded."""
-    return ((frames.float().clamp(-1, 1) + 1) * 127.5).round().byte()
-
-
 def from_bytes(pixels: Tensor) -> Tensor:
-    """Bytes, of any shape, as values in [-1, 1]: what `to_bytes` undoes."""
+    """Bytes, of any shape, as values in [-1, 1]."""
     return pixels.float() / 127.5 - 1
 
 
 def to_uint8(frames: Tensor) -> np.ndarray:
-    """Frames (f, 3, H, W) in [-1, 1] as pictures of bytes (f, H, W, 3)."""
-    return to_bytes(frames).permute(0, 2, 3, 1).cpu().numpy()
+    """Frames (f, 3, H, W) in [-1, 1] as images of bytes (f, H, W, 3)."""
+    pixels = ((frames.float().clamp(-1, 1) + 1) * 127.5).round().byte()  # undoes `from_bytes`
+    return pixels.permute(0, 2, 3, 1).cpu().numpy()

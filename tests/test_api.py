@@ -107,15 +107,6 @@ def test_edit_defaults_to_the_recipe_of_the_weights(base):
     assert torch.equal(video, tav.edit(model, FRAMES, "a panda", caption="a man"))
 
 
-def test_edit_inverts_with_the_caption_where_the_recipe_says_so(base):
-    model = of(base, invert_caption=True)
-    with pytest.raises(ValueError, match="caption"):
-        tav.edit(model, FRAMES, "a panda")
-    edits = [tav.edit(model, FRAMES, "a panda", caption=words) for words in ("a man", "a dog")]
-    edits.append(tav.edit(of(base), FRAMES, "a panda"))
-    assert not any(torch.equal(a, b) for a, b in zip(edits, edits[1:] + edits[:1]))
-
-
 def test_edit_is_the_published_one_unless_it_is_asked_to_go_by_difference(base):
     asked = {"prompt": "a panda", "caption": "a man"}
     with pytest.raises(ValueError, match="caption"):

@@ -417,14 +417,10 @@ def test_the_inversion_is_kept_and_used_again_unless_something_changed(tuned, mo
     assert len(calls) == 1
     succeed(sample, "a dog", *QUICK, "--dtype", "bf16", folder=tuned)
     assert len(calls) == 2
-    assert [call[4] for call in calls] == ["", ""]
-    succeed(sample, "a dog", *QUICK, "--invert-caption", folder=tuned)
-    succeed(sample, "a dog", *QUICK, "--no-invert-caption", folder=tuned)
-    assert len(calls) == 3 and calls[2][4] == "a man is skiing"
     succeed(tune, "--resume", "--out", "run", "--steps", "4", folder=tuned)
     succeed(sample, "a dog", *QUICK, folder=tuned)
-    assert len(calls) == 4
-    assert len(list((tuned / "run").glob("inversion-*.safetensors"))) == 5
+    assert len(calls) == 3
+    assert len(list((tuned / "run").glob("inversion-*.safetensors"))) == 4
 
 
 def test_random_noise_needs_no_inversion_and_its_seed_decides(tuned, monkeypatch):
@@ -448,10 +444,10 @@ def test_prompt_negative_prompt_and_guidance_change_the_video(tuned):
     assert len(found) == 4
 
 
-@pytest.mark.parametrize("way", ["invert_caption", "", "difference"])
+@pytest.mark.parametrize("way", ["", "difference"])
 def test_python_and_the_command_line_edit_alike(tuned, weights, way):
     """`tav.edit` with the same clip and settings gives the bytes that sample.py writes."""
-    recipe = {"steps": 2, "guidance": 3, "invert_caption": way == "invert_caption"}
+    recipe = {"steps": 2, "guidance": 3}
     (tuned / "weights").unlink()
     copy(weights, tuned / "weights")
     (tuned / "weights" / "tav.json").write_text(json.dumps({"sample": recipe}))
@@ -475,9 +471,8 @@ def test_difference_is_an_option_that_goes_without_inversion(tuned, weights):
     inverted, by_difference = edit(), edit("--difference")
     random = edit("--no-inversion")
     assert len({inverted, by_difference, random, edit("--difference", "--seed", "1")}) == 4
-    for option in ("--no-inversion", "--invert-caption"):
-        done = call(sample, "a panda", *QUICK, "--difference", option, folder=tuned)
-        assert done.status == 2 and done.err.startswith("error: --difference inverts nothing"), done
+    done = call(sample, "a panda", *QUICK, "--difference", "--no-inversion", folder=tuned)
+    assert done.status == 2 and done.err.startswith("error: --difference inverts nothing"), done
     # Tune-A-Video as published is the default, whatever weights of before say.
     (tuned / "weights").unlink()
     copy(weights, tuned / "weights")

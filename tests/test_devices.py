@@ -99,12 +99,6 @@ def test_a_large_gpu_keeps_more_than_a_cpu(gpus, monkeypatch, free, low):
     assert gpus == ["emptied"]
 
 
-def test_the_recipe_that_trains_the_miniature_keeps_freed_memory_by_the_same_function():
-    from weights.make import train
-
-    assert train.keep_freed_memory is devices.keep_freed_memory and "ctypes" not in vars(train)
-
-
 def test_these_tests_see_no_gpu():
     """README's command must pass on any machine; tests/conftest.py hides GPUs."""
     import os

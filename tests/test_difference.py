@@ -66,7 +66,7 @@ def test_the_caption_moves_nothing_and_a_prompt_does(model):
 def test_it_moves_by_the_difference_times_the_fall_of_the_noise_level(base, taken):
     caption, _, prompt = base.embed(TEXTS).mean(dim=(1, 2))
     moved = edit(with_answers(base, noise_said), 10, 1.0, taken=taken, attended=0)
-    start = base.schedule.timesteps(10)[round((1 - taken) * 10)]
+    start, _ = base.schedule.steps(10)[round((1 - taken) * 10)]
     fall = base.schedule.sigma(-99) - base.schedule.sigma(start)  # any t below 0 is the end
     assert torch.allclose(moved, LATENTS + fall * (prompt - caption), atol=1e-4)
 

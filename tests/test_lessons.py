@@ -8,16 +8,20 @@ How to write a lesson, `lessons/NN-name.md`, or `lessons/NNb-name.md` between tw
 - ```text, as the next fence after a block, is what it prints. Exactly; or, under a line
   `<!-- within 5 % -->` or `<!-- within 0.02 -->`, each number may differ by that much. A block that
   prints has one. `lessons.update` writes it.
-- `show("01-round-trip", frame=..., ...)` of lessons/show.py lets the reader look at pictures while
-  typing. It prints where they are. Names begin with the lesson's number; LOOK at them.
+- `show("01-round-trip", frame=..., ...)` of lessons/show.py makes a picture, whose name begins with
+  the lesson's number. `![alt](figures/01-round-trip.png)` shows the reader the same picture:
+  `lessons.update` keeps it there. LOOK at it.
 - `<!-- quote tav/schedule.py Schedule.add_noise -->` right above a ```python: that symbol's source,
   without docstring and indentation; not executed. A module's constant can be quoted too.
   `lessons.update` writes it.
 - ```sh: shown, not run; the scripts and options in it must exist. A fence without a language:
   anything else.
-- `![alt](figures/NN-some-name.png)` is drawn by the function `some_name(ns)` of lessons/figures.py,
-  which gets the namespace that the blocks leave. `python -m lessons.figures NN` remakes it. LOOK
-  at it.
+- A figure that no block shows is a diagram, `![alt](figures/NN-some-name.png)`: drawn by the
+  function `some_name(ns)` of lessons/figures.py, which gets the namespace that the blocks leave.
+  `python -m lessons.figures NN` remakes it. LOOK at it.
+- `<details><summary>Going deeper: ...</summary>`, an empty line, markdown, an empty line,
+  `</details>`: folded, at the end of a lesson, for what most readers can skip. Its blocks run too.
+- `python -m lessons.counts` counts words, lines to type and the share of the code that is quoted.
 - `tav/unet.py` in backticks must be a file; with ` (222 lines)` behind it, that long
   (`lessons.update` counts anew). An identifier in backticks must occur in the code, in a block of
   the lesson, in the model's configs, or in torch; a piece of code in backticks (`a.sqrt() * x0`:
@@ -43,7 +47,8 @@ import pytest
 import torch
 
 from lessons import figures
-from lessons.blocks import blocks, fences, lesson_files, quotes, run_blocks, same, source
+from lessons.blocks import blocks, fences, lesson_files, quotes, run_blocks, same, shown, source
+from lessons.counts import prose
 from lessons.symbols import ROOT, definitions, find, read
 from lessons.update import COUNTED, QUESTIONS, lines_of
 
@@ -61,14 +66,6 @@ SOURCES = [
 
 lessons = pytest.mark.parametrize("lesson", RUN, ids=lambda path: path.stem)
 documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
-
-
-def prose(text: str) -> str:
-    """A markdown text with its fences and comments taken out."""
-    lines = text.splitlines()
-    for fence in reversed(fences(text)):
-        del lines[fence.first : fence.last + 1]
-    return re.sub(r"<!--.*?-->", "", "\n".join(lines), flags=re.DOTALL)
 
 
 # ---- what blocks print and draw
@@ -102,11 +99,11 @@ run_lessons = pytest.mark.parametrize("ran", RUN, ids=lambda path: path.stem, in
 @run_lessons
 def test_blocks_print_what_is_shown(ran):
     lesson, printed, _, left = ran
-    for (block, shown), out in zip(blocks(read(lesson)), printed, strict=True):
+    for (block, said), out in zip(blocks(read(lesson)), printed, strict=True):
         place = f"{lesson.name}, line {block.first + 1}"
-        assert shown or not out, f"{place}: prints, but shows no ```text\n{out}"
-        if shown:
-            assert same(shown.code, out, shown.note), f"{place}: shown\n{shown.code}printed\n{out}"
+        assert said or not out, f"{place}: prints, but shows no ```text\n{out}"
+        if said:
+            assert same(said.code, out, said.note), f"{place}: shown\n{said.code}printed\n{out}"
     assert not left, f"{lesson.name} leaves files outside runs/: {left}"
 
 
@@ -141,18 +138,17 @@ def test_figures_shown_are_there(document):
         most = figures.MOST_BYTES * (2 if file.suffix == ".gif" else 1)
         assert file.stat().st_size <= most, f"{path} has {file.stat().st_size:,} bytes"
         function = re.sub(r"^\d\d[a-z]?-", "", file.stem).replace("-", "_")
-        assert callable(getattr(figures, function, None)), (
-            f"no function {function} in lessons/figures.py"
-        )
+        made = file.stem in shown(read(document)) or callable(getattr(figures, function, None))
+        assert made, f"{path}: no block shows it, and lessons/figures.py has no {function}"
 
 
 def test_every_figure_is_shown():
-    shown = {
+    named = {
         name
         for document in DOCUMENTS
         for name in re.findall(r"figures/([\w.-]+)\)", read(document))
     }
-    assert {file.name for file in figures.FIGURES.iterdir()} == shown
+    assert {file.name for file in figures.FIGURES.iterdir()} == named
 
 
 @documents

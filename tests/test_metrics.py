@@ -101,7 +101,7 @@ def test_pictures_are_prepared_as_transformers_does(shape):
 def test_embeddings_equal_transformers(act):
     _, inputs, expected = golden.read("metrics")
     model = clip(act)
-    pictures, texts = model.embed_pictures(pixels()), model.embed_texts(inputs["ids"], end=513)
+    pictures, texts = model.embed_images(pixels()), model.embed_texts(inputs["ids"], end=513)
     assert (pictures - expected[f"{act}.pictures"]).abs().max() <= 1e-6
     assert (texts - expected[f"{act}.texts"]).abs().max() <= 1e-6
     logits = model.logit_scale.exp() * pictures @ texts.T
@@ -111,7 +111,7 @@ def test_embeddings_equal_transformers(act):
 def test_the_other_gelu_is_wrong():
     _, inputs, expected = golden.read("metrics")
     model = clip("gelu")
-    assert (model.embed_pictures(pixels()) - expected["quick_gelu.pictures"]).abs().max() > 1e-3
+    assert (model.embed_images(pixels()) - expected["quick_gelu.pictures"]).abs().max() > 1e-3
     assert (
         model.embed_texts(inputs["ids"], end=513) - expected["quick_gelu.texts"]
     ).abs().max() > 1e-3
@@ -124,7 +124,7 @@ def test_the_other_gelu_is_wrong():
 def test_a_folder_loads(act, tmp_path):
     model, tokenizer = load_clip(folder_of(tmp_path, act))
     assert (
-        model.embed_pictures(pixels()) - golden.read("metrics")[2][f"{act}.pictures"]
+        model.embed_images(pixels()) - golden.read("metrics")[2][f"{act}.pictures"]
     ).abs().max() <= 1e-6
     ids = tokenizer("a cat")
     assert ids.shape == (1, 77) and ids[0, 5] == tokenizer.end == 513  # start, a, c, a, t, end
@@ -139,7 +139,7 @@ def test_old_files_have_position_ids(tmp_path):
     }
     save_file(load_file(file) | old, file)
     assert torch.equal(
-        load_clip(tmp_path)[0].embed_pictures(pixels()), clip("quick_gelu").embed_pictures(pixels())
+        load_clip(tmp_path)[0].embed_images(pixels()), clip("quick_gelu").embed_images(pixels())
     )
 
 
@@ -148,7 +148,7 @@ def test_what_a_config_leaves_out_is_transformers_default(tmp_path):
     change(config, "text_config", hidden_act=None, max_position_embeddings=None)
     change(config, "vision_config", hidden_act=None)
     assert torch.equal(
-        load_clip(tmp_path)[0].embed_pictures(pixels()), clip("quick_gelu").embed_pictures(pixels())
+        load_clip(tmp_path)[0].embed_images(pixels()), clip("quick_gelu").embed_images(pixels())
     )
 
 
@@ -237,11 +237,8 @@ def test_scores_are_the_mean_cosines():
     assert frame_consistency(vectors) == pytest.approx(
         100 * (1 + 4 * 0.5**0.5 - 0.5**0.5) / 6, rel=1e-6
     )
-    assert frame_consistency(vectors, adjacent=True) == pytest.approx(
-        100 * (1 + 0 + 0.5**0.5) / 3, rel=1e-6
-    )
     assert textual_alignment(vectors, e[1]) == pytest.approx(100 * (1 + 0.5**0.5) / 4, rel=1e-6)
-    assert frame_consistency(e) == frame_consistency(e, adjacent=True) == 0
+    assert frame_consistency(e) == 0
     assert math.isnan(frame_consistency(e[:1]))
 
 
@@ -252,12 +249,11 @@ def test_a_still_has_exactly_100_and_unrelated_pictures_far_less():
     unrelated = torch.from_numpy(np.stack(drawn)).permute(0, 3, 1, 2).float() / 127.5 - 1
     film, _ = read_clip(ROOT / "clip.mp4", frames=8, stride=2, size=128)
 
-    def consistency(frames: Tensor, adjacent: bool) -> float:
-        return frame_consistency(model.embed_pictures(preprocess(frames, 128)), adjacent)
+    def consistency(frames: Tensor) -> float:
+        return frame_consistency(model.embed_images(preprocess(frames, 128)))
 
-    for adjacent in (False, True):
-        assert consistency(film[:1].repeat(8, 1, 1, 1), adjacent) == 100
-        assert consistency(unrelated, adjacent) + 20 < consistency(film, adjacent) < 100
+    assert consistency(film[:1].repeat(8, 1, 1, 1)) == 100
+    assert consistency(unrelated) + 20 < consistency(film) < 100
 
 
 # ---- sample.py --score
@@ -283,24 +279,20 @@ def test_score_prints_a_table_and_writes_it(clip, done, tmp_path):
         (place / "weights" / "clip").rename(place / "elsewhere")
     out = succeed(sample, 'a "cat", skiing', "a dog", *QUICK, "--score", *clip, folder=place).out
     rows = list(csv.reader((place / "run" / "samples" / "scores.csv").open(encoding="utf-8")))
-    assert rows[0] == ["video", "consistency", "adjacent", "alignment"]
+    assert rows[0] == ["video", "consistency", "alignment"]
     assert [row[0] for row in rows[1:]] == ["source: a man is skiing", 'a "cat", skiing', "a dog"]
     for line, row in zip(out.splitlines(), rows):
-        assert line.split(maxsplit=3) == [*row[1:], row[0]]
+        assert line.split(maxsplit=2) == [*row[1:], row[0]]
     assert out.splitlines()[4].startswith("edits: ")
 
     model, tokenizer = load_clip(folder_of(tmp_path / "again"))
     frames = load_file(place / "run" / "source.safetensors")["frames"].float() / 127.5 - 1
-    vectors = model.embed_pictures(preprocess(frames, 16))
+    vectors = model.embed_images(preprocess(frames, 16))
     text = model.embed_texts(tokenizer("a man is skiing"), tokenizer.end)[0]
-    scores = [
-        frame_consistency(vectors),
-        frame_consistency(vectors, adjacent=True),
-        textual_alignment(vectors, text),
-    ]
+    scores = [frame_consistency(vectors), textual_alignment(vectors, text)]
     assert list(map(float, rows[1][1:])) == pytest.approx(scores, abs=0.0051)
     # each is compared with its own prompt, in which they differ
-    assert len({row[3] for row in rows[1:]}) == 3
+    assert len({row[2] for row in rows[1:]}) == 3
 
 
 def test_without_score_no_clip_is_loaded(done, tmp_path):

@@ -7,7 +7,7 @@ from torch import nn
 
 from tav import vae as vae_module
 from tav.layers import Downsample2D
-from tav.vae import AutoencoderKL, Posterior, decode, encode, from_bytes, to_bytes, to_uint8
+from tav.vae import AutoencoderKL, Posterior, decode, encode, from_bytes, to_uint8
 
 WEIGHTS, INPUTS, EXPECTED = golden.read("vae")
 
@@ -89,13 +89,14 @@ def test_samples_have_the_posteriors_mean_and_std():
 
 
 def test_pixels_are_bytes_or_values_from_minus_1_to_1():
-    every = torch.arange(256).byte()
+    every = torch.arange(256).byte().view(1, 1, 16, 16).expand(1, 3, 16, 16)
     values = from_bytes(every)
-    assert values[[0, 255]].tolist() == [-1, 1] and values.dtype == torch.float32
-    assert torch.equal(to_bytes(values), every)
-    assert to_bytes(torch.tensor([-7.0, 0.0, 0.5 / 127.5, 7.0])).tolist() == [0, 128, 128, 255]
+    assert values[0, 0, [0, -1], [0, -1]].tolist() == [-1, 1] and values.dtype == torch.float32
+    assert torch.equal(torch.from_numpy(to_uint8(values)), every.permute(0, 2, 3, 1))
+    outside = torch.tensor([-7.0, 0.0, 0.5 / 127.5, 7.0]).view(1, 1, 1, 4)
+    assert to_uint8(outside).tolist() == [[[[0], [128], [128], [255]]]]
     frames = torch.rand(2, 3, 4, 5) * 2 - 1
-    assert torch.equal(torch.from_numpy(to_uint8(frames)).permute(0, 3, 1, 2), to_bytes(frames))
+    assert to_uint8(frames).shape == (2, 4, 5, 3)
 
 
 def test_sizes(vae):

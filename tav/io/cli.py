@@ -172,7 +172,6 @@ SAMPLE: Options = {
     "guidance": dict(type=number(float, 0), help="classifier-free (published: 12.5; none: 1)"),
     "negative": dict(type=text, help="what the videos should not show"),
     "difference": dict(action="store_true", help="beyond the paper: edit without inversion"),
-    "invert_caption": dict(action=argparse.BooleanOptionalAction, help="invert with the caption"),
     "no_inversion": dict(action="store_true", help="start from random noise, not the clip's own"),
     "score": dict(action="store_true", help="print what CLIP says of frames and prompts"),
     "clip": dict(type=named, help="folder of that CLIP (default: the one beside the weights)"),

@@ -1,7 +1,6 @@
 """Where to compute, and in which precision (lesson 13)."""
 
 import atexit
-import ctypes
 import os
 import sys
 from pathlib import Path
@@ -45,8 +44,6 @@ def resolve(
         dtype = run["dtype"]
     elif dtype is None and kind != "cpu":
         dtype = "fp16" if kind == "cuda" else "fp32"
-    if kind == "cpu":
-        keep_freed_memory()
     return device, DTYPES[dtype] if dtype else None
 
 
@@ -88,12 +85,3 @@ def use_checkpointing(model: StableDiffusion, latents: Posterior, memory: str = 
         return kept > 8e9
     torch.cuda.empty_cache()  # what was used before, as to encode the clip, is free as well
     return kept > torch.cuda.mem_get_info(model.device)[0] / 2
-
-
-def keep_freed_memory() -> None:
-    """Tell glibc to keep the memory that one step frees for the next one: to give it back to the
-    system, and to fault it in again, takes a fifth of a large step."""
-    trim_threshold, mmap_threshold, most = -1, -3, 2**31 - 1  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
-    if hasattr(ctypes.pythonapi, "mallopt"):
-        ctypes.pythonapi.mallopt(trim_threshold, most)
-        ctypes.pythonapi.mallopt(mmap_threshold, most)

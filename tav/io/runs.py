@@ -25,7 +25,7 @@ from .. import __version__
 from ..model import StableDiffusion
 from ..ranks import rank
 from ..tuning import ADAMW_STATE
-from ..vae import LATENT, Posterior, from_bytes, to_bytes
+from ..vae import LATENT, Posterior, from_bytes, to_uint8
 from .cli import TUNE, UserError, check, named, number
 from .files import read_json, tensors
 from .sheets import loss_chart
@@ -164,7 +164,8 @@ class Run:
     def keep_source(self, clip: Source) -> None:
         """source.safetensors, unless it is there: it never changes."""
         if not (self.path / "source.safetensors").exists():
-            values = {"frames": to_bytes(clip.frames), "fps": torch.tensor(clip.fps)}
+            pixels = torch.from_numpy(to_uint8(clip.frames)).permute(0, 3, 1, 2)  # f 3 H W
+            values = {"frames": pixels, "fps": torch.tensor(clip.fps)}
             self.save("source", values | {"mean": clip.latents.mean, "std": clip.latents.std})
 
     def tuned(self) -> Tensors | None:
@@ -220,12 +221,12 @@ class Run:
         else:
             warnings.warn(f"only gifs, because this ffmpeg lacks libx264 for mp4s; {GET_FFMPEG}")
 
-    def write_scores(self, rows: list[tuple[str, float, float, float]]) -> str:
+    def write_scores(self, rows: list[tuple[str, float, float]]) -> str:
         """samples/scores.csv, a row for each video: its name and its `metrics.scores`; returns a
         table to print."""
-        lines = [("video", "consistency", "adjacent", "alignment")]
+        lines = [("video", "consistency", "alignment")]
         lines += [(name, *(f"{score:.2f}" for score in of_video)) for name, *of_video in rows]
         with replacing(self.path / "samples" / "scores.csv") as part:
             with open(part, "w", newline="", encoding="utf-8") as file:
                 csv.writer(file).writerows(lines)
-        return "\n".join(f"{c:>11}{a:>10}{t:>11}  {name}" for name, c, a, t in lines)
+        return "\n".join(f"{c:>11}{a:>11}  {name}" for name, c, a in lines)

@@ -130,9 +130,7 @@ def clip() -> None:
     pixels, ids = torch.randn(2, 3, 224, 224), torch.randint(49406, (2, 77))
     ids[:, -1] = 49407
     expected = theirs(input_ids=ids, pixel_values=pixels)
-    report(
-        "CLIP pictures", lambda: ours.embed_pictures(pixels), lambda: expected.image_embeds, ours
-    )
+    report("CLIP pictures", lambda: ours.embed_images(pixels), lambda: expected.image_embeds, ours)
     report("CLIP texts", lambda: ours.embed_texts(ids, 49407), lambda: expected.text_embeds, ours)
 
 

@@ -105,7 +105,7 @@ class Scorer:
         asked = [name for name in FIELDS if wanted[name] != getattr(clip.source[0], name)]
         right = [all(a[name] == wanted[name] for name in asked) for a in self.judge.answers(video)]
         truly, seen = truth(clip.edits[edit])
-        consistency, _, alignment = scores(self.clip, self.tokenizer, video, clip.prompt(edit))
+        consistency, alignment = scores(self.clip, self.tokenizer, video, clip.prompt(edit))
         return {
             "asked": 100 * sum(right) / len(right),
             "spread": spread(part_colors(video, points, scene)) - sum(own) / len(own),

@@ -26,7 +26,6 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from tav.io.devices import keep_freed_memory
 from tav.io.video import write_mp4
 from tav.io.vocabulary import read_tokenizer
 from tav.io.weights import load, load_clip
@@ -241,7 +240,7 @@ def train_clip(build: Path, steps: int, device: str) -> None:
         x = ((data.frames(indices).to(device) + 1) / 2 - centre) / spread
         ids = words[indices, which].long().to(device)
         with torch.autocast(kind(device), torch.bfloat16):
-            pictures, texts = model.embed_pictures(x), model.embed_texts(ids, tokenizer.end)
+            pictures, texts = model.embed_images(x), model.embed_texts(ids, tokenizer.end)
         logits = model.logit_scale.exp().clamp(max=100) * pictures.float() @ texts.float().T
         same = (ids[:, None] == ids[None]).all(dim=2)  # the same caption twice is no mistake
         target = same.float() / same.sum(dim=1, keepdim=True)
@@ -493,8 +492,6 @@ def main() -> None:
     if args.begin:
         begin(args.build, args.begin)
         return
-    if args.device == "cpu":
-        keep_freed_memory()
     trainings = {"vae": train_vae, "clip": train_clip, "unet": train_unet, "decoder": train_decoder}
 
     def train(name: str) -> None:
