@@ -384,10 +384,10 @@ def train_unet(build: Path, steps: int, device: str) -> None:
 
 
 def demonstration() -> list[Scene]:
-    """The scenes of clip.mp4, "a man is skiing", 16 frames: his looks and his long jump are of
-    those that training never shows."""
-    looks = Looks(jacket="green", second="white", pattern="halves", trousers="orange", hair="blond")
-    return filmed(Scene(looks=looks), 16, move="long jump")
+    """The scenes of clip.mp4, "a man is skiing", 16 frames: he moves as in training, in a jacket
+    and trousers that training never shows together."""
+    looks = Looks(jacket="green", trousers="orange", hair="gray", gear="purple")
+    return filmed(Scene(looks=looks), 16)
 
 
 def write_clip(path: Path) -> None:
