@@ -15,6 +15,7 @@ Needs `pip install -e ".[lessons]"`.
 import argparse
 import functools
 import http.server
+import json
 import posixpath
 import re
 import shutil
@@ -23,7 +24,7 @@ from pathlib import Path
 
 from .page_of_code import ASSETS, Page, address, code_page, folder_page
 from .page_of_lesson import Lesson
-from .symbols import ROOT
+from .symbols import ROOT, read
 
 
 def contents(page: Page, lessons: list[Lesson]) -> str:
@@ -67,7 +68,46 @@ def start_page(lessons: list[Lesson]) -> tuple[Page, str]:
     values |= {name: readme.url(f"lessons/figures/edits.{name}") for name in ("gif", "png")}
     values |= {"readme": readme.url("README.md"), "exercises": readme.url("lessons/exercises")}
     values["miniature"] = readme.url("weights/mini/README.md")
+    values["parts"] = parts_of(readme)
     return readme, readme.fill("start.html", contents=contents(readme, lessons), **values)
+
+
+def parts_of(readme: Lesson) -> str:
+    """The part of the first page where one chooses a prompt, and a part of the method to leave
+    out: nothing before `python -m lessons.parts` has made the films."""
+    file = ASSETS / "parts" / "parts.json"
+    if not file.exists():
+        return ""
+    listed = json.loads(read(file))
+    clips, guidance = listed["clips"], [f"{g:g}" for g in listed["guidance"]]
+    prompts = {
+        f"{i} {j}": prompt
+        for i, clip in enumerate(clips)
+        for j, prompt in enumerate(clip["prompts"], 1)
+    }
+    first, films = clips[0], {"folder": "page/parts", "clips": clips}
+    return readme.fill(
+        "parts.html",
+        folder="page/parts",
+        source=first["file"],
+        caption=escape(first["caption"]),
+        edit=first["edits"][f"1 {next(iter(listed['leave_out']))} {guidance[0]}"],
+        prompt=escape(first["prompts"][0]),
+        prompts=radios("prompt", prompts),
+        leave_out=radios("leave_out", listed["leave_out"]),
+        guidance=radios("guidance", dict(zip(guidance, guidance))),
+        films=json.dumps(films).replace("<", "\\u003c"),
+    )
+
+
+def radios(name: str, choices: dict[str, str]) -> str:
+    """A radio button for each value, with its label; the first one is chosen."""
+    buttons = []
+    for value, label in choices.items():
+        checked = "" if buttons else " checked"
+        attributes = f'name="{name}" value="{escape(value)}" data-part="{escape(label)}"'
+        buttons.append(f'<label><input type="radio" {attributes}{checked}> {escape(label)}</label>')
+    return "".join(buttons)
 
 
 def build(out: Path) -> list[str]:

@@ -1,5 +1,6 @@
-"""The miniature, tuned on the course's clip: what several lessons begin with."""
+"""What several lessons begin with: the miniature, tuned on the course's clip, and a second clip."""
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -11,23 +12,34 @@ from tav.io.runs import RUNS
 from tav.io.video import replacing
 from tav.model import StableDiffusion
 from tav.tuning import Tuning, encode_clip, load_tuned
+from weights.benchmark.clips import drawn
+from weights.make.world.motions import clip as filmed
+from weights.make.world.scenes import Looks, Scene
 
 from .blocks import ROOT
 
 WEIGHTS = ROOT / "weights" / "mini"
+PANDA = Scene("panda", "surfing", looks=Looks(fur=3))
+
+
+def surfing_panda() -> Tensor:
+    """Eight frames (f, 3, 128, 128) of "a panda is surfing", drawn by the program that drew the
+    miniature's training images."""
+    return drawn(filmed(PANDA, 8), 128)
 
 
 def tuned_miniature(frames: int = 8) -> tuple[StableDiffusion, Tensor]:
     """The miniature tuned on `frames` frames of clip.mp4 by its own recipe, and these frames
     (f, 3, 128, 128).
 
-    Tuned once, which takes a minute or two, and kept in runs/lessons/, by the hash of the weights.
-    If you change what tunes it in tav/, delete that folder.
+    Tuned once, which takes a minute or two, and kept in runs/lessons/, by the hashes of weights and
+    clip. If you change what tunes it in tav/, delete that folder.
     """
     model = tav.load(WEIGHTS)
     own = model.recipe("tune")
     clip, _ = tav.read_clip(ROOT / "clip.mp4", frames=frames, stride=16 // frames, size=model.size)
-    how = f"{model.hash[:12]}-{frames}-frames-{own['steps']}-steps-lr-{own['lr']}"
+    shown = hashlib.sha256(clip.numpy().tobytes()).hexdigest()[:6]
+    how = f"{model.hash[:12]}-{shown}-{frames}-frames-{own['steps']}-steps-lr-{own['lr']}"
     file = ROOT / RUNS / "lessons" / f"tuned-{how}.safetensors"
     if not file.exists():
         tune(model, clip, own, file)

@@ -64,9 +64,6 @@ SOURCES = [
     *ROOT.glob("lessons/*.py"),
 ]
 
-lessons = pytest.mark.parametrize("lesson", RUN, ids=lambda path: path.stem)
-documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
-
 
 # ---- what blocks print and draw
 
@@ -121,16 +118,23 @@ def test_figures_can_be_drawn(ran, tmp_path):
 # ---- what lessons say
 
 
-@lessons
-def test_quotes_are_the_source(lesson):
-    for fence, file, symbol in quotes(read(lesson)):
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_what_it_says_is_true(document):
+    for check in (quotes_are_the_source, figures_are_there, line_counts_are_true, names_are_there):
+        check(document)
+    commands_exist(document)
+    if document in RUN:
+        code_in_backticks_is_there(document)
+
+
+def quotes_are_the_source(document):
+    for fence, file, symbol in quotes(read(document)):
         assert fence.code == source(file, symbol), (
-            f"{lesson.name}, line {fence.first + 1}: {file} {symbol}"
+            f"{document.name}, line {fence.first + 1}: {file} {symbol}"
         )
 
 
-@documents
-def test_figures_shown_are_there(document):
+def figures_are_there(document):
     for path in re.findall(r"!\[[^\]]*\]\(([^)]*)\)", prose(read(document))):
         file = document.parent / path
         assert file.is_file(), f"{document.name} shows {path}"
@@ -151,14 +155,13 @@ def test_every_figure_is_shown():
     assert {file.name for file in figures.FIGURES.iterdir()} == named
 
 
-@documents
-def test_line_counts_are_true(document):
+def line_counts_are_true(document):
     for file, count in re.findall(COUNTED, read(document)):
         assert lines_of(file) == int(count.replace(",", "")), f"{document.name}: {file}"
 
 
-@documents
-def test_files_and_names_in_backticks_are_there(document):
+def names_are_there(document):
+    """Of files, and identifiers, in backticks."""
     text = read(document)
     known = names_of_the_code() | set(re.findall(r"\w+", own_code(text)))
     for name in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", prose(text)):
@@ -202,8 +205,7 @@ def defined_in(symbol: str) -> Path | None:
     return next((file for file in TAV_FILES if symbol in definitions(file)), None)
 
 
-@lessons
-def test_code_in_backticks_is_there(lesson):
+def code_in_backticks_is_there(lesson):
     """What has an operator or a call in it is a piece of some line of the code, or of the lesson's
     own blocks."""
     text = read(lesson)
@@ -215,8 +217,7 @@ def test_code_in_backticks_is_there(lesson):
             assert piece in code, f"{lesson.name}: `{piece}`"
 
 
-@documents
-def test_commands_shown_exist(document):
+def commands_exist(document):
     command_line = "".join(map(read, ROOT.glob("tav/io/*.py")))
     for fence in fences(read(document)):
         assert fence.language in ("python", "text", "sh", ""), f"{document.name}: {fence.language}"

@@ -254,12 +254,10 @@ def test_published_configs(age):
     assert schedule.final_alpha_cumprod == schedule.alphas_cumprod[0]
 
 
-@pytest.mark.parametrize(
-    "key", ["norm_eps", "norm_num_groups", "out_channels", "flip_sin_to_cos", "in_channels"]
-)
-def test_a_lacking_key_is_its_default(key):
-    config = {k: v for k, v in CONFIGS["sd14"]["unet"].items() if k != key}
-    assert arguments("unet", config) == sizes("sd14")["unet"]
+def test_a_lacking_key_is_its_default():
+    for key in ("norm_eps", "norm_num_groups", "out_channels", "flip_sin_to_cos", "in_channels"):
+        config = {k: v for k, v in CONFIGS["sd14"]["unet"].items() if k != key}
+        assert arguments("unet", config) == sizes("sd14")["unet"], key
 
 
 UNFIT = [  # part, keys to change, words of the answer
@@ -562,12 +560,12 @@ def test_a_spoiled_folder_is_refused(folder, fault):
     assert words in message and str(folder) in message
 
 
-@pytest.mark.parametrize("suffix", [".ckpt", ".bin", ".pt", ".pth", ".CKPT"])
-def test_pickles_are_refused_unread(tmp_path, suffix):
-    file = tmp_path / f"sd-v1-4{suffix}"
-    for _ in range(2):  # whether it is there or not
-        assert "is a pickle, which can run code; use its .safetensors" in refused(file)
-        file.write_bytes(b"\x80\x04cos\nsystem\n")
+def test_pickles_are_refused_unread(tmp_path):
+    for suffix in (".ckpt", ".bin", ".pt", ".pth", ".CKPT"):
+        file = tmp_path / f"sd-v1-4{suffix}"
+        for _ in range(2):  # whether it is there or not
+            assert "is a pickle, which can run code; use its .safetensors" in refused(file)
+            file.write_bytes(b"\x80\x04cos\nsystem\n")
 
 
 # -------------------------------------------------------------------------------------------------
@@ -678,25 +676,13 @@ def test_a_hub_repository_without_safetensors_is_refused(folder, monkeypatch, tm
     assert not [name for name in hub.fetched if name.endswith((".bin", ".ckpt"))]
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "nowhere",
-        "/nowhere/sd",
-        "./nowhere/sd",
-        "../sd/mini",
-        "a/b/c",
-        "tav/mini",
-        "~/sd",
-        "sd/v1.safetensors",
-        "",
-    ],
-)
-def test_a_mistyped_path_is_not_asked_of_the_hub(monkeypatch, tmp_path, path):
+def test_a_mistyped_path_is_not_asked_of_the_hub(monkeypatch, tmp_path):
     monkeypatch.chdir(ROOT)
     StubHub(monkeypatch, tmp_path, {}, broken=AssertionError("the hub was asked"))
-    message = refused(path)
-    assert ("no vae/config.json" if path == "" else "no such weights folder or file") in message
+    paths = ["nowhere", "/nowhere/sd", "./nowhere/sd", "../sd/mini", "a/b/c", "tav/mini", "~/sd"]
+    for path in (*paths, "sd/v1.safetensors"):
+        assert "no such weights folder or file" in refused(path), path
+    assert "no vae/config.json" in refused("")
 
 
 # --------------------------------------------------------------------------------------- device and

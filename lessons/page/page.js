@@ -218,5 +218,37 @@ function addCopy(figure) {
   figure.append(button);
 }
 
+// ---- the first page: what each part of the method does
+
+function parts() {
+  const { folder, clips } = JSON.parse(find("#films").textContent), form = find(".parts form");
+  const chosen = (name) => form.querySelector(`input[name="${name}"]:checked`);
+  let asked = 0;
+
+  async function choose() {
+    const number = ++asked, [clip, prompt] = chosen("prompt").value.split(" ").map(Number);
+    const left = chosen("leave_out"), { file, caption, prompts, edits } = clips[clip];
+    const edit = edits[`${prompt} ${left.value} ${chosen("guidance").value}`];
+    const without = left === form.leave_out[0] ? "" : `, without ${left.dataset.part}`;
+    const images = [`${folder}/${file}`, `${folder}/${edit}`].map((src) => {
+      const image = new Image();
+      image.src = src;
+      return image;
+    });
+    await Promise.all(images.map((image) => image.decode()));
+    if (number !== asked) return; // something else was chosen meanwhile
+    const said = prompts[prompt - 1] + without;
+    Object.assign(find("#source"), { src: images[0].src, alt: caption });
+    Object.assign(find("#edit"), { src: images[1].src, alt: said });
+    find("#said").textContent = said;
+  }
+
+  form.hidden = false;
+  form.addEventListener("change", choose);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  choose(); // a browser may remember what was chosen before
+}
+
 if (document.body.classList.contains("file")) file();
 else lesson();
+if (find("#films")) parts();

@@ -103,12 +103,12 @@ DEFAULTS = {  # tav.json: what tune.py and sample.py do with these weights when 
     "tune": {"frames": 16, "stride": 1, "steps": 120, "lr": 3e-4},
     "sample": {
         "steps": 25,
-        "guidance": 2.0,
+        "guidance": 5.0,
         "prompts": [
-            "spider man is skiing",
-            "a man is skiing on the beach",
-            "a man, wearing a cowboy hat, is skiing",
-            "a man is skiing, cartoon style",
+            "mickey mouse is skiing on the snow",
+            "spider man is skiing on the beach, cartoon style",
+            "wonder woman, wearing a cowboy hat, is skiing",
+            "a man, wearing pink clothes, is skiing at sunset",
         ],
     },
 }
