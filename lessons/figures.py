@@ -456,41 +456,6 @@ def wrong_unets(ns):
     return two_rows(ns["sampled"], 3.6)
 
 
-# ---- 05
-
-
-def guesses(ns):
-    """The latents on their way from noise to picture, and the picture that each answer implies,
-    decoded."""
-    figure, axes = canvas(2, len(ns["shown"]), width=8, height=3)
-    for column, (t, _, _), x, guess in zip(axes.T, ns["shown"], ns["on_the_way"], ns["guesses"]):
-        show(column[0], x, f"t = {t}")
-        show(column[1], guess)
-    axes[0, 0].set_ylabel("latents", fontsize=10)
-    axes[1, 0].set_ylabel("guess", fontsize=10)
-    return figure
-
-
-def ddpm_and_ddim(ns):
-    """Both recipes from the same noise, by number of steps."""
-    figure, axes = canvas(2, len(ns["counts"]), width=6, height=3.3)
-    for row, (name, pictures) in zip(axes, ns["by_recipe"].items()):
-        for axis, steps, picture in zip(row, ns["counts"], pictures):
-            show(axis, picture, f"{steps} steps" if name == "DDIM" else "")
-        row[0].set_ylabel(name, fontsize=10)
-    return figure
-
-
-def guidance(ns):
-    """Two prompts under more and more guidance."""
-    return two_rows({f"{scale}": pictures for scale, pictures in ns["guided"].items()}, 2.7)
-
-
-def mismatched(ns):
-    """Two prompts sampled with the right loop and with four wrong ones."""
-    return two_rows(ns["wrong"], 3.6)
-
-
 # ---- 06
 
 
