@@ -292,63 +292,6 @@ def wrong_text(ns):
     return figure
 
 
-# ---- 03
-
-
-def forward_chain(ns):
-    """Latents of the clip's first frame under more and more noise, and decoded."""
-    figure, axes = canvas(2, len(ns["levels"]), width=8, height=2.9)
-    for i, t in enumerate(ns["levels"]):
-        # three of four channels as colours
-        show(axes[0, i], (ns["chain"][i, :3] / 3).clamp(-1, 1), f"t = {t}")
-        show(axes[1, i], ns["decoded"][i])
-    return figure
-
-
-def best_guess(ns):
-    """The mean of the clip's frames, weighted by how probable the noisy latents make each."""
-    figure, axes = canvas(1, len(ns["averages"]), width=9, height=1.8)
-    for axis, (t, picture) in zip(axes, ns["averages"].items()):
-        show(axis, picture, f"t = {t}")
-    return figure
-
-
-def loss_by_timestep(ns):
-    """The network's error in the noise, the error of the picture that it implies, and the weight of
-    the timestep in the miniature's training."""
-    figure, axis = canvas(width=7, height=2.8)
-    axis.plot(ns["steps"], ns["losses"], "o-", color="tab:red", label="error of the noise")
-    axis.plot(
-        ns["steps"], ns["errors"], "s-", color="tab:blue", label="error of the picture it implies"
-    )
-    weight = (ns["snr"].clamp(max=5) / ns["snr"]).tolist()
-    axis.plot(weight, "--", color="gray", label="weight in training")
-    axis.set(xlabel="timestep t", ylabel="mean squared error; weight", ylim=(0, 1.05))
-    axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    return figure
-
-
-def wrong_schedule(ns):
-    """Two prompts from the same noise, sampled with each schedule."""
-    figure, axes = canvas(2, len(ns["sampled"]), width=6.6, height=4.6)
-    for column, (name, pictures) in zip(axes.T, ns["sampled"].items()):
-        show(column[0], pictures[0], name)
-        show(column[1], pictures[1])
-    return figure
-
-
-def schedules(ns):
-    """sqrt(Abar) and sqrt(1 - Abar) of each schedule."""
-    figure, axis = canvas(width=7, height=2.8)
-    for style, (name, schedule) in zip(["-", "--", ":"], ns["schedules"].items()):
-        left = schedule.alphas_cumprod
-        axis.plot(left.sqrt(), style, color="tab:blue", label=f"picture, {name}")
-        axis.plot((1 - left).sqrt(), style, color="tab:red", label=f"noise, {name}")
-    axis.set(xlabel="timestep t", ylabel="factor in the mixture", ylim=(0, 1.02))
-    axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    return figure
-
-
 # ---- 04
 
 
@@ -511,41 +454,6 @@ def attention_maps(ns):
 def wrong_unets(ns):
     """The same noise through the UNet and through what four mistakes make of it."""
     return two_rows(ns["sampled"], 3.6)
-
-
-# ---- 05
-
-
-def guesses(ns):
-    """The latents on their way from noise to picture, and the picture that each answer implies,
-    decoded."""
-    figure, axes = canvas(2, len(ns["shown"]), width=8, height=3)
-    for column, (t, _, _), x, guess in zip(axes.T, ns["shown"], ns["on_the_way"], ns["guesses"]):
-        show(column[0], x, f"t = {t}")
-        show(column[1], guess)
-    axes[0, 0].set_ylabel("latents", fontsize=10)
-    axes[1, 0].set_ylabel("guess", fontsize=10)
-    return figure
-
-
-def ddpm_and_ddim(ns):
-    """Both recipes from the same noise, by number of steps."""
-    figure, axes = canvas(2, len(ns["counts"]), width=6, height=3.3)
-    for row, (name, pictures) in zip(axes, ns["by_recipe"].items()):
-        for axis, steps, picture in zip(row, ns["counts"], pictures):
-            show(axis, picture, f"{steps} steps" if name == "DDIM" else "")
-        row[0].set_ylabel(name, fontsize=10)
-    return figure
-
-
-def guidance(ns):
-    """Two prompts under more and more guidance."""
-    return two_rows({f"{scale}": pictures for scale, pictures in ns["guided"].items()}, 2.7)
-
-
-def mismatched(ns):
-    """Two prompts sampled with the right loop and with four wrong ones."""
-    return two_rows(ns["wrong"], 3.6)
 
 
 # ---- 06

@@ -1,4 +1,4 @@
-"""How much noise at which timestep, and the steps that add and remove it (lesson 03).
+"""How much noise at which timestep, and the steps that add and remove it (lessons 03, 05 and 11).
 
 Shapes: b rows of latents x (b, c, h, w). A timestep t is an int, or a LongTensor (b,) with one for
 each row. With x_0 the clean latents, noise of variance 1 and Abar = `alphas_cumprod[t]`, the share

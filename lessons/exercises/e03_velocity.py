@@ -1,12 +1,12 @@
-"""Exercise 03, 2: what a v-prediction says about the picture and the noise."""
+"""Exercise 03, 2: what a prediction of v says about x_0 and the noise."""
 
 from torch import Tensor
 
 
 def from_velocity(v: Tensor, x: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
     """x_0 and the noise, from x_t and v at the level Abar_t = `alpha` (b, 1, 1, 1); v, x and both
-    answers (b, c, h, w).
+    results (b, c, h, w).
 
-    v = sqrt(Abar) e - sqrt(1 - Abar) x_0 and x_t = sqrt(Abar) x_0 + sqrt(1 - Abar) e.
+    v = sqrt(Abar) noise - sqrt(1 - Abar) x_0 and x_t = sqrt(Abar) x_0 + sqrt(1 - Abar) noise.
     """
     raise NotImplementedError

@@ -8,11 +8,11 @@ from tav.schedule import Schedule
 
 
 def heun_step(
-    answer: Callable[[Tensor, int], Tensor], x: Tensor, t: int, s: int, schedule: Schedule
+    predict: Callable[[Tensor, int], Tensor], x: Tensor, t: int, previous: int, schedule: Schedule
 ) -> Tensor:
-    """From x_t (b, c, h, w) to x_s, 0 <= s < t, by Heun's method: along the mean of two slopes, the
-    one where the step begins and the one where Euler's step would end.
+    """From x_t (b, c, h, w) to level `previous`, 0 <= previous < t, by Heun's method: along the
+    mean of two slopes, the one where the step begins and the one where DDIM's step would end.
 
-    `answer(x, t)` is the noise that the network finds in x at timestep t. Ask it twice, no more.
+    `predict(x, t)` is the prediction of the noise in x at timestep t. Call it twice, no more.
     """
     raise NotImplementedError

@@ -227,7 +227,7 @@ def check_guided(guided):
 
 @exercise("e05_heun", "heun_step")
 def check_heun(heun_step):
-    """In a world of numbers around 1, where the best answer and its curves are known."""
+    """In a world of numbers around 1, where the best prediction and its curves are known."""
     torch.manual_seed(0)
     schedule, spread, asked = Schedule(), 0.5, []
     alphas = schedule.alphas_cumprod
@@ -239,19 +239,19 @@ def check_heun(heun_step):
         asked.append(t)
         return (1 - alphas[t]).sqrt() * (x - alphas[t].sqrt()) / variance(t)
 
-    for t, s in [(401, 301), (201, 101), (101, 1)]:
-        x = torch.randn(2, 4, 8, 8)
-        curve = alphas[s].sqrt() + (variance(s) / variance(t)).sqrt() * (x - alphas[t].sqrt())
-        euler = schedule.ddim_step(best(x, t), x, t, s)
+    for t, previous in [(401, 301), (201, 101), (101, 1)]:
+        x, a, a_prev = torch.randn(2, 4, 8, 8), alphas[t], alphas[previous]
+        curve = a_prev.sqrt() + (variance(previous) / variance(t)).sqrt() * (x - a.sqrt())
+        euler = schedule.ddim_step(best(x, t), x, t, previous)
         asked.clear()
-        yours = heun_step(best, x, t, s, schedule)
-        assert asked == [t, s], f"asked at {asked}, not at {[t, s]}"
-        rho = ((1 - alphas) / alphas).sqrt()
-        slopes = (best(x, t) + best(euler, s)) / 2
-        right = alphas[s].sqrt() * (x / alphas[t].sqrt() + (rho[s] - rho[t]) * slopes)
-        assert torch.allclose(yours, right, atol=1e-4), f"not Heun's step from {t} to {s}"
+        yours = heun_step(best, x, t, previous, schedule)
+        assert asked == [t, previous], f"asked at {asked}, not at {[t, previous]}"
+        slopes = (best(x, t) + best(euler, previous)) / 2
+        length = schedule.sigma(previous) - schedule.sigma(t)
+        right = a_prev.sqrt() * (x / a.sqrt() + length * slopes)
+        assert torch.allclose(yours, right, atol=1e-4), f"not Heun's step from {t} to {previous}"
         off, eulers = ((it - curve).square().mean().sqrt() for it in (yours, euler))
-        assert off < eulers / 3, f"from {t} to {s} off by {off:.4f}, Euler's step by {eulers:.4f}"
+        assert off < eulers / 3, f"from {t} to {previous} off by {off:.4f}, DDIM by {eulers:.4f}"
 
 
 # ---- 06
