@@ -203,45 +203,6 @@ def on_the_way(ns):
     return figure
 
 
-# ---- 01
-
-
-def latent_channels(ns):
-    """A frame, and its latents channel by channel."""
-    figure, axes = canvas(1, 5, width=9, height=2.2)
-    show(axes[0], ns["frames"][0], "frame, 3 x 128 x 128")
-    for i, axis in enumerate(axes[1:]):
-        show(axis, ns["x0"][0, i], f"latent channel {i}", cmap="gray", vmin=-2.5, vmax=2.5)
-    return figure
-
-
-def reconstruction(ns):
-    """A frame, decoded from its latents, what that lost, and the same with symmetric padding."""
-    frame, rebuilt, shifted = (ns[name][0] for name in ("frames", "rebuilt", "shifted"))
-    figure, axes = canvas(1, 5, width=9, height=2.2)
-    show(axes[0], frame, "frame")
-    show(axes[1], rebuilt, "reconstruction")
-    show(axes[2], lost(rebuilt, frame), "difference x 2")
-    show(axes[3], shifted, "symmetric padding")
-    show(axes[4], lost(shifted, frame), "difference x 2")
-    return figure
-
-
-def lost(picture, frame):
-    """The difference of two pictures (3, h, w), twice as large: dark where much was lost."""
-    return (1 - 2 * (picture - frame).abs()).clamp(-1, 1)
-
-
-def not_scaled(ns):
-    """The forward chain of scaled and of unscaled latents, decoded."""
-    figure, axes = canvas(2, len(ns["levels"]), width=6, height=3.2)
-    for row, (name, pictures) in zip(axes, ns["chains"].items()):
-        for axis, t, picture in zip(row, ns["levels"], pictures):
-            show(axis, picture, f"t = {t}" if name == "scaled" else "")
-        row[0].set_ylabel(name, fontsize=10)
-    return figure
-
-
 # ---- 02
 
 
