@@ -203,56 +203,6 @@ def on_the_way(ns):
     return figure
 
 
-# ---- 02
-
-
-def captions(ns):
-    """How similar CLIP finds each pair of captions, and in a column of their own, each caption and
-    a frame."""
-    figure, (axis, column) = canvas(1, 2, width=7.5, height=4.4, width_ratios=[9, 1.4])
-    letters = [chr(ord("A") + i) for i in range(len(ns["captions"]))]
-    for place, cosines in ((axis, ns["cosines"]), (column, ns["with_frame"][:, None])):
-        place.imshow(cosines.numpy(), cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
-        for (i, j), cosine in np.ndenumerate(cosines.numpy()):
-            text = f"{cosine:.1f}".replace("-0.0", "0.0")
-            color = "white" if abs(cosine) > 0.6 else "black"
-            place.text(j, i, text, ha="center", va="center", color=color)
-        without_frame(place)
-        place.xaxis.tick_top()
-    axis.set(xticks=range(len(letters)), xticklabels=letters, yticks=range(len(letters)))
-    axis.set_yticklabels([f"{text}   {x}" for text, x in zip(ns["captions"], letters)])
-    column.set(xticks=[], yticks=[])
-    axis.set_title("caption and caption", fontsize=11)
-    column.set_title("caption\nand frame", fontsize=11)
-    side = column.inset_axes([0.0, -0.19, 1.0, 0.17])  # under the column: the frame itself
-    show(side, ns["frame"][0])
-    return figure
-
-
-def one_word(ns):
-    """How much each text state changes when the third piece does."""
-    figure, axis = canvas(width=7, height=2.8)
-    labels = [label.removesuffix("</w>") for label in ns["labels"]]
-    labels[0], labels[2], labels[-1] = "start", "man / cat", "end"
-    words, change, count = len(labels), ns["change"].tolist(), len(ns["change"])
-    colors = ["tab:red" if i == 2 else "tab:blue" if i < words else "silver" for i in range(count)]
-    axis.bar(range(count), change, color=colors)
-    axis.set_xticks(range(words), labels, rotation=60, ha="right", rotation_mode="anchor")
-    middle, low = (words + count - 1) / 2, -0.06 * max(change)
-    axis.plot([words - 0.4, count - 0.6], [low, low], color="gray", clip_on=False)
-    axis.text(middle, 1.6 * low, f"padding, {count - words} positions", ha="center", va="top")
-    axis.set(ylabel="relative change", xlim=(-0.6, count - 0.4), ylim=(0, 1.05 * max(change)))
-    return figure
-
-
-def wrong_text(ns):
-    """The same noise and prompt with the right text states, and with two wrong ones."""
-    figure, axes = canvas(1, len(ns["pictures"]), width=6, height=2.2)
-    for axis, (name, picture) in zip(axes, ns["pictures"].items()):
-        show(axis, picture, name)
-    return figure
-
-
 # ---- 03
 
 
