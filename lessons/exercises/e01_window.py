@@ -7,6 +7,7 @@ def window(layers: list[tuple[int, int, int]], i: int) -> tuple[int, int]:
 
     `layers` holds (kernel, stride, padding) of each convolution, the first to be applied first;
     `padding` counts the zeros on the left, and on the right there are as many as it takes. Pixels
-    and outputs are counted from 0. A negative number is a place in the padding, left of the frame.
+    and outputs are counted from 0. A negative number is a position left of the frame, in the
+    padding.
     """
     raise NotImplementedError

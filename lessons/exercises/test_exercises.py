@@ -94,7 +94,7 @@ def check_kl(kl):
     )
     expected = kl_divergence(one, other).sum(dim=(1, 2, 3))
     yours = kl(*numbers)
-    assert yours.shape == (3,), f"one value for each of 3 pictures, not {tuple(yours.shape)}"
+    assert yours.shape == (3,), f"one value for each of 3 frames, not {tuple(yours.shape)}"
     assert torch.allclose(yours, expected, rtol=1e-4)
 
 
