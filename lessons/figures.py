@@ -220,7 +220,7 @@ def way(axis, style, *points):
     axis.annotate("", points[-1], points[-2], arrowprops=arrow, zorder=1)
 
 
-def steps_of_u(axis, x, y, kinds):
+def layers_of_u(axis, x, y, kinds):
     """Layers side by side, "ResNet" or "transf.", with the arrows of time and text; where they
     end."""
     for kind in kinds:
@@ -234,12 +234,29 @@ def steps_of_u(axis, x, y, kinds):
     return x
 
 
+def shapes_of_u(unet, x, text) -> dict[str, tuple[list[int], list[int]]]:
+    """The shapes (c, h, w) that go into each block of the UNet, and come out, by its name."""
+    blocks = {name: block for name, block in unet.named_children() if name.startswith("conv_")}
+    blocks |= {f"down_blocks.{i}": block for i, block in enumerate(unet.down_blocks)}
+    shapes, hooks = {}, []
+    for name, block in blocks.items():
+
+        def note(_, inputs, output, name=name):
+            shapes[name] = list(inputs[0].shape[1:]), list(output.shape[1:])
+
+        hooks.append(block.register_forward_hook(note))
+    unet(x, torch.tensor([999]), text[:1])
+    for hook in hooks:
+        hook.remove()
+    return shapes
+
+
 def the_u(ns):
-    """The UNet of the trace, resolution by resolution: its layers, its skips, and what time and
-    text reach."""
+    """The miniature's UNet, level by level: its layers, its skips, and what time and text reach."""
     from matplotlib.patches import Circle
 
-    shapes, unet = dict(zip(ns["blocks"], ns["trace"])), ns["unet"]
+    unet = ns["model"].unet
+    shapes = shapes_of_u(unet, ns["noise"], ns["text"])
     down, up, row, slope = unet.down_blocks, unet.up_blocks[::-1], 2.2, 0.45
     figure, axis = canvas(width=8, height=1.7 + 1.1 * len(down))
     count = len(down[0].resnets)
@@ -258,15 +275,15 @@ def the_u(ns):
         way(axis, DATA, left_end, (x - 0.45, left_end[1]), (x - 0.45, y), (x - 0.09, y))
         for j in range(count):
             way(axis, DATA, (x, y), (x + 0.35, y))
-            x = steps_of_u(axis, x + 0.35, y, kinds(down[i], j)) + 0.35
+            x = layers_of_u(axis, x + 0.35, y, kinds(down[i], j)) + 0.35
             axis.plot([x - 0.35, x], [y, y], **DATA)
             kept.append(x)
         axis.plot([x, x], [y, y - 0.9], **DATA)
         left_end, end = (x, y - 0.9), right - slope * i
         x = end
-        for j in reversed(range(count + 1)):  # from the last step to the first
+        for j in reversed(range(count + 1)):  # from the last layer to the first
             x -= len(kinds(up[i], j))
-            steps_of_u(axis, x, y, kinds(up[i], j))
+            layers_of_u(axis, x, y, kinds(up[i], j))
             x -= 0.35
             way(axis, DATA, (x, y), (x + 0.35, y))
             joined.append(x)
@@ -290,7 +307,7 @@ def the_u(ns):
         axis.text(end + 0.2, y, f"up_blocks.{len(up) - 1 - i}", va="center", fontsize=10)
     y, x = -row * len(down), (left_end[0] + right_start) / 2 - 1.5
     way(axis, DATA, left_end, (left_end[0], y + 0.9), (x - 0.35, y + 0.9), (x - 0.35, y), (x, y))
-    steps_of_u(axis, x, y, ["ResNet", "transf.", "ResNet"])
+    layers_of_u(axis, x, y, ["ResNet", "transf.", "ResNet"])
     turn = (x + 3.35, y), (x + 3.35, y + 0.9), (right_start, y + 0.9)
     way(axis, DATA, (x + 3, y), *turn, (right_start, y + row - 0.09))
     axis.text(x - 0.5, y, "mid_block", ha="right", va="center", fontsize=10)
@@ -310,100 +327,14 @@ def the_u(ns):
     return figure
 
 
-def time_embedding(ns):
-    """Four of the waves over all timesteps, and the whole rows of five timesteps."""
-    times, torch = [100, 101, 500, 501, 900], ns["torch"]
-    rows = ns["timestep_embedding"](torch.arange(1000), ns["unet"].conv_in.out_channels).numpy()
-    half = rows.shape[1] // 2
-    figure, axes = canvas(5, 1, width=7, height=6, height_ratios=[1, 1, 1, 1, 3.2])
-    for axis, k in zip(axes, [half * part // 16 for part in (3, 6, 9, 12)]):
-        axis.plot(rows[:, k], color="tab:blue")
-        axis.plot(rows[:, half + k], color="tab:orange", linestyle="--", linewidth=1)
-        axis.set(xlim=(0, 999), ylim=(-1.15, 1.15), yticks=[-1, 1], xticks=range(0, 1000, 100))
-        axis.tick_params(labelbottom=axis is axes[3])
-        axis.set_ylabel(f"k = {k}", rotation=0, ha="right", va="center", labelpad=12)
-    axes[3].set_xlabel("timestep t")
-    picture = axes[4].imshow(rows[times], cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
-    axes[4].set(yticks=range(len(times)), yticklabels=[f"t = {t}" for t in times])
-    axes[4].set_xticks([0, half - 1, half, 2 * half - 1], ["fast", "slow", "fast", "slow"])
-    for tick, side in zip(axes[4].get_xticklabels(), ("left", "right", "left", "right")):
-        tick.set_ha(side)
-    without_frame(axes[4])
-    for y in range(1, len(times)):
-        axes[4].axhline(y - 0.5, color="white", linewidth=4)
-    axes[4].axvline(half - 0.5, color="white", linewidth=6)
-    for x, what in ((half / 2, "cosines"), (1.5 * half, "sines")):
-        axes[4].text(x - 0.5, -0.65, what, ha="center", va="bottom")
-    figure.colorbar(picture, ax=axes[4], ticks=[-1, 0, 1])
-    return figure
-
-
-def attention_maps(ns):
-    """A sampled picture, and over it, how much each place attends to the start, to three words and
-    to the padding."""
-    figure, axes = canvas(2, 3, width=5.6, height=4)
-    maps = {"start token": ns["attention"][0]}
-    maps |= {
-        f'"{piece}"': ns["attention"][i] for i, piece in enumerate(ns["pieces"]) if len(piece) > 4
-    }
-    maps = {name: heat for name, heat in maps.items() if "|" not in name}
-    maps["all padding"] = ns["padding"]
-    picture = rgb(ns["picture"])
-    pale = 0.6 + 0.4 * picture.mean(-1) / 255  # so that the heat shows
-    show(axes.flat[0], ns["picture"], "the picture")
-    whole = (-0.5, len(picture) - 0.5, len(picture) - 0.5, -0.5)
-    heats = {"cmap": "inferno", "alpha": 0.75, "vmin": 0, "vmax": 1, "interpolation": "bilinear"}
-    for axis, (name, heat) in zip(axes.flat[1:], maps.items()):
-        show(axis, pale, f"{name}: {100 * heat.mean():.0f} %", cmap="gray", vmin=0, vmax=1)
-        share = np.clip((heat / heat.max()).numpy(), 0, 1)
-        image = axis.imshow(share, extent=whole, **heats)
-    bar = figure.colorbar(image, ax=axes, ticks=[0, 1], shrink=0.5, aspect=12)
-    bar.ax.set_yticklabels(["none", "most"])
-    return figure
-
-
-def wrong_unets(ns):
-    """The same noise through the UNet and through what four mistakes make of it."""
-    return two_rows(ns["sampled"], 3.6)
-
-
 # ---- 06
-
-
-def header(ns):
-    """The parts of a safetensors file, and how the table leads to the numbers."""
-    figure, axis = canvas(width=7.4, height=3.4)
-    raw, length, entries = ns["raw"], ns["length"], list(ns["header"].items())[:3]
-    gray, code = {"color": "#555555"}, {"family": "monospace", "fontsize": 8, "va": "center"}
-    parts = {"length of the table": (8, 0, 2.8), "table, as JSON": (length, 3.0, 4.3)}
-    parts["numbers"] = (len(raw) - 8 - length, 7.5, 2.5)
-    for what, (size, left, width) in parts.items():
-        rectangle(axis, left, 4.2, width, 0.55, facecolor="#eeeeee", edgecolor="black")
-        axis.text(left + width / 2, 4.475, what, ha="center", va="center")
-        axis.text(left + width / 2, 4.8, f"{size:,} bytes", ha="center", va="bottom", **gray)
-    axis.text(0, 3.95, f"{raw[:8].hex(' ')} = {length:,}", **code)
-    axis.text(0, 3.45, "the first entries of the table:", va="center", **gray)
-    axis.text(0, 1.75, "their numbers, and the data_offsets where they are:", va="center", **gray)
-    for i, ((name, about), color) in enumerate(zip(entries, [AMBER, BLUE, "#b5d99c"])):
-        box = {"facecolor": color, "edgecolor": "none", "pad": 1.5}
-        axis.text(0.03, 3.05 - 0.4 * i, json.dumps({name: about})[1:-1], bbox=box, **code)
-        left, (begin, end) = 3.25 * i, about["data_offsets"]
-        values = np.frombuffer(raw[8 + length + begin :][:4], "<f2")
-        rectangle(axis, left, 0.6, 3.05, 0.5, facecolor=color, edgecolor="black")
-        text = ", ".join(f"{value:.3f}" for value in values) + ", ..."
-        axis.text(left + 0.1, 0.85, text, **code)
-        axis.text(left + 1.525, 1.15, name, ha="center", va="bottom", fontsize=9)
-        axis.text(left, 0.5, f"{begin:,}", va="top", **gray)
-        axis.text(left + 3.05, 0.5, f"{end:,}", va="top", ha="right", **gray)
-    axis.text(9.7, 0.85, "...", va="center")
-    axis.set(xlim=(-0.05, 10.05), ylim=(0.1, 5.2))
-    axis.axis("off")
-    return figure
 
 
 def two_layouts(ns):
     """The numbered blocks of the original layout and their names in the diffusers layout, level by
     level."""
+    listed = json.loads((ROOT / "tests" / "data" / "single_file.json").read_text())["unet"]
+    pairs = {theirs: ours for theirs, (ours, *_) in listed.items()}
     figure, axis = canvas(width=8.2, height=6.2)
     colors = [AMBER, BLUE, "#b5d99c", "#d8b4e2"]
 
@@ -414,7 +345,7 @@ def two_layouts(ns):
 
     def inside(block):
         """What a numbered block holds: names in the diffusers layout, with their level."""
-        names = [ours for theirs, ours in ns["pairs"].items() if theirs.startswith(block + ".")]
+        names = [ours for theirs, ours in pairs.items() if theirs.startswith(block + ".")]
         parts = [name.split(".") for name in names]
         return parts[0][:2], " + ".join(".".join(part[2:4]) for part in parts)
 
@@ -436,39 +367,13 @@ def two_layouts(ns):
             row(x, y, f"{blocks}.{n}", colors[depth], names)
             y -= 1
     low = y + 1
-    parts = [name.split(".", 1)[1] for name in ns["pairs"].values() if "mid_block" in name]
+    parts = [name.split(".", 1)[1] for name in pairs.values() if "mid_block" in name]
     row(2.2, low - 1.5, "middle_block", "#dddddd", f"mid_block: {' + '.join(parts)}")
     arrow = {"arrowstyle": "-|>", "color": "gray"}
     axis.annotate("", (-0.25, low), (-0.25, 0.4), arrowprops=arrow)
     axis.annotate("", (4.05, 0.4), (4.05, low), arrowprops=arrow)
     axis.set(xlim=(-0.35, 9.6), ylim=(low - 2, 0.6))
     axis.axis("off")
-    return figure
-
-
-def not_strict(ns):
-    """Two prompts, sampled with the right weights and with three that were loaded carelessly; under
-    each wrong picture, how much it differs from the right one."""
-    titles = {
-        "right": "right",
-        "VAE's attention random": "VAE's attention\nrandom",
-        "text encoder random": "text encoder\nrandom",
-        "query and key swapped": "query and key\nswapped",
-    }
-    figure, axes = canvas(4, len(titles), width=5, height=5.5)
-    right = ns["pictures"]["right"]
-    for column, (name, title) in zip(axes.T, titles.items()):
-        for i, picture in enumerate(ns["pictures"][name][:2]):
-            show(column[2 * i], picture, "" if i else title)
-            below = column[2 * i + 1]
-            if name == "right":
-                below.axis("off")
-                prompt = ns["prompts"][2 + i].replace(" is ", "\nis ").replace(" at ", "\nat ")
-                text = prompt.replace(" on ", "\non ") + "\n\ndifferences:"
-                below.text(0.97, 0.95, text, ha="right", va="top", transform=below.transAxes)
-                continue
-            off = (picture - right[i]).abs().mean(0)
-            show(below, off, cmap="magma", vmin=0, vmax=1)
     return figure
 
 

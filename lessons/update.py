@@ -1,6 +1,6 @@
 """Writes what is copied into the lessons anew: quotations, outputs, pictures, counts of lines.
 
-    python -m lessons.update [03 04 ... questions]
+    python -m lessons.update [03 04 ... questions porting]
     git diff    # what it changed, to be read
 
 A block without a ```text behind it that prints gets one.
@@ -18,7 +18,7 @@ from .blocks import LESSONS, ROOT, blocks, lesson_files, quotes, run_blocks, sho
 from .figures import FIGURES, save
 from .symbols import find, read
 
-QUESTIONS = LESSONS / "questions.md"  # a lesson in all but number and figure
+PAGES = [LESSONS / "questions.md", LESSONS / "porting.md"]  # lessons in all but number and figure
 # `tav/unet.py` (222 lines)
 COUNTED = r"`([\w./-]+)`(?:\]\([^)]*\))? \(([\d,]+) lines\)"
 
@@ -61,7 +61,7 @@ def recount(match: re.Match) -> str:
 
 def main() -> None:
     named = sys.argv[1:]
-    for lesson in [*lesson_files([]), QUESTIONS]:
+    for lesson in [*lesson_files([]), *PAGES]:
         if not named or lesson.stem.startswith(tuple(named)):
             update(lesson)
             print(f"updated {lesson.relative_to(ROOT)}")

@@ -95,11 +95,11 @@ class Transformer2DModel(nn.Module):
 class Level(nn.Module):
     """The layers of one resolution: what `DownBlock`, `MidBlock` and `UpBlock` have in common.
 
-    Step i is ResNet block i, then transformer i if there is one. `widths` are the input channels of
-    the ResNet blocks, and `transformers` counts the transformers. `downsamplers` and `upsamplers`
-    hold one layer or none: checkpoints say `downsamplers.0`.
+    Layer i is ResNet block i, then transformer i if there is one. `widths` are the input channels
+    of the ResNet blocks, and `transformers` counts the transformers. `downsamplers` and
+    `upsamplers` hold one layer or none: checkpoints say `downsamplers.0`.
 
-    With `checkpointing` a step keeps only its input, and the backward pass runs the step again.
+    With `checkpointing` a layer keeps only its input, and the backward pass runs it once more.
     """
 
     def __init__(
@@ -123,14 +123,14 @@ class Level(nn.Module):
         self.upsamplers = nn.ModuleList()
         self.checkpointing = False
 
-    def step(self, i: int, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
-        """Step i of the level: the result is the same with and without checkpointing."""
+    def layer(self, i: int, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
+        """Layer i of the level: the result is the same with and without checkpointing."""
         if self.checkpointing:
-            return checkpoint(self.layers, i, x, time, text, frames, use_reentrant=False)
-        return self.layers(i, x, time, text, frames)
+            return checkpoint(self.compute_layer, i, x, time, text, frames, use_reentrant=False)
+        return self.compute_layer(i, x, time, text, frames)
 
-    def layers(self, i: int, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
-        """What step i computes."""
+    def compute_layer(self, i: int, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
+        """What layer i computes."""
         x = self.resnets[i](x, time, frames)
         if i < len(self.attentions):
             x = self.attentions[i](x, text, frames)
@@ -138,13 +138,13 @@ class Level(nn.Module):
 
 
 class DownBlock(Level):
-    """Steps at one resolution, then half of it. Each feature map is appended to `skips`."""
+    """Layers at one resolution, then half of it. Each feature map is appended to `skips`."""
 
     def forward(
         self, x: Tensor, skips: list[Tensor], time: Tensor, text: Tensor, frames: int
     ) -> Tensor:
         for i in range(len(self.resnets)):
-            x = self.step(i, x, time, text, frames)
+            x = self.layer(i, x, time, text, frames)
             skips.append(x)
         for downsample in self.downsamplers:
             x = downsample(x)
@@ -153,24 +153,24 @@ class DownBlock(Level):
 
 
 class MidBlock(Level):
-    """Two steps at the lowest resolution, of which only the first has a transformer."""
+    """Two layers at the lowest resolution, of which only the first has a transformer."""
 
     def forward(self, x: Tensor, time: Tensor, text: Tensor, frames: int) -> Tensor:
-        x = self.step(0, x, time, text, frames)
-        return self.step(1, x, time, text, frames)
+        x = self.layer(0, x, time, text, frames)
+        return self.layer(1, x, time, text, frames)
 
 
 class UpBlock(Level):
-    """Steps at one resolution, each of which takes the last skip; then twice the resolution.
+    """Layers at one resolution, each of which takes the last skip; then twice the resolution.
 
-    A step's input is what comes from below and the skip, concatenated: `widths` are their sums.
+    A layer's input is what comes from below and the skip, concatenated: `widths` are their sums.
     """
 
     def forward(
         self, x: Tensor, skips: list[Tensor], time: Tensor, text: Tensor, frames: int
     ) -> Tensor:
         for i in range(len(self.resnets)):
-            x = self.step(i, torch.cat([x, skips.pop()], dim=1), time, text, frames)
+            x = self.layer(i, torch.cat([x, skips.pop()], dim=1), time, text, frames)
         for upsample in self.upsamplers:
             x = upsample(x)
         return x

@@ -34,7 +34,8 @@ How to write a lesson, `lessons/NN-name.md`, or `lessons/NNb-name.md` between tw
     python -m pytest tests/test_lessons.py -k 03 -m slow    # runs its blocks, draws its figures
     python -m lessons.update 03 04                          # rewrites outputs, quotes, line counts
 
-`lessons/questions.md` is written, run and updated (`lessons.update questions`) in the same way.
+`lessons/questions.md` and `lessons/porting.md` are written, run and updated (`lessons.update
+questions`) in the same way.
 """
 
 import builtins
@@ -50,10 +51,10 @@ from lessons import figures
 from lessons.blocks import blocks, fences, lesson_files, quotes, run_blocks, same, shown, source
 from lessons.counts import prose
 from lessons.symbols import ROOT, definitions, find, read
-from lessons.update import COUNTED, QUESTIONS, lines_of
+from lessons.update import COUNTED, PAGES, lines_of
 
 LESSONS = lesson_files([])
-RUN = [*LESSONS, QUESTIONS]
+RUN = [*LESSONS, *PAGES]
 DOCUMENTS = [ROOT / "README.md", *RUN]
 TAV_FILES = [*sorted(ROOT.glob("tav/*.py")), *sorted(ROOT.glob("tav/io/*.py"))]
 SOURCES = [
