@@ -29,7 +29,7 @@ from tav.vae import to_uint8
 from .blocks import LESSONS, ROOT, lesson_files, run_blocks, shown
 
 FIGURES = LESSONS / "figures"
-MOST_BYTES = 250_000  # of one figure
+LARGE, MOST_BYTES = 60_000, 250_000  # of one figure
 
 
 # ---- what figures share
@@ -120,15 +120,18 @@ def rows_of(videos: dict, columns: int, width: float, height: float):
 
 
 def save(figure, path: Path) -> None:
-    """A matplotlib figure or PIL image as a png of 256 colours."""
+    """A matplotlib figure or PIL image as a png: with 256 colours where it is large without."""
     if not isinstance(figure, Image.Image):
         buffer = io.BytesIO()
         figure.savefig(
             buffer, format="png", facecolor="white", bbox_inches="tight", pad_inches=0.05
         )
         figure = Image.open(buffer)
-    figure = figure.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    figure = figure.convert("RGB")
     figure.save(path, format="png", optimize=True)
+    if path.stat().st_size > LARGE:
+        figure = figure.quantize(256, kmeans=3, dither=Image.Dither.NONE)
+        figure.save(path, format="png", optimize=True)
 
 
 def draw(name: str, ns: dict):
