@@ -216,13 +216,13 @@ def test_own_settings(folder):
     assert load(folder).defaults == own
 
 
-@pytest.mark.parametrize("length, expected", [(int(1e30), 77), (1e30, 77), (20, 20), (None, 77)])
-def test_length_of_the_tokenizer(folder, length, expected):
+def test_length_of_the_tokenizer(folder):
     """Some folders name 1e30, which says "I do not know"; the text encoder knows."""
-    write(folder / "tokenizer" / "tokenizer_config.json", {"model_max_length": length})
-    model = load(folder)
-    assert model.tokenizer("a man").shape == (1, expected)
-    assert model.embed("a man").shape == (1, expected, 64)
+    for length, expected in ((int(1e30), 77), (1e30, 77), (20, 20), (None, 77)):
+        write(folder / "tokenizer" / "tokenizer_config.json", {"model_max_length": length})
+        model = load(folder)
+        assert model.tokenizer("a man").shape == (1, expected), length
+        assert model.embed("a man").shape == (1, expected, 64), length
 
 
 # ------------------------------------------------------------------------------------------------
