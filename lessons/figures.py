@@ -84,12 +84,6 @@ def beside(axis, label: str) -> None:
     axis.set_ylabel(label, rotation=0, ha="right", va="center")
 
 
-def above(axis, label: str) -> None:
-    """A label above a picture that may be wider, and does not push its neighbour away."""
-    axis.set_title(" ", fontsize=10)  # room for it
-    axis.text(0, 1.06, label, fontsize=10, transform=axis.transAxes).set_in_layout(False)
-
-
 def wrapped(label: str) -> str:
     """A label over two lines, if it has two words."""
     words = label.split()
@@ -594,53 +588,6 @@ def arithmetic(ns):
     axis.invert_yaxis()
     axis.set(xlabel="percent of the FLOPs of one forward pass")
     axis.legend(frameon=False, loc="lower right")
-    return figure
-
-
-# ---- 14
-
-
-def two_ways(ns):
-    """Two edits side by side: the clip, both ways to edit it, and what the program draws."""
-    labels = ("the clip", "by\ninversion", "by the\ndifference", "drawn by\nthe program")
-    ratios = [1] * 4 + [0.1] + [1] * 4
-    figure, axes = canvas(4, 9, width=8.4, height=3.7, width_ratios=ratios)
-    for row, label in zip(axes, labels):
-        row[4].axis("off")
-        beside(row[0], label)
-    for first, (prompt, edits) in zip((0, 5), ns["videos"].items()):
-        _, ideal = ns["wanted"][prompt][0]
-        for row, video in zip(axes, [*edits.values(), ideal]):
-            for axis, picture in zip(row[first:], video):
-                show(axis, picture)
-        above(axes[0, first], prompt)
-    return figure
-
-
-def watercolor(ns):
-    """What the program draws for a prompt, and edits with the clip's attention in more and more
-    of the steps."""
-    _, ideal = ns["wanted"][ns["water"]][0]
-    return films({"drawn by\nthe program": ideal} | with_scores(ns, "painted", "water"))
-
-
-def one_thing_changed(ns):
-    """An edit by the difference, and below it the same with one thing changed."""
-    return films(with_scores(ns, "variants", "beach"))
-
-
-def with_scores(ns, videos, prompt):
-    """These videos by their names, to which their PSNR is added."""
-    labelled = {}
-    for name, video in ns[videos].items():
-        score, _ = ns["judged"](video, ns[prompt]).split(", ")
-        labelled[f"{name}\n{score}"] = video
-    return labelled
-
-
-def films(videos):
-    """Videos of four frames with their names, one a row."""
-    figure, _ = rows_of(videos, 4, width=5.6, height=1.05 * len(videos))
     return figure
 
 

@@ -542,9 +542,9 @@ def check_sc_attn_flops(sc_attn_flops):
 
 @exercise("e14_flow", "flow_step")
 def check_flow_step(flow_step):
-    """Against the lesson's step in its own coordinates, x / (1 - s), whose noise is s / (1 - s)."""
+    """Against the lesson's step in its own coordinates, x / (1 - s), whose sigma is s / (1 - s)."""
     generator = torch.Generator().manual_seed(0)
-    clip, z, noise = torch.randn(3, 2, 4, 5, 5, generator=generator)
+    clip, edit, noise = torch.randn(3, 2, 4, 5, 5, generator=generator)
 
     def with_caption(x, s):
         return torch.tanh(x * (1 + s))
@@ -554,16 +554,16 @@ def check_flow_step(flow_step):
 
     def noise_in(y, s, velocity):
         x = (1 - s) * y
-        return x + (1 - s) * velocity(x, s)  # x = (1 - s) x_0 + s n and v = n - x_0, solved for n
+        return x + (1 - s) * velocity(x, s)  # x = (1 - s) x_0 + s noise, v = noise - x_0
 
     for s, s_next in ((0.9, 0.7), (0.5, 0.25), (0.2, 0.0)):
         sigma, sigma_next = s / (1 - s), s_next / (1 - s_next)
-        before = clip + (z - clip) / (1 - s)  # the z of the lesson
+        before = clip + (edit - clip) / (1 - s)  # that of the lesson
         of_clip = noise_in(clip + sigma * noise, s, with_caption)
         of_edit = noise_in(before + sigma * noise, s, with_prompt)
         after = before + (sigma_next - sigma) * (of_edit - of_clip)
         right = clip + (1 - s_next) * (after - clip)
-        yours = flow_step(with_caption, with_prompt, clip, z, noise, s, s_next)
+        yours = flow_step(with_caption, with_prompt, clip, edit, noise, s, s_next)
         assert torch.allclose(yours, right, atol=1e-4), f"not the step from {s} to {s_next}"
     yours = flow_step(with_caption, with_caption, clip, clip, noise, 0.8, 0.6)
     assert torch.allclose(yours, clip, atol=1e-5), "the caption as prompt moves the clip"
