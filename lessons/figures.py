@@ -73,12 +73,6 @@ def rectangle(axis, x, y, width, height, **style) -> None:
     axis.add_patch(Rectangle((x, y), width, height, **style))
 
 
-def without_frame(axis, **ticks) -> None:
-    """Numbers beside a picture, but no lines."""
-    axis.tick_params(length=0, **ticks)
-    axis.spines[:].set_visible(False)
-
-
 def beside(axis, label: str) -> None:
     """A label on the left of a picture."""
     axis.set_ylabel(label, rotation=0, ha="right", va="center")
@@ -92,15 +86,6 @@ def wrapped(label: str) -> str:
         key=lambda i: max(len(" ".join(words[:i])), len(" ".join(words[i:]))),
     )
     return (" ".join(words[:half]) + "\n" + " ".join(words[half:])).strip()
-
-
-def two_rows(columns: dict, height: float, width: float = 8.0):
-    """The first two pictures of each column beneath each other, under the column's name."""
-    figure, axes = canvas(2, len(columns), width=width, height=height)
-    for axis, (name, pictures) in zip(axes.T, columns.items()):
-        show(axis[0], pictures[0], wrapped(name))
-        show(axis[1], pictures[1])
-    return figure
 
 
 def rows_of(videos: dict, columns: int, width: float, height: float):
