@@ -406,58 +406,9 @@ def who_looks_where(ns):
     axis.axis("off")
     return figure
 
+    # ---- 09
 
-# ---- 08
-
-
-# ---- 09
-
-
-# ---- 10
-
-
-def tuning_loss(ns):
-    """The losses of the run by step, coloured by timestep; and by timestep, with the loss at fixed
-    timesteps."""
-    losses = np.array(ns["losses"])
-    figure, (left, right) = canvas(1, 2, width=7.5, height=3.4, sharey=True)
-    left.plot(losses, color="lightgray", linewidth=0.8, zorder=0)
-    means = np.convolve(losses, np.ones(20) / 20, "valid")
-    left.plot(range(19, len(losses)), means, "k", linewidth=2, label="mean of the last 20")
-    for axis, places in ((left, range(len(losses))), (right, ns["drawn"])):
-        dots = axis.scatter(places, losses, c=ns["drawn"], s=16, cmap="viridis", vmin=0, vmax=999)
-    for style, step, label in (("--", 0, "before tuning"), ("-", 60, "after 60 steps")):
-        curve = ns["curves"][step]
-        right.plot(ns["times"], curve, style, color="tab:red", label=f"fixed noise, {label}")
-    left.set(
-        xlabel="step", ylabel="loss", yscale="log", ylim=(losses.min() / 4, losses.max() * 2.5)
-    )
-    right.set(xlabel="timestep t")
-    left.legend(frameon=False, loc="lower left")
-    right.legend(frameon=False, loc="lower left")
-    figure.colorbar(dots, ax=(left, right), label="timestep t", pad=0.01)
     return figure
-
-
-def tuning_steps(ns):
-    """The clip; then a frame of two prompts after more and more steps of tuning, and a part of it
-    enlarged."""
-    columns = {"the clip": (ns["clip"], ns["clip"])}
-    for key, videos in ns["looks"].items():
-        columns[f"{key} steps" if isinstance(key, int) else "too far, on\npurpose"] = videos
-    left, top, side = 16, 52, 76  # the enlarged part: legs, hands, poles and skis
-    figure, axes = canvas(4, len(columns), width=7.5, height=5.7)
-    for column, (label, videos) in zip(axes.T, columns.items()):
-        for k, video in enumerate(videos):
-            show(column[2 * k], video[0], label if k == 0 else "")
-            show(column[2 * k + 1], video[0, :, top : top + side, left : left + side])
-    for k, prompt in zip((0, 2), ns["prompts"]):
-        rectangle(axes[k, 0], left, top, side, side, fill=False, edgecolor="tab:red")
-        axes[k, 0].set_ylabel(prompt.replace(" on ", "\non "), y=-0.05)
-    return figure
-
-
-# ---- 11
 
 
 # ---- 12
@@ -505,74 +456,33 @@ def near_and_far(ns):
 # ---- 13
 
 
-def three_accounts(ns):
-    """The estimate of what a tuning step of SD 1.4 takes, as bars of weights, optimizer and
-    activations."""
-    figure, axis = canvas(width=8, height=2.3)
-    names, left = list(ns["accounts"]), np.zeros(len(ns["accounts"]))
-    for part, colour in {
-        "weights": "dimgray",
-        "AdamW": "tab:blue",
-        "activations": "tab:orange",
-    }.items():
-        sizes = np.array([account[part] for account in ns["accounts"].values()])
-        axis.barh(names, sizes, left=left, color=colour, label=part, height=0.6)
-        left += sizes
-    for y, total in enumerate(left):
-        axis.text(total + 1, y, f"{total:.1f}", va="center")
-    axis.set(
-        xlabel="GB, estimated: UNet of SD 1.4 in bf16, 24 frames of 512 x 512 pixels",
-        xlim=(0, 1.1 * max(left)),
-    )
-    axis.invert_yaxis()
-    axis.legend(frameon=False, loc="lower right")
-    return figure
-
-
-def who_keeps(ns):
-    """Bytes kept, by block of the UNet (bars) and kind of layer (colours): measured small,
-    estimated large."""
-    kinds = {"resnets": "ResNet blocks", "attn1": "SC-Attn", "attn2": "cross-attention"}
-    kinds |= {"ff": "feed-forward", "attn_temp": "Temp-Attn", "": "norms, resampling"}
-    figure, axes = canvas(1, 2, width=9, height=3.4)
-    words = ("MB, miniature, 4 frames", "GB, SD 1.4, estimated")
-    for axis, key, unit, levels, word in zip(axes, ("small", "large"), (1e6, 1e9), (3, 4), words):
-        blocks = [f"down_blocks.{i}" for i in range(levels)]
-        blocks += ["mid_block", *(f"up_blocks.{i}" for i in range(levels))]
-        bottom = np.zeros(len(blocks))
-        for (part, label), colour in zip(kinds.items(), TABLEAU):
-            heights = np.zeros(len(blocks))
-            for name, size in ns[key].items():
-                parts = name.split(".")
-                own = next((p for p in parts if p in kinds), "")
-                for i, block in enumerate(blocks):
-                    if name.startswith(block) and own == part:
-                        heights[i] += size / unit
-            axis.bar(range(len(blocks)), heights, bottom=bottom, color=colour, label=label)
-            bottom += heights
-        axis.set(ylabel=f"activations, {word}")
-        axis.set_xticks(
-            range(len(blocks)), [re.sub("_blocks?.?", " ", block) for block in blocks], rotation=45
+def one_step(ns):
+    """What a tuning step of SD 1.4 takes while it runs, without and with checkpointing; the weights
+    and the optimizer at the bottom."""
+    figure, axis = canvas(width=8, height=3.6)
+    fixed = ns["fixed"]
+    axis.axhspan(0, fixed, color="silver", linewidth=0)
+    axis.text(0.012, fixed / 2, "weights, and what AdamW needs", va="center", fontsize=9)
+    for (how, curve), colour in zip(ns["curves"].items(), ("tab:orange", "tab:blue")):
+        moments = np.linspace(0, 1, len(curve))
+        axis.plot(moments, fixed + curve, color=colour, linewidth=1.3, label=f"{how} checkpointing")
+        top = int(curve.argmax())
+        axis.annotate(
+            f"{fixed + curve[top]:.1f} GB",
+            (moments[top], fixed + curve[top]),
+            xytext=(0, 4),
+            textcoords="offset points",
+            ha="center",
+            color=colour,
         )
-    axes[0].legend(frameon=False, fontsize=9)
-    return figure
-
-
-TABLEAU = ("tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "silver")
-
-
-def arithmetic(ns):
-    """Shares of the FLOPs of a forward pass, by part, as pairs of bars."""
-    figure, axis = canvas(width=8, height=3)
-    parts = [part for part, _ in ns["arithmetic"]["SD 1.4, 24 frames"].most_common()]
-    for i, (name, counts) in enumerate(ns["arithmetic"].items()):
-        shares = [100 * counts[part] / counts.total() for part in parts]
-        bars = axis.barh(np.arange(len(parts)) + 0.4 * i - 0.2, shares, 0.38, label=name)
-        axis.bar_label(bars, [f"{share:.0f}" for share in shares], padding=3, fontsize=9)
-    axis.set_yticks(range(len(parts)), parts)
-    axis.invert_yaxis()
-    axis.set(xlabel="percent of the FLOPs of one forward pass")
-    axis.legend(frameon=False, loc="lower right")
+    axis.set(
+        xlabel="one step of tuning, from its first operation to its last",
+        ylabel="GB, by count",
+        xlim=(0, 1),
+        ylim=(0, 1.12 * (fixed + max(map(max, ns["curves"].values())))),
+        xticks=[],
+    )
+    axis.legend(frameon=False, loc="upper right")
     return figure
 
 

@@ -1,151 +1,91 @@
-"""How lesson 13 counts: the bytes that autograd keeps, and the FLOPs, of a UNet that may be too
-large to run.
+"""How lesson 13 counts the memory of a tuning step of Stable Diffusion 1.4, which it cannot run.
 
-On the meta device tensors have shapes but no numbers. There PyTorch has no fused attention, so
-`with_attention` says what stands in for it: `kernel`, which keeps what the fused one keeps, or
-`by_hand`, which keeps the scores as well.
+On the meta device tensors have shapes but no numbers, so that a step on 24 frames of 512 x 512
+takes seconds and no memory. PyTorch has no fused attention there; `FusedAttention` stands in for
+it, and keeps as much.
 """
 
-import re
-from collections import Counter
-from contextlib import contextmanager
+import weakref
+from collections.abc import Callable
 from unittest import mock
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 import tav
 from tav.unet import UNet2DConditionModel
 
-
-@contextmanager
-def names_at_work(module):
-    """A list whose last entry is the name of the submodule that is at work, while the module
-    runs."""
-    names, hooks = [""], []
-
-    def leave(*_):
-        names.pop()
-
-    for name, part in module.named_modules():
-        hooks.append(part.register_forward_pre_hook(lambda *_, name=name: names.append(name)))
-        hooks.append(part.register_forward_hook(leave))
-    yield names
-    for hook in hooks:
-        hook.remove()
+SD14 = [320, 640, 1280, 1280], 2, [8] * 4, [True, True, True, False], 768
 
 
-def kept(module, run):
-    """The bytes that autograd keeps of run(), by the name of the submodule that was at work; and
-    what run() returns."""
-    weights = {p.untyped_storage()._cdata for p in module.parameters()}  # _cdata: which storage
-    found = {}
+class Alive(TorchDispatchMode):
+    """While it is active: the bytes of all tensors that operations have made and that are still
+    referred to, in `curve` after each operation. Weights are not counted."""
 
-    def keep(x):
-        storage = x.untyped_storage()
-        if storage._cdata not in weights:
-            found.setdefault(storage._cdata, (storage, names[-1]))
-        return x
+    def __init__(self, weights):
+        super().__init__()
+        self.bytes, self.curve = 0, []
+        self.known = {weight.untyped_storage()._cdata for weight in weights}  # _cdata: which one
 
-    with names_at_work(module) as names:
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
-            result = run()
-    total = Counter()
-    for storage, name in found.values():
-        total[name] += storage.nbytes()
-    return total, result
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        result = operation(*args, **(kwargs or {}))
+        for x in tree_leaves(result):
+            storage = isinstance(x, Tensor) and x.untyped_storage()  # tensors may share it
+            if storage and storage._cdata not in self.known:
+                self.known.add(storage._cdata)
+                self.bytes += storage.nbytes()
+                weakref.finalize(storage, self.freed, storage._cdata, storage.nbytes())
+        self.curve.append(self.bytes)
+        return result
 
-
-# ---- attention
-
-
-def by_hand(q, k, v, is_causal=False):
-    """Attention as its equation says, whose scores autograd keeps."""
-    return (q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5).softmax(-1) @ v
+    def freed(self, which, size):
+        self.known.remove(which)
+        self.bytes -= size
 
 
-class Kernel(torch.autograd.Function):
-    """Fused attention, as far as memory goes. It has no backward pass."""
+class FusedAttention(torch.autograd.Function):
+    """Attention in tiles, as far as memory goes: the scores are never there as a whole."""
 
     @staticmethod
     def forward(ctx, q, k, v):
-        # lies there as b n heads e
-        result = by_hand(q, k, v).transpose(1, 2).contiguous().transpose(1, 2)
-        sums = torch.empty(q.shape[:-1], dtype=torch.float32, device=q.device)
+        b, heads, n, e = q.shape
+        result = q.new_empty(b, n, heads, e).transpose(1, 2)
+        sums = q.new_empty(b, heads, n, dtype=torch.float32)  # the softmax's, for each query
         ctx.save_for_backward(q, k, v, result, sums)
         return result
 
-
-def kernel(q, k, v, is_causal=False):
-    return Kernel.apply(q, k, v)
-
-
-def with_attention(function):
-    """A context in which this function is PyTorch's attention."""
-    return mock.patch.object(F, "scaled_dot_product_attention", function)
+    @staticmethod
+    def backward(ctx, gradient):
+        q, k, v, *_ = ctx.saved_tensors
+        return torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
 
 
-# ---- whole UNets
-
-
-def shapes_only(sizes, frames, side, words, dtype):
-    """A video UNet on the meta device, with what trains marked, and a function that does its
-    forward pass on `frames` latents of `side` x `side` and text states of the shape `words`."""
+def sd14(frames: int) -> tuple[nn.Module, Callable[[], None]]:
+    """The video UNet of SD 1.4 in fp16 on the meta device, with what trains marked; and a function
+    that does a step on so many frames of 512 x 512 pixels, up to the gradients."""
     with torch.device("meta"):
-        unet = tav.inflate(UNet2DConditionModel(*sizes)).to(dtype)
-        x, t, text = torch.empty(frames, 4, side, side), torch.empty(1), torch.empty(1, *words)
+        unet = tav.inflate(UNet2DConditionModel(*SD14)).half()
+        x, noise = torch.empty(2, frames, 4, 64, 64)
+        t, text = torch.empty(1), torch.empty(1, 77, 768).half()
     tav.trainable(unet)
-    return unet, lambda: unet(x.to(dtype), t, text.to(dtype), frames)
+
+    def step():
+        F.mse_loss(unet(x.half(), t, text, frames).float(), noise).backward()
+
+    return unet, step
 
 
-def count_weights(unet):
-    """How many weights it has, and how many of them train."""
-    counts = [(p.numel(), p.requires_grad) for p in unet.parameters()]
-    return sum(count for count, _ in counts), sum(count for count, trains in counts if trains)
+def memory_over_time(unet: nn.Module, step: Callable[[], None]) -> Tensor:
+    """The GB that a step has beside the weights, after each of its operations."""
 
+    def attention(q, k, v, is_causal=False):
+        return FusedAttention.apply(q, k, v)
 
-def accounts_in_gb(unet, activations):
-    """For each name its bytes of activations, weights in bf16, and fp32 state of AdamW: all in
-    GB."""
-    weights, trained = count_weights(unet)
-    fixed = {"weights": 2 * weights / 1e9, "AdamW": 16 * trained / 1e9}
-    return {name: fixed | {"activations": size / 1e9} for name, size in activations.items()}
-
-
-@contextmanager
-def checkpointed(levels):
-    """A context in which these levels of a UNet keep only the inputs of their steps."""
-    for level in levels:
-        level.checkpointing = True
-    yield
-    for level in levels:
-        level.checkpointing = False
-
-
-def largest_step(sizes):
-    """The bytes of the step of a level that keeps most, from bytes by name of a module.
-
-    `down_blocks.0.attentions.1. ...` belongs to step 1 of the level `down_blocks.0`.
-    """
-    steps = Counter()
-    for name, size in sizes.items():
-        if step := re.match(r"(.*_block(?:s\.\d)?)\.(?:resnets|attentions)\.(\d)", name):
-            steps[step.groups()] += size
-    return max(steps.values())
-
-
-KINDS = {"attn1": "linear layers of SC-Attn", "attn2": "cross-attention"}
-KINDS |= {"ff": "feed-forward", "attn_temp": "Temp-Attn"}
-
-
-def by_part(flops):
-    """FLOPs by part of the UNet; of SC-Attn, the products with keys and values by themselves."""
-    counts, total = flops.get_flop_counts(), Counter()
-    for name, operations in counts.items():
-        if kind := KINDS.get(name.split(".")[-1]):
-            products = operations.get(torch.ops.aten.bmm, 0) if kind.endswith("SC-Attn") else 0
-            total[kind] += sum(operations.values()) - products
-            total["scores of SC-Attn"] += products
-    total["convolutions"] = counts["Global"][torch.ops.aten.convolution]
-    total["other"] = flops.get_total_flops() - total.total()
-    return total
+    with mock.patch.object(F, "scaled_dot_product_attention", attention):
+        with Alive(unet.parameters()) as alive:
+            step()
+    unet.zero_grad()
+    return torch.tensor(alive.curve) / 1e9

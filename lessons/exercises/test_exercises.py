@@ -393,10 +393,10 @@ def check_adamw(adamw):
     generator = torch.Generator().manual_seed(0)
     right = nn.Parameter(torch.randn(6, 5, generator=generator))
     optimizer = torch.optim.AdamW([right], lr=0.01, weight_decay=0.1)
-    yours, m, q = right.detach().clone(), torch.zeros(6, 5), torch.zeros(6, 5)
+    yours, m, p = right.detach().clone(), torch.zeros(6, 5), torch.zeros(6, 5)
     for step in range(1, 6):
         right.grad = torch.randn(6, 5, generator=generator) * 10.0**-step
-        yours, m, q = adamw(yours, right.grad, m, q, step, 0.01, 0.1)
+        yours, m, p = adamw(yours, right.grad, m, p, step, 0.01, 0.1)
         optimizer.step()
         off = (yours - right).abs().max().item()
         assert off < 1e-5, f"off by {off:.6f} after step {step}"
