@@ -67,6 +67,17 @@ def check_to_bytes(to_bytes):
     )
 
 
+@exercise("e00_motion", "same_motion")
+def check_motion(same_motion):
+    torch.manual_seed(0)
+    video, other = torch.randn(2, 5, 3, 8, 6)
+    assert same_motion(video, 0.5 * video.flip(1) + 0.1) == pytest.approx(1, abs=1e-4)
+    maps = torch.stack([video, other]).diff(dim=1).abs().mean(dim=2).flatten(1).double()
+    one, two = maps - maps.mean(dim=1, keepdim=True)
+    expected = (one @ two / (one.norm() * two.norm())).item()
+    assert same_motion(video, other) == pytest.approx(expected, abs=1e-4)
+
+
 # ---- 00b
 
 
@@ -80,6 +91,18 @@ def check_fill(fill):
         assert torch.equal(yours[..., 8:], x[..., 8:]), "the other half changes"
         expected = schedule.add_noise(picture, noise, t)[..., :8]
         assert torch.allclose(yours[..., :8], expected, atol=1e-5), f"wrong at t = {t}"
+
+
+@exercise("e00b_step", "step")
+def check_step(step):
+    torch.manual_seed(0)
+    x, prediction = torch.randn(2, 5, 3, 16, 16)
+    schedule = Schedule()
+    levels = schedule.alphas_cumprod
+    for t, to in ((900, 880), (500, 100), (100, 500), (981, 999)):
+        yours = step(x, prediction, levels[t], levels[to])
+        right = schedule.ddim_step(prediction, x, t, to)
+        assert torch.allclose(yours, right, atol=1e-4), f"wrong from t = {t} to {to}"
 
 
 # ---- 01
