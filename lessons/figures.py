@@ -55,47 +55,11 @@ def rgb(frame: torch.Tensor) -> np.ndarray:
     return to_uint8(frame[None])[0]
 
 
-def show(axis, picture, label: str = "", **options) -> None:
-    """A picture (3, h, w) in [-1, 1], or a map (h, w), without ticks, and a label above it."""
-    axis.imshow(
-        rgb(picture) if picture.ndim == 3 else np.asarray(picture),
-        **{"interpolation": "nearest"} | options,
-    )
-    axis.set(xticks=[], yticks=[])
-    axis.spines[:].set_visible(False)
-    axis.set_title(label, fontsize=10)
-
-
 def rectangle(axis, x, y, width, height, **style) -> None:
     """A rectangle, from its corner at the least x and y."""
     from matplotlib.patches import Rectangle
 
     axis.add_patch(Rectangle((x, y), width, height, **style))
-
-
-def beside(axis, label: str) -> None:
-    """A label on the left of a picture."""
-    axis.set_ylabel(label, rotation=0, ha="right", va="center")
-
-
-def wrapped(label: str) -> str:
-    """A label over two lines, if it has two words."""
-    words = label.split()
-    half = min(
-        range(1, len(words) + 1),
-        key=lambda i: max(len(" ".join(words[:i])), len(" ".join(words[i:]))),
-    )
-    return (" ".join(words[:half]) + "\n" + " ".join(words[half:])).strip()
-
-
-def rows_of(videos: dict, columns: int, width: float, height: float):
-    """Videos (f, 3, h, w), one a row, with their names on the left: the figure and its axes."""
-    figure, axes = canvas(len(videos), columns, width=width, height=height)
-    for row, (name, video) in zip(axes, videos.items()):
-        beside(row[0], name)
-        for axis, picture in zip(row, video):
-            show(axis, picture)
-    return figure, axes
 
 
 def save(figure, path: Path) -> None:
@@ -129,60 +93,6 @@ def names(lesson: Path) -> list[str]:
 
 # The figures, lesson by lesson: each a function of the namespace `ns` that the lesson's blocks
 # leave. A lesson's functions stand under the line with its number.
-
-
-# ---- 00
-
-
-def there_and_back(ns):
-    """Four frames of the clip on their way to an edit: frames, latents, noise, other latents, other
-    frames."""
-    rows = {"clip": ns["clip"]}
-    for name, key in {
-        "latents": "latents",
-        "noise": "noise",
-        "latents\nof the edit": "edited",
-    }.items():
-        rows[name] = (ns[key][:, :3] / 3).clamp(-1, 1)
-    rows["edit"] = ns["video"]
-    figure, _ = rows_of({name: row[::2] for name, row in rows.items()}, 4, width=5.2, height=6.2)
-    return figure
-
-
-def no_inversion(ns):
-    """The clip, its edit from inverted noise, and from random noise."""
-    rows = {
-        "clip": ns["clip"],
-        "from its\nown noise": ns["video"],
-        "from random\nnoise": ns["unled"],
-    }
-    figure, _ = rows_of(rows, 8, width=9, height=3.2)
-    return figure
-
-
-# ---- 00b
-
-
-def drawn(ns):
-    """Drawings to train on, and sampled ones, a row for each guidance."""
-    rows = {"to train on": ns["examples"]}
-    rows |= {f"guidance {g}": pictures for g, (pictures, _) in ns["sampled"].items()}
-    figure, axes = rows_of(rows, 12, width=9, height=3.3)
-    for axis, word in zip(axes[1, 1::4], ns["WORDS"]):
-        axis.set_title(f"{word}s", fontsize=10, loc="left")
-    return figure
-
-
-def on_the_way(ns):
-    """One sample of each word at some of its steps: the noisy drawing above, the implied below."""
-    path = ns["sampled"][1][1]
-    shown = [path[i] for i in (0, 15, 30, 45, 60, 75, 90, 99)]
-    figure, axes = canvas(6, len(shown), width=7, height=5.6)
-    for column, (t, x, x0) in zip(axes.T, shown):
-        for k, i in enumerate((0, 5, 9)):
-            show(column[2 * k], x[i].clamp(-1, 1), f"t = {t}" if k == 0 else "")
-            show(column[2 * k + 1], x0[i])
-    return figure
 
 
 # ---- 04
