@@ -50,7 +50,7 @@ def test_it_sees_that_nobody_is_there(judge):
 
 def test_what_is_left_of_an_actor_decides(judge):
     """Without a head there is nobody; beside a tree or with a small hole there is somebody."""
-    scenes, pictures = zip(*map(damaged, range(FRESH, FRESH + 600, 3)), strict=True)
+    scenes, pictures = zip(*map(damaged, range(FRESH, FRESH + 360, 3)), strict=True)
     found = answers(judge, pictures)
     for lost in (True, False):
         right = [
@@ -58,7 +58,7 @@ def test_what_is_left_of_an_actor_decides(judge):
             for answer, scene in zip(found, scenes, strict=True)
             if (scene.subject == NOBODY) == lost
         ]
-        assert len(right) > 50 and sum(right) / len(right) >= 0.95, lost
+        assert len(right) > 30 and sum(right) / len(right) >= 0.95, lost
 
 
 def test_a_tree_in_the_place_of_mickey_mouse_or_a_sun_for_a_head_is_nobody(judge):
