@@ -370,10 +370,10 @@ def one_step(ns):
     """What a tuning step of SD 1.4 takes while it runs, without and with checkpointing; the weights
     and the optimizer at the bottom."""
     figure, axis = canvas(width=8, height=3.6)
-    fixed = ns["fixed"]
+    fixed, curves = ns["fixed"], {how: curve.numpy() for how, curve in ns["curves"].items()}
     axis.axhspan(0, fixed, color="silver", linewidth=0)
     axis.text(0.012, fixed / 2, "weights, and what AdamW needs", va="center", fontsize=9)
-    for (how, curve), colour in zip(ns["curves"].items(), ("tab:orange", "tab:blue")):
+    for (how, curve), colour in zip(curves.items(), ("tab:orange", "tab:blue")):
         moments = np.linspace(0, 1, len(curve))
         axis.plot(moments, fixed + curve, color=colour, linewidth=1.3, label=f"{how} checkpointing")
         top = int(curve.argmax())
@@ -389,7 +389,7 @@ def one_step(ns):
         xlabel="one step of tuning, from its first operation to its last",
         ylabel="GB, by count",
         xlim=(0, 1),
-        ylim=(0, 1.12 * (fixed + max(map(max, ns["curves"].values())))),
+        ylim=(0, 1.12 * (fixed + max(curve.max() for curve in curves.values()))),
         xticks=[],
     )
     axis.legend(frameon=False, loc="upper right")

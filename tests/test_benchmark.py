@@ -165,10 +165,12 @@ def toys_and_cheats() -> dict[str, dict]:
         "changing": lambda edit: changing(clip, edit),
     }
     edits = ("open", "attribute")
-    return {
+    found = {
         name: {edit: scorer(video(edit), clip, edit) for edit in edits}
         for name, video in made.items()
     }
+    away = [replace(one, pose=replace(one.pose, x=9.0)) for one in clip.edits["background"]]
+    return found | {"away": {"background": scorer(drawn(away, 128), clip, "background")}}
 
 
 def test_a_toy_gets_what_it_deserves(found):
@@ -183,6 +185,10 @@ def test_to_return_the_source_is_no_edit(found):
         assert score["asked"] == 0, edit
         assert score["kept"] > 40 and score["motion"] < 1.5
         assert score["alignment"] < found["toy"][edit]["alignment"]
+
+
+def test_without_anybody_nothing_is_there_that_was_asked(found):
+    assert found["away"]["background"]["asked"] == 0
 
 
 def test_to_repeat_a_frame_is_constant_and_does_not_move(found):

@@ -10,6 +10,7 @@ from tav.io.weights import load_clip
 from tav.metrics import scores
 
 from ..make.judge import load_judge
+from ..make.moments import NOBODY
 from ..make.pose import POINTS, load_pose, truth
 from ..make.world.scenes import Scene
 from ..make.world.skeletons import joints
@@ -103,7 +104,10 @@ class Scorer:
         own = [spread(part_colors(answer, self.pose(answer), scene)) for answer in ideals]
         wanted = {name: getattr(scene, name) for name in FIELDS}
         asked = [name for name in FIELDS if wanted[name] != getattr(clip.source[0], name)]
-        right = [all(a[name] == wanted[name] for name in asked) for a in self.judge.answers(video)]
+        right = [
+            answer["subject"] != NOBODY and all(answer[name] == wanted[name] for name in asked)
+            for answer in self.judge.answers(video)
+        ]
         truly, seen = truth(clip.edits[edit])
         consistency, alignment = scores(self.clip, self.tokenizer, video, clip.prompt(edit))
         return {

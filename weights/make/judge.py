@@ -3,10 +3,10 @@
     python -m weights.make.judge [--train-steps N]   train it; say how often it is right
     python -m weights.make.judge --prompts 300       judge what the miniature draws
 
-It is kept apart from what it judges: it never sees a sample, a latent or a decoded picture. Half of
-its drawings are the miniature's own; the others show held-out looks and moves as well
-(`moments.py`). They are softened and made noisy at random, so that a small VAE's blur does not
-matter.
+It is kept apart from what it judges: it never sees a sample, a latent or a decoded picture. Its
+drawings show held-out looks and moves as well, and in one of three the actor is away, cut or
+covered; where hardly anything is left of it or of its head, the subject is nobody (`moments.py`).
+They are softened and made noisy at random, so that a small VAE's blur does not matter.
 
 Shapes: b pictures, H W pixels (128).
 """
@@ -22,8 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from . import train
-from .moments import DRAWINGS, as_frames, moments
-from .pictures import Pictures
+from .moments import DRAWINGS, LOST, NOBODY, as_frames, damaged, moments
 from .training import SEED, Training
 from .world import scenes
 from .world.captions import caption
@@ -31,10 +30,10 @@ from .world.motions import random_scene
 
 FILE = Path(__file__).parent / "judge.safetensors"
 QUESTIONS = {
-    "subject": scenes.SUBJECTS,
-    "action": scenes.ACTIONS,
+    "subject": (*scenes.SUBJECTS, NOBODY),
+    "action": (*scenes.ACTIONS, NOBODY),
     "food": ("", *scenes.FOODS),
-    "attribute": scenes.ATTRIBUTES,
+    "attribute": (*scenes.ATTRIBUTES, NOBODY),
     "background": scenes.BACKGROUNDS,
     "style": scenes.STYLES,
     "dye": ("", *scenes.DYES),  # of the jacket or the car
@@ -65,7 +64,12 @@ class Judge(nn.Module):
     @torch.no_grad()
     def answers(self, frames: Tensor) -> list[dict[str, str]]:
         """What each of the frames (b, 3, H, W) shows."""
-        chosen = {name: scores.argmax(dim=1).tolist() for name, scores in self(frames).items()}
+        scores = self(frames)
+        lost = scores["subject"].argmax(dim=1) == len(scenes.SUBJECTS)
+        for name in LOST:  # nobody, the last answer, is given to all of these questions or to none
+            scores[name][lost, :-1] = -torch.inf
+            scores[name][~lost, -1] = -torch.inf
+        chosen = {name: one.argmax(dim=1).tolist() for name, one in scores.items()}
         return [
             {name: answers[chosen[name][i]] for name, answers in QUESTIONS.items()}
             for i in range(len(frames))
@@ -91,21 +95,20 @@ def soften(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def train_judge(build: Path, steps: int) -> None:
-    """Cross-entropy on all questions."""
+    """Cross-entropy on all questions. Goes on from the judge that is there, if any."""
     torch.manual_seed(SEED)
-    data, judge = Pictures(build), Judge()
-    drawn, pixels = moments()
-    truth, drawn_truth = in_numbers(data.labels), in_numbers([answers_of(scene) for scene in drawn])
-    training = Training("judge", judge, steps, 2e-3, lambda share: 96, build)
+    judge = load_judge().train().requires_grad_(True) if FILE.exists() else Judge()
+    drawn, pixels = moments(damaged)
+    labels = [answers_of(scene) for scene in drawn]
+    truth = in_numbers(labels)
+    training = Training("judge", judge, steps, 1e-3, lambda share: 96, build)
 
     def loss_of(judge, count, generator):
-        indices = data.choose(count // 2, generator)
-        own = torch.randint(0, DRAWINGS, indices.shape, generator=generator)
-        x = torch.cat([data.frames(indices), as_frames(pixels[own])])
-        x = soften(x, generator)
+        indices = torch.randint(0, DRAWINGS, (count,), generator=generator)
+        x = soften(as_frames(pixels[indices]), generator)
         with torch.autocast("cpu", torch.bfloat16):
             scores = judge(x)
-        wanted = {q: torch.cat([truth[q][indices], drawn_truth[q][own]]) for q in QUESTIONS}
+        wanted = {name: truth[name][indices] for name in QUESTIONS}
         losses = [
             F.cross_entropy(scores[name].float(), wanted[name], label_smoothing=0.02)
             for name in QUESTIONS
@@ -117,17 +120,20 @@ def train_judge(build: Path, steps: int) -> None:
     judge = training.deliver()
     judge.train()
     with torch.no_grad():  # BatchNorm's statistics, for the averaged weights
-        for i in range(0, 1500, 50):
-            own = as_frames(pixels[i : i + 50])
-            judge(torch.cat([data.frames(range(i, i + 50)), own]))
+        for part in pixels[:3000].split(100):
+            judge(as_frames(part))
     judge.eval()
     state = {k: v.half() if v.is_floating_point() else v for k, v in judge.state_dict().items()}
     save_file({k: v.contiguous() for k, v in state.items()}, FILE)
-    judge, fresh = load_judge(), data.fresh(data.kept)
-    labels = [data.labels[i] for i in fresh]
-    report(accuracy(judge, data.frames(fresh), labels), "drawings held out of training")
-    labels = [answers_of(scene) for scene in drawn[DRAWINGS:]]
-    report(accuracy(judge, as_frames(pixels[DRAWINGS:]), labels), "with held-out moves as well")
+    judge, kept = load_judge(), range(DRAWINGS, len(drawn))
+    groups = {
+        "as they are": [i for i in kept if i % 3],
+        "with nobody": [i for i in kept if drawn[i].subject == NOBODY],
+        "damaged a little": [i for i in kept if not i % 3 and drawn[i].subject != NOBODY],
+    }
+    for what, those in groups.items():
+        found = accuracy(judge, as_frames(pixels[those]), [labels[i] for i in those])
+        report(found, f"drawings held out of training, {what}")
 
 
 def answers_of(scene: scenes.Scene) -> dict[str, str]:
@@ -176,6 +182,7 @@ def judge_prompts(weights: str, count: int, steps: int, guidance: float, seed: i
         frames = decode(model.vae, sample(model, noise, text, steps, guidance))
         for scene, answer in zip(asked, judge.answers(frames), strict=True):
             found = unseen if scenes.new_words(scene) else seen
+            found["anybody"].append(answer["subject"] != NOBODY)
             for name in QUESTIONS:
                 if name != "dye":
                     found[name].append(answer[name] == getattr(scene, name))
@@ -190,7 +197,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--train-steps", type=int, default=3000)
+    parser.add_argument("--train-steps", type=int, default=460)
     parser.add_argument("--prompts", type=int, default=0)
     parser.add_argument("--weights", default=str(train.ROOT / "weights" / "mini"))
     parser.add_argument("--steps", type=int, default=25)

@@ -79,6 +79,31 @@ def clouds(pen: Pen, key: int) -> None:
             cloud.dot(u, v, size * 1.25, size, WHITE)
 
 
+def fir(pen: Pen) -> None:
+    """A fir with snow on its top, 1.3 units tall. Trees stand at their pen's origin."""
+    pen.box(-0.08, -0.2, 0.08, 0.1, (110, 70, 44))
+    for y, w in ((-0.12, 0.46), (-0.55, 0.34)):
+        pen.poly([(-w, y), (0, y - 0.75), (w, y)], (26, 116, 92))
+    pen.poly("-.17 -.92, 0 -1.3, .17 -.92, 0 -1", WHITE, 0)
+
+
+def palm(pen: Pen) -> None:
+    """A palm, 1 unit tall."""
+    pen.limb("0 .02, .05 -.35, .14 -.72", 0.085, (156, 100, 56))
+    for a in (-2.7, -1.9, -0.9, -0.1, 2.9):
+        p, q = cos(a), sin(a)
+        side, tip = (0.24 * p, 0.22 * q - 0.12), (0.42 * p, 0.26 * q + 0.1)
+        leaf = [(0, 0.05), side, tip, (side[0], side[1] + 0.15)]
+        pen.at((0.14, -0.74)).blob(leaf, (34, 164, 76))
+
+
+def tree(pen: Pen) -> None:
+    """A round tree, 1.2 units tall."""
+    pen.box(-0.09, -0.5, 0.09, 0.1, (132, 86, 52))
+    pen.oval(0, -0.75, 0.36, 0.42, (58, 148, 70))
+    pen.dot(-0.09, -0.84, 0.2, 0.22, (92, 176, 88))
+
+
 # ---- backdrops
 
 
@@ -103,11 +128,7 @@ def snow(pen: Pen) -> None:
         peak.poly("0 -1, .85 0, .3 0", (82, 112, 174), 0)
         peak.poly("-.36 -.58, 0 -1, .36 -.58, .12 -.64, -.14 -.5", WHITE, 0)
     for x, r in scroll(pen, 0.4, vary(pen, 10, 0.3, 0.6), 2):
-        tree = pen.at((x, 0.68), 0.28 + 0.12 * r)
-        tree.box(-0.08, -0.2, 0.08, 0.1, (110, 70, 44))
-        for y, w in ((-0.12, 0.46), (-0.55, 0.34)):
-            tree.poly([(-w, y), (0, y - 0.75), (w, y)], (26, 116, 92))
-        tree.poly("-.17 -.92, 0 -1.3, .17 -.92, 0 -1", WHITE, 0)
+        fir(pen.at((x, 0.68), 0.28 + 0.12 * r))
     if vary(pen, 11, 0, 1) < 0.6:
         for x, r in scroll(pen, 0.55, 0.22, 3, 0.05):
             pen.dot(x, 0.05 + 0.5 * r, 0.024, 0.024, WHITE)
@@ -127,13 +148,7 @@ def beach(pen: Pen) -> None:
     pen.box(-0.3, horizon + 0.07, 1.3, 0.75, (20, 166, 208), 0)
     pen.box(-0.3, 0.595, 1.3, 1.2, GROUNDS["beach"][0])
     for u, r in scroll(pen, 0.55, vary(pen, 17, 0.6, 1.1), 2, 0.4):
-        palm = pen.at((u, 0.68), 0.54 + 0.1 * r, flip=1 if r > 0.5 else -1)
-        palm.limb("0 .02, .05 -.35, .14 -.72", 0.085, (156, 100, 56))
-        for a in (-2.7, -1.9, -0.9, -0.1, 2.9):
-            p, q = cos(a), sin(a)
-            side, tip = (0.24 * p, 0.22 * q - 0.12), (0.42 * p, 0.26 * q + 0.1)
-            leaf = [(0, 0.05), side, tip, (side[0], side[1] + 0.15)]
-            palm.at((0.14, -0.74)).blob(leaf, (34, 164, 76))
+        palm(pen.at((u, 0.68), 0.54 + 0.1 * r, flip=1 if r > 0.5 else -1))
 
 
 def desert(pen: Pen) -> None:
@@ -161,10 +176,7 @@ def grass(pen: Pen) -> None:
     hills(pen, 26, 0.25, vary(pen, 27, 0.06, 0.15), (142, 206, 84))
     if vary(pen, 28, 0, 1) < 0.6:
         for x, r in scroll(pen, 0.4, vary(pen, 29, 0.4, 0.75), 3):
-            tree = pen.at((x, 0.67), 0.3 + 0.16 * r)
-            tree.box(-0.09, -0.5, 0.09, 0.1, (132, 86, 52))
-            tree.oval(0, -0.75, 0.36, 0.42, (58, 148, 70))
-            tree.dot(-0.09, -0.84, 0.2, 0.22, (92, 176, 88))
+            tree(pen.at((x, 0.67), 0.3 + 0.16 * r))
     else:
         for x, r in scroll(pen, 0.4, 0.26, 3, 0.1):
             flower(pen.at((x, 0.52 + 0.05 * r), 0.052), PETALS[int(4 * r)])

@@ -175,8 +175,10 @@ FINISHES = {
 # ---- pictures and masks
 
 
-def draw(scene: Scene, size: int = 128) -> Image.Image:
-    """The picture of a scene, RGB, size by size pixels; size is a multiple of 32."""
+def draw(scene: Scene, size: int = 128, fronts: list[Layer] | None = None) -> Image.Image:
+    """The picture of a scene, RGB, size by size pixels; size is a multiple of 32. Other layers may
+    take the actors' place."""
+    fronts = actors(scene, size) if fronts is None else fronts
     back = sky(scene, size)
     if scene.style == "comic":
         rays = texture("rays", size) * (0.3 if scene.background == "night" else 0.45)
@@ -184,7 +186,7 @@ def draw(scene: Scene, size: int = 128) -> Image.Image:
     ground = SETTINGS[scene.action][0]
     behind = layer(scene, size, ("sky", BACKDROPS[scene.background]), ("ground", ground))
     finish = FINISHES[scene.style]
-    return Image.fromarray(to_bytes(finish(over(back, *behind), actors(scene, size))))
+    return Image.fromarray(to_bytes(finish(over(back, *behind), fronts)))
 
 
 def sheet(rows: list[list[Scene]], size: int = 128) -> Image.Image:
