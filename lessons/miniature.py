@@ -13,19 +13,17 @@ from tav.io.video import replacing
 from tav.model import StableDiffusion
 from tav.tuning import Tuning, encode_clip, load_tuned
 from weights.benchmark.clips import drawn
-from weights.make.world.motions import clip as filmed
-from weights.make.world.scenes import Looks, Scene
+from weights.make import train
 
 from .blocks import ROOT
 
 WEIGHTS = ROOT / "weights" / "mini"
-PANDA = Scene("panda", "surfing", looks=Looks(fur=3))
 
 
 def surfing_panda() -> Tensor:
     """Eight frames (f, 3, 128, 128) of "a panda is surfing", drawn by the program that drew the
     miniature's training images."""
-    return drawn(filmed(PANDA, 8), 128)
+    return drawn(train.surfing_panda(), 128)
 
 
 def tuned_miniature(frames: int = 8) -> tuple[StableDiffusion, Tensor]:

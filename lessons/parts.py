@@ -20,12 +20,11 @@ from tav.io.weights import load
 from tav.vae import from_bytes, to_uint8
 from weights.benchmark.clips import Clip
 from weights.benchmark.rows import HIGHER, ROWS, Job, Settings
-from weights.make.train import demonstration
+from weights.make.train import demonstration, surfing_panda
 from weights.make.world.captions import parse
-from weights.make.world.motions import clip as filmed
 from weights.make.world.scenes import edit
 
-from .miniature import PANDA, WEIGHTS
+from .miniature import WEIGHTS
 
 HERE = Path(__file__).parent
 STRIPS = HERE / "page" / "parts"
@@ -42,7 +41,7 @@ OPEN = "a woman is surfing"  # what README shows: it leaves open what she looks 
 def clips(prompts: list[str]) -> list[Clip]:
     """The skier of clip.mp4 with the prompts that sample.py has, and a panda with one."""
     skier = demonstration()[::2]
-    asked = {"skier": (skier, prompts), "panda": (filmed(PANDA, 8), [OPEN])}
+    asked = {"skier": (skier, prompts), "panda": (surfing_panda(), [OPEN])}
     return [
         Clip(name, scenes, {prompt: edit(scenes, **parse(prompt)) for prompt in wanted})
         for name, (scenes, wanted) in asked.items()

@@ -1,11 +1,13 @@
-"""What CI asks of a run: the jacket's colour is measured where the jacket is."""
+"""What CI asks of a run: the measures that nothing else tests."""
 
 import math
 
 import pytest
 
 from weights.benchmark.clips import drawn, make_clip
-from weights.make.check import color_error, masks
+from weights.make.check import color_error, masks, motion_error
+from weights.make.pose import truth
+from weights.make.train import demonstration
 from weights.make.world.styles import jacket_mask
 
 
@@ -18,3 +20,13 @@ def test_the_error_of_a_jackets_colour_is_that_of_the_jacket():
     redder[:, 1][~jacket] = 0
     assert color_error(redder, ideal, jacket) == pytest.approx(0.2 / 3, abs=1e-5)
     assert math.isnan(color_error(redder, ideal, jacket & ~jacket))
+
+
+def test_the_error_of_motion_is_nothing_where_it_moves_alike_and_one_where_it_stands_still():
+    scenes = demonstration()
+    points, seen = truth(scenes)
+    assert motion_error(points, scenes) == 0
+    assert seen.all(dim=0).sum() > 8
+    still = points.mean(dim=0).expand_as(points)
+    assert motion_error(still, scenes) == pytest.approx(1, abs=0.05)
+    assert motion_error(points.flip(0), scenes) > 1

@@ -390,6 +390,11 @@ def demonstration() -> list[Scene]:
     return filmed(Scene(looks=looks), 16)
 
 
+def surfing_panda() -> list[Scene]:
+    """The scenes of a second clip, "a panda is surfing", 8 frames."""
+    return filmed(Scene("panda", "surfing", looks=Looks(fur=3)), 8)
+
+
 def write_clip(path: Path) -> None:
     """Stage `film`: the demonstration's clip, 256 x 256 pixels, 8 frames a second."""
     frames = [np.asarray(draw(one, 256)) for one in demonstration()]
