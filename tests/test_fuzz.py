@@ -11,6 +11,7 @@ import resource
 import shutil
 import tarfile
 import time
+from copy import deepcopy
 from pathlib import Path
 
 import golden
@@ -82,7 +83,7 @@ def change_values(chance: random.Random, values: dict) -> None:
         if isinstance(place, dict) and chance.random() < 0.2:
             place.pop(key, None)
         else:
-            place[key] = chance.choice(VALUES)
+            place[key] = deepcopy(chance.choice(VALUES))  # it may be changed itself
 
 
 def damage(chance: random.Random, folder: Path) -> None:
