@@ -21,7 +21,7 @@ from tav.tuning import Tuning, encode_clip
 MINI = str(Path(__file__).parent / "weights" / "mini")
 # What a new run begins with; the weights' own recipe has the other settings.
 NEW_RUN = {"weights": MINI, "start": 0, "stretch": False, "seed": 0, "memory": "auto", "seconds": 0}
-SAVE_EVERY, SAVE_SHARE = 60.0, 20  # seconds, and at least 20 times what the last save took
+SAVE_EVERY, SAVE_FACTOR = 60.0, 20  # seconds, and at least 20 times what the last save took
 
 
 def main() -> None:
@@ -40,10 +40,12 @@ def main() -> None:
             print(" ".join(model.defaults["note"].split()))
         settings.setdefault("weights_hash", model.hash)  # a new run has none yet
         require_same_weights(model, settings["weights_hash"])
-        name = next(key for key in DTYPES if DTYPES[key] == model.dtype)  # fp32, bf16 or fp16
-        settings = model.recipe("tune") | settings | {"device": device, "dtype": name}
+        dtype_name = next(key for key in DTYPES if DTYPES[key] == model.dtype)  # fp32, bf16 or fp16
+        settings = model.recipe("tune") | settings | {"device": device, "dtype": dtype_name}
         clip = folder.source(model) or read_source(model, settings)
-        advice = "try a smaller --lr" if name == "fp32" else "try --dtype fp32 or a smaller --lr"
+        advice = "try --dtype fp32 or a smaller --lr"
+        if dtype_name == "fp32":
+            advice = "try a smaller --lr"
         with advising(Unsuitable, advice):
             tune(folder, model, clip, settings)
     if rank() == 0:
@@ -55,7 +57,7 @@ def new_folder(given: dict) -> Run:
     if "clip" not in given or "prompt" not in given:
         example = 'python tune.py clip.mp4 "a man is skiing"'
         raise UserError(f"a clip and a prompt are needed: {example}; see --help")
-    # Two that begin in the same second get different ones.
+    # Two runs that begin in the same second get different names.
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}-{Path(given['clip']).stem}"
     folder = Run(given.pop("out", RUNS / name))
     # A file of that name, or a folder with files in it, other than hidden ones.
@@ -66,7 +68,7 @@ def new_folder(given: dict) -> Run:
 
 
 def require_kept(before: dict, given: dict) -> None:
-    """UserError if a run is asked to go on with other settings, of those that it keeps."""
+    """UserError if a resumed run is given another value for a setting that it keeps."""
     for key in KEPT:
         if key in given and before.get(key) != given[key]:
             what = f"the run has {key} {before.get(key)}, not {given[key]}"
@@ -84,9 +86,9 @@ def read_source(model: StableDiffusion, settings: dict) -> Source:
 def tune(folder: Run, model: StableDiffusion, clip: Source, settings: dict) -> None:
     """Tune, from where the run was left, and save from time to time."""
     text = model.embed(settings["prompt"])  # 1 l d
-    low = use_checkpointing(model, clip.latents, settings["memory"])
+    checkpointing = use_checkpointing(model, clip.latents, settings["memory"])
     # Inflates model.unet, in place.
-    tuning = Tuning(model, clip.latents, text, settings["lr"], settings["seed"], low)
+    tuning = Tuning(model, clip.latents, text, settings["lr"], settings["seed"], checkpointing)
     if state := folder.state(tuning.masters):
         tuning.restore(state)
     done, total = len(tuning.losses), settings["steps"]
@@ -127,7 +129,7 @@ def save(folder: Run, tuning: Tuning, settings: dict, began: float) -> float:
     folder.save("tuned", tuning.tuned())
     folder.write_losses(tuning.losses)
     folder.write_settings(settings | {"seconds": round(time.monotonic() - began, 3)})
-    return max(SAVE_EVERY, SAVE_SHARE * (time.monotonic() - start))
+    return max(SAVE_EVERY, SAVE_FACTOR * (time.monotonic() - start))
 
 
 def preview(folder: Run, model: StableDiffusion, clip: Source, settings: dict, step: int) -> None:

@@ -121,11 +121,13 @@ def names_of(file: str) -> dict[str, Place]:
 
 def offered(tree: ast.Module, package: str) -> dict[str, Place]:
     """What a package imports when it is first used: its table WHERE has the modules by name."""
+    table: dict[str, str] = {}
     for node in tree.body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "WHERE":
-            table = ast.literal_eval(node.value).items()
-            return {name: (module_file(package + module), name) for name, module in table}
-    return {}
+        if isinstance(node, ast.Assign | ast.AugAssign):
+            target = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
+            if ast.unparse(target) == "WHERE":
+                table |= ast.literal_eval(node.value)
+    return {name: (module_file(package + module), name) for name, module in table.items()}
 
 
 def code_links(code: str, names: dict[str, Place], file: str = "", owner: str = "") -> Links:

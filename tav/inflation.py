@@ -16,22 +16,15 @@ from .unet import BasicTransformerBlock, Transformer2DModel, UNet2DConditionMode
 class SparseCausalAttention(Attention):
     """SC-Attn: frame i attends to the first frame and to the frame before it.
 
-        Q = W_q z_i,   K = W_k [z_0, z_{i-1}],   V = W_v [z_0, z_{i-1}]
+        Q = z_i W_q,   K = [z_0, z_{i-1}] W_k,   V = [z_0, z_{i-1}] W_v
 
     x is (b*f, n, d). Frame 0 attends to itself twice over: every key is there twice, which halves
     each weight and leaves the output as it was, that of plain self-attention. Later frames do not
     attend to themselves. Some call it ST-Attn, for spatio-temporal.
-
-    If `as_first` (`difference.py` sets it), all videos have the queries and keys of the first one.
     """
-
-    as_first = False
 
     def forward(self, x: Tensor, frames: int = 1) -> Tensor:
         q, k, v = self.to_q(x), self.to_k(x), self.to_v(x)  # b*f n d
-        if self.as_first:
-            videos = len(x) // frames
-            q, k = (x[:frames].repeat(videos, 1, 1) for x in (q, k))
         k = first_and_previous(k, frames)  # b*f 2n d
         v = first_and_previous(v, frames)  # b*f 2n d
         return self.to_out[0](attend(q, k, v, self.heads))
@@ -48,7 +41,7 @@ def first_and_previous(x: Tensor, frames: int) -> Tensor:
 class TemporalAttention(Attention):
     """Temp-Attn: each position of a frame attends to the same position in all frames.
 
-        Q = W_q z^p,   K = W_k z^p,   V = W_v z^p,   z^p = [z_0^p, ..., z_{f-1}^p] for position p
+        Q = z^p W_q,   K = z^p W_k,   V = z^p W_v,   z^p = [z_0^p, ..., z_{f-1}^p] for position p
 
     x is (b*f, n, d). There is no mask, and nothing tells the order of the frames.
     """
@@ -76,7 +69,7 @@ class VideoTransformerBlock(nn.Module):
         super().__init__()
         dim, heads = len(image.norm1.weight), image.attn1.heads
         self.norm1 = image.norm1
-        with torch.random.fork_rng(devices=[]):  # Temp-Attn's draws are the same with any `spatial`
+        with torch.random.fork_rng(devices=[]):  # so that Temp-Attn draws the same with any variant
             self.attn1 = spatial(dim, heads)
         for name, layer in image.attn1.named_children():  # to_q, to_k, to_v, to_out
             setattr(self.attn1, name, layer)

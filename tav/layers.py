@@ -20,7 +20,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, heads: int, causal: bool = False) ->
 
     The width d is split among the heads, d = heads * e. If `causal`, token i sees only 0 ... i.
     """
-    q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))  # b heads n e
+    # q becomes (b, heads, n, e), k and v (b, heads, l, e).
+    q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
     rows = MOST_ROWS
     if q.device.type in MOST_SCORES:
         scores = q[0, ..., 0].numel() * k.shape[2]  # of one row: heads * n * l
@@ -36,7 +37,8 @@ class Attention(nn.Module):
 
     Every attention is called with x and the number of frames of a video, whether it needs that or
     not, so that one can take another's place (`inflate`). Source: `CrossAttention` of latent
-    diffusion; `to_q`, `to_k`, `to_v` have no bias there.
+    diffusion, where `to_q`, `to_k`, `to_v` have no bias (in the VAE they have one). `text_dim` is
+    the width of what `CrossAttention` attends to.
     """
 
     def __init__(self, dim: int, heads: int, text_dim: int | None = None, bias: bool = False):
@@ -80,7 +82,7 @@ class GEGLU(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two layers with a GEGLU of width 4d between, x (b*f, n, d) -> (b*f, n, d).
+    """A GEGLU of width 4d, then a linear layer, x (b*f, n, d) -> (b*f, n, d).
 
     Checkpoints say `net.0` and `net.2`; `net.1` was dropout, hence the Identity.
     """

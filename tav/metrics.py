@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .text import CLIPEncoder, CLIPTextTransformer, Tokenizer
 from .vae import to_uint8
 
-# Of the channels of CLIP's training images (openai/CLIP, `_transform`).
+# Of the channels of CLIP's training images: mean, standard deviation (openai/CLIP, `_transform`).
 MEAN = [0.48145466, 0.4578275, 0.40821073]
 STD = [0.26862954, 0.26130258, 0.27577711]
 
@@ -78,9 +78,9 @@ class CLIP(nn.Module):
 
     def embed_texts(self, ids: Tensor, end: int) -> Tensor:
         """Token ids (b, l) -> unit vectors (b, p), read at each row's first `end` token."""
-        last = (ids == end).int().argmax(dim=1)  # argmax: of equal values, the first
+        first_end = (ids == end).int().argmax(dim=1)  # argmax: of equal values, the first
         states = self.text_model(ids)  # b l d
-        read = states[torch.arange(len(ids), device=ids.device), last]  # b d
+        read = states[torch.arange(len(ids), device=ids.device), first_end]  # b d
         return F.normalize(self.text_projection(read), dim=-1)  # b p
 
 
@@ -104,10 +104,7 @@ def preprocess(frames: Tensor, size: int) -> Tensor:
 
 
 def frame_consistency(vectors: Tensor) -> float:
-    """Mean, over all pairs of frames, of 100 times the cosine of their CLIP vectors (f, p).
-
-    It is nan for a single frame.
-    """
+    """Mean of 100 times the cosine of every two frames' CLIP vectors (f, p); nan for one frame."""
     i, j = torch.triu_indices(len(vectors), len(vectors), offset=1)  # every pair once, i < j
     # In double precision, so that a still has exactly 100.
     cosines = F.cosine_similarity(vectors[i].double(), vectors[j].double()).float()
@@ -120,9 +117,9 @@ def textual_alignment(vectors: Tensor, text: Tensor) -> float:
 
 
 @torch.no_grad()
-def scores(clip: CLIP, tokenizer: Tokenizer, frames: Tensor, prompt: str) -> list[float]:
+def scores(clip: CLIP, tokenizer: Tokenizer, frames: Tensor, prompt: str) -> tuple[float, float]:
     """Frame consistency and textual alignment of a video (f, 3, H, W), the paper's two scores."""
     device = clip.logit_scale.device
     vectors = clip.embed_images(preprocess(frames, clip.image_size).to(device)).cpu()  # f p
     text = clip.embed_texts(tokenizer(prompt).to(device), tokenizer.end)[0].cpu()  # p
-    return [frame_consistency(vectors), textual_alignment(vectors, text)]
+    return frame_consistency(vectors), textual_alignment(vectors, text)

@@ -1,10 +1,9 @@
 """Several processes working on one job, started by torchrun, one for each GPU (lesson 13)."""
 
 import os
-from collections.abc import Iterable
 
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 
 def rank() -> int:
@@ -15,12 +14,6 @@ def rank() -> int:
 def world_size() -> int:
     """How many processes there are."""
     return int(os.environ.get("WORLD_SIZE", 1))
-
-
-def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
-    """Each parameter's gradient becomes its mean over the processes."""
-    for parameter in parameters:
-        parameter.grad = sum_over_ranks(parameter.grad) / world_size()
 
 
 def sum_over_ranks(tensor: Tensor) -> Tensor:

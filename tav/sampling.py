@@ -22,7 +22,7 @@ def predict(model: StableDiffusion, x: Tensor, t: int, text: Tensor) -> Tensor:
 def predict_guided(
     model: StableDiffusion, x: Tensor, t: int, text: Tensor, guidance: float
 ) -> Tensor:
-    """The same with guidance g:
+    """`predict` with classifier-free guidance of scale g:
 
         prediction = from negative prompt + g (from prompt - from negative prompt)
 
@@ -44,10 +44,9 @@ def invert(
     it goes to, while x is still at the one before: an approximation that more steps improve.
     """
     text = model.embed(caption)  # 1 l d
-    schedule = model.schedule
     x = latents.float()
-    for t, previous in progress(schedule.steps(steps)[::-1]):  # from the lowest t to the highest
-        x = schedule.ddim_invert_step(predict(model, x, t, text), x, t, previous)
+    for t, previous in progress(model.schedule.steps(steps)[::-1]):  # from the lowest t up
+        x = model.schedule.ddim_invert_step(predict(model, x, t, text), x, t, previous)
     return x
 
 
@@ -58,9 +57,8 @@ def sample(
 
     `text` (2b, l, d) is that of `predict_guided`.
     """
-    schedule = model.schedule
     x = noise.float()
-    for t, previous in progress(schedule.steps(steps)):
+    for t, previous in progress(model.schedule.steps(steps)):
         prediction = predict_guided(model, x, t, text, guidance)
-        x = schedule.ddim_step(prediction, x, t, previous)
+        x = model.schedule.ddim_step(prediction, x, t, previous)
     return x

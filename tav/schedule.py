@@ -1,8 +1,8 @@
 """How much noise at which timestep, and the steps that add and remove it (lessons 03, 05 and 11).
 
-Shapes: b rows of latents x (b, c, h, w). A timestep t is an int, or a LongTensor (b,) with one for
-each row. With x_0 the clean latents, noise of variance 1 and Abar = `alphas_cumprod[t]`, the share
-of the variance of x_0 left at t,
+Shapes: latents x (b, c, h, w). A timestep t is an int, or a LongTensor with one for each of the b
+rows, or one for all. With x_0 the clean latents, noise of variance 1 and Abar = `alphas_cumprod[t]`
+(`a` in the code), the share of the variance of x_0 that is left at t,
 
     x_t = sqrt(Abar) x_0 + sqrt(1 - Abar) noise        DDPM (Ho et al. 2020), equation 4
     v_t = sqrt(Abar) noise - sqrt(1 - Abar) x_0        Salimans & Ho 2022, appendix D
@@ -38,7 +38,7 @@ class Schedule:
         set_alpha_to_one: bool = False,
     ):
         if beta_schedule not in POWERS or prediction_type not in PREDICTIONS:
-            raise ValueError(f"unknown: {beta_schedule=}, {prediction_type=}")
+            raise ValueError(f"one of these is unknown: {beta_schedule=}, {prediction_type=}")
         power = POWERS[beta_schedule]
         first, last = beta_start**power, beta_end**power
         roots = torch.linspace(first, last, num_train_timesteps, dtype=torch.float32)
@@ -48,11 +48,17 @@ class Schedule:
         self.num_train_timesteps, self.steps_offset = num_train_timesteps, steps_offset
         self.prediction_type = prediction_type
 
-    def steps(self, n: int) -> list[tuple[int, int]]:
-        """The n DDIM steps down, as pairs (t, previous): each goes from x_t to level `previous`.
+    def _alpha(self, t: Time, x: Tensor) -> Tensor:
+        """Abar_t as (b or 1, 1, 1, 1) on the device of x; below 0 it is `final_alpha_cumprod`."""
+        t = torch.as_tensor(t, device=x.device).reshape(-1, 1, 1, 1)
+        alphas = self.alphas_cumprod.to(x.device)[t.clamp(min=0)]
+        return torch.where(t < 0, self.final_alpha_cumprod.to(x.device), alphas)
 
-        n = 50: (981, 961), (961, 941), ..., (1, -19); diffusers calls this spacing "leading". A
-        level below 0 means `final_alpha_cumprod`. Inversion takes the steps the other way round.
+    def steps(self, n: int) -> list[tuple[int, int]]:
+        """The n DDIM steps down, as pairs (t, previous): each goes from timestep t to the previous.
+
+        n = 50: (981, 961), (961, 941), ..., (1, -19); diffusers calls this spacing "leading". Below
+        0, Abar is `final_alpha_cumprod`. Inversion takes the steps the other way round.
         """
         if not 1 <= n <= self.num_train_timesteps - self.steps_offset:
             raise ValueError(f"{n} steps do not fit into {self.num_train_timesteps} timesteps")
@@ -73,18 +79,19 @@ class Schedule:
         return a.sqrt() * noise - (1 - a).sqrt() * x0
 
     def to_x0_and_noise(
-        self, prediction: Tensor, x: Tensor, t: Time, level: Time | None = None
+        self, prediction: Tensor, x: Tensor, t: Time, x_at: Time | None = None
     ) -> tuple[Tensor, Tensor]:
-        """x_0 and the noise, from the UNet's prediction for t and latents x at `level` (default t).
+        """x_0 and the noise, from the UNet's prediction for t and x, noisy as at `x_at` (or t).
 
         Two equations in two unknowns, which the lines below solve:
 
             x = sqrt(a_x) x_0 + sqrt(1 - a_x) noise
             prediction = noise, or v = sqrt(a) noise - sqrt(1 - a) x_0
 
-        In sampling a_x = a, and c below is 1; in inversion a_x belongs to the level `previous`.
+        In sampling a_x = a, and c below is 1; in inversion a_x belongs to the previous timestep.
         """
-        a, a_x = self._alpha(t, x), self._alpha(t if level is None else level, x)
+        a = self._alpha(t, x)
+        a_x = a if x_at is None else self._alpha(x_at, x)
         if self.prediction_type == "epsilon":
             return (x - (1 - a_x).sqrt() * prediction) / a_x.sqrt(), prediction.float()
         c = (a * a_x).sqrt() + ((1 - a) * (1 - a_x)).sqrt()
@@ -97,18 +104,18 @@ class Schedule:
         return ((1 - a) / a).sqrt()
 
     def ddim_step(self, prediction: Tensor, x: Tensor, t: Time, previous: Time) -> Tensor:
-        """From x_t down to level `previous`, t minus the stride: DDIM, equation 12, sigma 0."""
+        """From x_t down to `previous`, t minus the stride: DDIM, equation 12, no random term."""
         x0, noise = self.to_x0_and_noise(prediction, x, t)
         a_prev = self._alpha(previous, x)
         return a_prev.sqrt() * x0 + (1 - a_prev).sqrt() * noise
 
     def ddim_invert_step(self, prediction: Tensor, x: Tensor, t: Time, previous: Time) -> Tensor:
-        """From level `previous` up to t: undoes `ddim_step`, given the same prediction.
+        """From `previous` up to t: undoes `ddim_step`, given the same prediction.
 
-        As published, the UNet was told t for that, while x was still at `previous`: it assumes that
-        the prediction for x_t, which is not known yet, would be the same.
+        As published, the prediction is the UNet's for t and for x at `previous`, as if it were the
+        same for x_t, which is not known yet.
         """
-        x0, noise = self.to_x0_and_noise(prediction, x, t, level=previous)
+        x0, noise = self.to_x0_and_noise(prediction, x, t, x_at=previous)
         a = self._alpha(t, x)
         return a.sqrt() * x0 + (1 - a).sqrt() * noise
 
@@ -121,16 +128,10 @@ class Schedule:
         Below 0 Abar is 1: the last step adds no noise.
         """
         x0, _ = self.to_x0_and_noise(prediction, x, t)
-        a, a_prev = self._alpha(t, x), self._alpha(previous, x, final=torch.tensor(1.0))
+        a = self._alpha(t, x)
+        a_prev = self._alpha(previous, x) if previous >= 0 else torch.ones_like(a)
         beta = 1 - a / a_prev  # 1 - the product of (1 - beta_j), previous < j <= t
         weighted = a_prev.sqrt() * beta * x0 + (1 - beta).sqrt() * (1 - a_prev) * x
         mean = weighted / (1 - a)  # equation 7
         variance = (1 - a_prev) / (1 - a) * beta
         return mean + variance.sqrt() * noise
-
-    def _alpha(self, t: Time, x: Tensor, final: Tensor | None = None) -> Tensor:
-        """Abar_t as (b or 1, 1, 1, 1) on the device of x; for t below 0, `final`."""
-        final = self.final_alpha_cumprod if final is None else final
-        t = torch.as_tensor(t, device=x.device).reshape(-1, 1, 1, 1)
-        levels = self.alphas_cumprod.to(x.device)[t.clamp(min=0)]
-        return torch.where(t < 0, final.to(x.device), levels)

@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from .layers import attend
 
 START, END = "<|startoftext|>", "<|endoftext|>"
-LENGTH = 77  # CLIP's context length, where a folder names none
+LENGTH = 77  # CLIP's context length, unless a folder's config gives another
 
 # What CLIP takes for a word (openai/CLIP, `SimpleTokenizer`): a special token, an English ending, a
 # run of letters, one digit, or a run of other signs.
-SPECIAL, ENDING = r"<\|startoftext\|>|<\|endoftext\|>", r"'s|'t|'re|'ve|'m|'ll|'d"
+SPECIAL = r"<\|startoftext\|>|<\|endoftext\|>"
+ENDING = r"'s|'t|'re|'ve|'m|'ll|'d"
 WORD = SPECIAL + "|" + ENDING + r"|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 
 
@@ -40,8 +41,8 @@ class Tokenizer:
             raise ValueError(f"the vocabulary lacks {', '.join(sorted(missing))}")
         bpe = BPETokenizer(models.BPE(vocab, merges, unk_token=END, end_of_word_suffix="</w>"))
         one_space = normalizers.Replace(Regex(r"\s+"), " ")
-        steps = [normalizers.NFC(), one_space, normalizers.Lowercase()]
-        bpe.normalizer = normalizers.Sequence(steps)
+        cleaning = [normalizers.NFC(), one_space, normalizers.Lowercase()]
+        bpe.normalizer = normalizers.Sequence(cleaning)
         # Inverted: what lies between two words is removed.
         words = pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True)
         in_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
@@ -154,10 +155,7 @@ class CLIPTextEmbeddings(nn.Module):
 
 
 class CLIPTextTransformer(nn.Module):
-    """Embeddings, encoder, final LayerNorm: token ids (b, l) -> states (b, l, d).
-
-    The arguments are the keys of a text encoder's config.json.
-    """
+    """Embeddings, encoder, final LayerNorm: token ids (b, l) -> states (b, l, d)."""
 
     def __init__(
         self,
@@ -182,9 +180,10 @@ class CLIPTextTransformer(nn.Module):
 class CLIPTextModel(nn.Module):
     """CLIP's text tower. Token ids (b, l) -> states (b, l, d), after the final LayerNorm.
 
-    `config` are the keys of its config.json, those of `CLIPTextTransformer`; the names of all
-    tensors in its files begin with `text_model`. SD 1 has OpenAI's ViT-L/14: 12 layers, d = 768,
-    `quick_gelu`. SD 2 has 23 of the 24 layers of OpenCLIP's ViT-H/14: d = 1024, `gelu`.
+    `config` holds the keys of its config.json, which are the arguments of `CLIPTextTransformer`.
+    The names of all tensors in its files begin with `text_model`. SD 1 has OpenAI's ViT-L/14: 12
+    layers, d = 768, `quick_gelu`. SD 2 has 23 of the 24 layers of OpenCLIP's ViT-H/14: d = 1024,
+    `gelu`.
     """
 
     def __init__(self, **config: int | str):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .inflation import inflate, trainable
 from .model import StableDiffusion, Unsuitable
-from .ranks import average_gradients, rank, world_size
+from .ranks import rank, sum_over_ranks, world_size
 from .unet import UNet2DConditionModel
 from .vae import Posterior, encode
 
@@ -23,7 +23,7 @@ class Tuning:
 
     `posterior` is that of the clip's latents (f, c, h, w), sampled anew each step; `text` (1, l, d)
     is the caption. The seed and the number of a step determine its random draws, so that a resumed
-    run takes the same steps as an uncut one.
+    run takes the same steps as an uninterrupted one.
 
     The trained weights are kept in fp32 (`masters`). A UNet in half precision gets a rounded copy
     of them after each step; in fp16 the loss is scaled as well. With `checkpointing` a step keeps
@@ -78,11 +78,11 @@ class Tuning:
         """
         (loss * self.scale).backward()
         for name, parameter in self.parameters.items():
-            self.masters[name].grad = parameter.grad.float() / self.scale
+            gradient = sum_over_ranks(parameter.grad.float()) / world_size()  # their mean
+            self.masters[name].grad = gradient / self.scale
             parameter.grad = None
-        average_gradients(self.masters.values())
         norm = nn.utils.clip_grad_norm_(self.masters.values(), 1.0)
-        if self.scale == 1:  # there is nothing left to lower
+        if self.scale == 1:  # not fp16, or a scale that cannot fall further
             self.check_finite("gradient", norm)
         self.losses.append(loss.item())
         if not norm.isfinite():  # fp16 overflowed: leave this step out, and scale less from now on
@@ -108,10 +108,8 @@ class Tuning:
 
     def state(self) -> dict[str, Tensor]:
         """Everything that the next step depends on, as tensors by name."""
-        tensors = {
-            "losses": torch.tensor(self.losses, dtype=torch.float64),
-            "scale": torch.tensor(self.scale),
-        }
+        losses = torch.tensor(self.losses, dtype=torch.float64)
+        tensors = {"losses": losses, "scale": torch.tensor(self.scale)}
         for name, master in self.masters.items():
             tensors[f"weight/{name}"] = master.detach()
             for key, value in self.optimizer.state[master].items():  # empty before the first update

@@ -1,6 +1,6 @@
 """The UNet of Stable Diffusion 1.x and 2.x: noisy latents, time and text in, noise out (lesson 04).
 
-Shapes: b prompts, f frames, c channels, h w latent height and width, n = h*w tokens, l text tokens,
+Shapes: b videos, f frames, c channels, h w latent height and width, n = h*w tokens, l text tokens,
 d token width. Frames travel folded into the batch, (b*f, c, h, w); an image is a video of one
 frame. Everything works frame by frame, with two exceptions. The GroupNorms of ResNet blocks and of
 the output pool their statistics over the frames (the transformers' GroupNorm does not). And the
@@ -34,7 +34,8 @@ def timestep_embedding(t: Tensor, dim: int) -> Tensor:
     In diffusers' words: `flip_sin_to_cos`, and `downscale_freq_shift` 0.
     """
     k = torch.arange(dim // 2, device=t.device, dtype=torch.float32)
-    angles = t[:, None].float() * torch.exp(-math.log(10000) * k / (dim // 2))  # b dim/2
+    w = torch.exp(-math.log(10000) * k / (dim // 2))  # dim/2
+    angles = t[:, None].float() * w  # b dim/2
     return torch.cat([angles.cos(), angles.sin()], dim=-1)
 
 
@@ -204,7 +205,7 @@ class UNet2DConditionModel(nn.Module):
         norm_num_groups: int = 32,
     ):
         super().__init__()
-        first, lowest = block_out_channels[0], len(block_out_channels) - 1
+        first = block_out_channels[0]  # channels at the highest resolution
         text_dim, time_dim, groups = cross_attention_dim, 4 * first, norm_num_groups
         self.time_embedding = TimestepEmbedding(first, time_dim)
         self.conv_in = nn.Conv2d(LATENT, first, 3, padding=1)
@@ -217,14 +218,14 @@ class UNet2DConditionModel(nn.Module):
             transformers = layers_per_block if attentive[i] else 0
             block = DownBlock(widths, channels, heads[i], transformers, text_dim, time_dim, groups)
             skips += [channels] * layers_per_block
-            if i < lowest:
+            if i < len(block_out_channels) - 1:  # not at the lowest resolution
                 block.downsamplers.append(Downsample2D(channels, padding=1))
                 skips.append(channels)
             self.down_blocks.append(block)
             before = channels
 
         widths = [before, before]
-        self.mid_block = MidBlock(widths, before, heads[lowest], 1, text_dim, time_dim, groups)
+        self.mid_block = MidBlock(widths, before, heads[-1], 1, text_dim, time_dim, groups)
 
         self.up_blocks = nn.ModuleList()
         for i in reversed(range(len(block_out_channels))):
@@ -243,12 +244,12 @@ class UNet2DConditionModel(nn.Module):
         self.conv_out = nn.Conv2d(first, LATENT, 3, padding=1)
 
     def set_checkpointing(self, on: bool) -> None:
-        """Whether all levels keep little for the backward pass, and compute more (lesson 13)."""
+        """Turn checkpointing on or off in all levels: less memory, more computing (lesson 13)."""
         for level in [*self.down_blocks, self.mid_block, *self.up_blocks]:
             level.checkpointing = on
 
     def forward(self, x: Tensor, t: Tensor, text: Tensor, frames: int = 1) -> Tensor:
-        """Latents x (b*f, c, h, w), timesteps t (b,), text (b, l, d) -> the prediction, like x."""
+        """Latents x (b*f, c, h, w), timesteps t (b,), text (b, l, d) -> noise or v, like x."""
         time = timestep_embedding(t, self.conv_in.out_channels).to(x.dtype)  # b c, c of level 0
         time = self.time_embedding(time).repeat_interleave(frames, dim=0)  # b*f time_dim
         x = self.conv_in(x.contiguous(memory_format=torch.channels_last))

@@ -1,7 +1,7 @@
 """Frames <-> latents: the autoencoder of latent diffusion (lesson 01).
 
-Shapes: b images, f frames, c channels (of latents: 4), H W height and width in pixels, h w = H/8
-W/8 those of latents, n = h*w tokens. All eps are 1e-6.
+Shapes: b images, f frames, H W their height and width in pixels, h w those of the latents (H/8 and
+W/8), c channels (4 in a latent), n = h*w tokens. All eps are 1e-6.
 """
 
 from dataclasses import dataclass
@@ -25,10 +25,9 @@ class Posterior:
     mean: Tensor  # b c h w
     std: Tensor  # b c h w
 
-    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, generator: torch.Generator) -> Tensor:
         """mean + std * noise, (b, c, h, w); the noise is drawn on the generator's own device."""
-        device = self.mean.device if generator is None else generator.device
-        noise = torch.randn(self.mean.shape, generator=generator, device=device)
+        noise = torch.randn(self.mean.shape, generator=generator, device=generator.device)
         return self.mean + self.std * noise.to(self.mean)
 
 
@@ -51,8 +50,8 @@ class SpatialAttention(Attention):
 class Level(nn.Module):
     """ResNet blocks at one resolution, then half of it (encoder) or twice of it (decoder).
 
-    `before` are the channels that come in. `downsamplers` and `upsamplers` hold one layer or none:
-    checkpoints say `downsamplers.0`.
+    `before` is the number of channels that come in. `downsamplers` and `upsamplers` hold one layer
+    or none: checkpoints say `downsamplers.0`.
     """
 
     def __init__(self, before: int, channels: int, layers: int, groups: int):
@@ -114,8 +113,8 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Latents (b, c, h, w) -> images (b, 3, H, W).
 
-    A level has one ResNet block more than one of the encoder. `channels` are in the encoder's
-    order, from the highest resolution to the lowest.
+    Each level has one ResNet block more than the encoder's. `channels` are in the encoder's order,
+    from the highest resolution to the lowest.
     """
 
     def __init__(self, channels: list[int], layers: int, groups: int):
@@ -143,13 +142,13 @@ class Decoder(nn.Module):
 class AutoencoderKL(nn.Module):
     """The VAE of Stable Diffusion (Rombach et al. 2022, section 3.1; diffusers' `AutoencoderKL`).
 
-    `scaling_factor`, 1 over the standard deviation of its training latents, gives them the
-    schedule's variance of 1.
+    `scaling_factor` (0.18215 in Stable Diffusion) is 1 over the standard deviation of the training
+    latents: scaled, they have the variance of 1 that the schedule assumes.
     """
 
     def __init__(
         self,
-        block_out_channels: list,
+        block_out_channels: list[int],
         layers_per_block: int,
         norm_num_groups: int,
         scaling_factor: float,

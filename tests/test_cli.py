@@ -332,7 +332,7 @@ def test_weights_that_break_stop_the_run_and_the_last_sound_state_stays(
     steps, done, place, monkeypatch
 ):
     monkeypatch.setattr(tune, "SAVE_EVERY", 0.0)
-    monkeypatch.setattr(tune, "SAVE_SHARE", 0)
+    monkeypatch.setattr(tune, "SAVE_FACTOR", 0)
     monkeypatch.setattr(Tuning, "update", poison())
     broken = call(tune, *SHORT[:-1], steps, folder=place)
     assert broken.status == 2
@@ -356,7 +356,7 @@ import torch
 torch.set_num_threads(1)
 import tune
 from tav.io.cli import run
-tune.SAVE_EVERY, tune.SAVE_SHARE = 0.0, 0
+tune.SAVE_EVERY, tune.SAVE_FACTOR = 0.0, 0
 model = tune.load("weights")
 tune.load = lambda *arguments: model  # each child process has a copy of it
 torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))]).step()  # imports much, once for all

@@ -144,4 +144,4 @@ def whole_core_on_meta() -> None:
         assert edited.device.type == "meta" and edited.shape == latents.shape
     video = decode(model.vae, edits[-1])
     assert video.shape == frames.shape
-    assert scores(clip, model.tokenizer, video, "a") == [0.0, 0.0]
+    assert scores(clip, model.tokenizer, video, "a") == (0.0, 0.0)

@@ -128,6 +128,7 @@ def test_a_name_is_linked_only_if_it_can_mean_one_thing(monkeypatch):
     lesson = page_of_lesson.Lesson("a.md")
     assert lesson.symbol("Schedule.add_noise") == ("tav/schedule.py", "Schedule.add_noise")
     assert lesson.symbol("tav.load") == ("tav/io/weights.py", "load")
+    assert lesson.symbol("tav.inflate") == ("tav/inflation.py", "inflate")
     assert lesson.symbol("forward") is lesson.symbol("steps") is None
 
 
