@@ -80,8 +80,12 @@ def test_nothing_is_loaded_from_elsewhere(built, pages):
             assert address.startswith("data:") or (file.parent / address).resolve().is_file(), (
                 f"{file.relative_to(built)} loads {address}"
             )
-    for asset in (built / "page").iterdir():
+    for asset in (built / "page").glob("page.*"):
         assert not re.search(r"https?:|@import", read(asset)), asset.name
+
+
+def test_without_strips_the_first_page_does_without_films(tmp_path):
+    assert build_site.parts_of(page_of_lesson.Lesson("README.md"), tmp_path) == ""
 
 
 def test_names_are_given_once(built, pages):
