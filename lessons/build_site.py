@@ -26,6 +26,8 @@ from .page_of_code import ASSETS, Page, address, code_page, folder_page
 from .page_of_lesson import Lesson
 from .symbols import ROOT, read
 
+STRIPS = ASSETS / "parts"  # which `python -m lessons.parts` makes
+
 
 def contents(page: Page, lessons: list[Lesson]) -> str:
     """The list of the lessons, each with the files that it quotes."""
@@ -56,10 +58,10 @@ def lesson_page(lesson: Lesson, lessons: list[Lesson]) -> str:
     return lesson.fill("lesson.html", title=title, body=body, contents=listed, code=code, **turns)
 
 
-def start_page(lessons: list[Lesson]) -> tuple[Page, str]:
+def start_page(lessons: list[Lesson], strips: Path) -> tuple[Page, str]:
     """The first page: what this is, what it does, what one can try, and the contents."""
     readme = Lesson("README.md")  # whose links hold here, as it lies in the same folder
-    body = readme.render()
+    body = readme.render().replace(' target="code"', "")  # there is no right side
     values = {
         name: re.search(rf"<!-- {name} -->\s*(<figure.*?</figure>)", body, re.DOTALL)[1]
         for name in ("run", "api")
@@ -68,14 +70,14 @@ def start_page(lessons: list[Lesson]) -> tuple[Page, str]:
     values |= {name: readme.url(f"lessons/figures/edits.{name}") for name in ("gif", "png")}
     values |= {"readme": readme.url("README.md"), "exercises": readme.url("lessons/exercises")}
     values["miniature"] = readme.url("weights/mini/README.md")
-    values["parts"] = parts_of(readme)
+    values["parts"] = parts_of(readme, strips)
     return readme, readme.fill("start.html", contents=contents(readme, lessons), **values)
 
 
-def parts_of(readme: Lesson) -> str:
+def parts_of(readme: Lesson, strips: Path) -> str:
     """The part of the first page where one chooses a prompt, and a part of the method to leave
-    out: nothing before `python -m lessons.parts` has made the films."""
-    file = ASSETS / "parts" / "parts.json"
+    out: nothing where the folder of strips has none."""
+    file = strips / "parts.json"
     if not file.exists():
         return ""
     listed = json.loads(read(file))
@@ -110,16 +112,18 @@ def radios(name: str, choices: dict[str, str]) -> str:
     return "".join(buttons)
 
 
-def build(out: Path) -> list[str]:
+def build(out: Path, strips: Path = STRIPS) -> list[str]:
     """Write the site into a folder, anew; the files of the repository that are in it."""
     if out.exists() and any(out.iterdir()) and not (out / "page" / "page.js").exists():
         raise SystemExit(f"error: {out} holds something else; name another folder with --out")
     shutil.rmtree(out, ignore_errors=True)
-    shutil.copytree(ASSETS, out / "page", ignore=shutil.ignore_patterns("*.html"))
+    shutil.copytree(ASSETS, out / "page", ignore=shutil.ignore_patterns("*.html", STRIPS.name))
+    if strips.exists():
+        shutil.copytree(strips, out / "page" / "parts")
     files = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "lessons").glob("*.md"))
     lessons = {file: Lesson(file) for file in files}
     listed = list(lessons.values())
-    start, html = start_page(listed)
+    start, html = start_page(listed, strips)
     (out / "index.html").write_text(html, encoding="utf-8")
     waiting, done = [*files, *start.links], set()
     while waiting:

@@ -2,7 +2,7 @@
 
     python -m lessons.figures [03 ...]
 
-Besides numbers it knows README, whose picture takes minutes; without arguments it makes everything.
+Besides numbers it knows README, whose pictures take minutes; without arguments it makes everything.
 
 Most pictures of a lesson are made by its own blocks, with `show` (`lessons/update.py` keeps them).
 Here are the diagrams: `figures/07-who-looks-where.png` is made by the function
@@ -410,6 +410,14 @@ def edits() -> Image.Image:
     return Image.open(run / "samples" / "comparison.png")
 
 
+def parts() -> Image.Image:
+    """The picture of README of what each part of the method does, from the strips of the start
+    page, which `python -m lessons.parts` makes."""
+    from .parts import picture
+
+    return picture()
+
+
 def command(*job) -> None:
     """Run one of the two commands."""
     subprocess.run([sys.executable, *job], cwd=ROOT, check=True)
@@ -432,6 +440,8 @@ def shrink(source: Path, target: Path) -> None:
 def main() -> None:
     if not sys.argv[1:] or "README" in sys.argv:
         save(edits(), FIGURES / "edits.png")
+        if (LESSONS / "page" / "parts").exists():
+            save(parts(), FIGURES / "parts.png")
     for lesson in lesson_files(sys.argv[1:]):
         if diagrams := names(lesson):
             _, ns = run_blocks(lesson)

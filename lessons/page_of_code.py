@@ -49,10 +49,8 @@ class Page:
         return self.relative(address(file)) + (anchor and f"#{anchor}")
 
     def link(self, file: str, anchor: str = "") -> str:
-        """The attributes of a link: code opens on the right, and text instead of this page."""
-        url = self.url(file, anchor)
-        code = url.partition("#")[0].endswith(".html") and not self.links[-1].endswith(".md")
-        return f'href="{url}"' + (' target="code"' if code else "")
+        """The attributes of a link."""
+        return f'href="{self.url(file, anchor)}"'
 
     def fill(self, template: str, **values: str) -> str:
         page = Template((ASSETS / template).read_text(encoding="utf-8"))

@@ -44,6 +44,7 @@ MATHML = {  # what latex2mathml writes, and what browsers know
     "<mi>log</mi>": '<mi>log</mi><mspace width="0.17em"/>',  # else log p reads as logp
     "<mo>&#x02016;</mo>": '<mo stretchy="false" lspace="0" rspace="0">&#x02016;</mo>',
 }
+RELATION = r"(?==|\\(?:ge|approx|leftarrow)\b)"  # before it a displayed formula may be broken
 # A formula within a line, as a link or not, and the punctuation that must not leave it.
 PUNCTUATED = r'((?:<a [^>]*>)?<math [^>]*"inline">(?:(?!</math>).)*</math>(?:</a>)?)([.,;:?)]+)'
 
@@ -189,6 +190,12 @@ class Lesson(Page):
                     html = f"<code>{escape(child.content)}</code>"
                     child.type, child.content = "html_inline", self.to(place, html)
 
+    def link(self, file: str, anchor: str = "") -> str:
+        """The attributes of a link: code opens on the right, and text instead of this page."""
+        url = self.url(file, anchor)
+        code = url.partition("#")[0].endswith(".html") and not self.links[-1].endswith(".md")
+        return f'href="{url}"' + (' target="code"' if code else "")
+
     def lead(self, link: Token) -> None:
         """Turn the address in a link of the text into the site's."""
         path, _, anchor = unquote(link.attrs["href"]).partition("#")
@@ -240,13 +247,12 @@ class Lesson(Page):
         )
 
     def math_block(self, token: Token) -> str:
-        """A displayed formula, of which the parts between wide spaces may stand in lines."""
-        parts = [""]
-        for part in token.content.split(r"\qquad"):
-            pairs = (r"{", r"}"), (r"\\left\b", r"\\right\b"), (r"\\begin\b", r"\\end\b")
-            left, right = zip(*((len(re.findall(x, parts[-1])) for x in pair) for pair in pairs))
-            parts = [*parts, part] if left == right else [*parts[:-1], rf"{parts[-1]}\qquad{part}"]
-        html = "".join(self.math(part, "block") for part in parts if part.strip())
+        """A displayed formula, of which the parts between wide spaces may stand in lines, and be
+        broken before relations."""
+        html = ""
+        for part in split(token.content, r"(?=\\qquad)"):
+            pieces = split(part.removeprefix(r"\qquad"), RELATION)
+            html += f"<span>{'<wbr>'.join(self.math(piece, 'block') for piece in pieces)}</span>"
         return f'<div class="wide">{self.tie(token, html)}</div>\n'
 
     def math_inline(self, token: Token) -> str:
@@ -265,6 +271,17 @@ class Lesson(Page):
         """A formula as a link to the line that computes it, if one is known."""
         line = formula.meta.get("line")
         return self.to(line, html, ' class="formula"') if line else html
+
+
+def split(latex: str, before: str) -> list[str]:
+    """A formula in parts, each but the first with what stands `before` at its start; not within
+    brackets."""
+    parts = [""]
+    for part in re.split(before, latex):
+        pairs = (r"{", r"}"), (r"\\left\b", r"\\right\b"), (r"\\begin\b", r"\\end\b")
+        left, right = zip(*((len(re.findall(x, parts[-1])) for x in pair) for pair in pairs))
+        parts = [*parts, part] if left == right else [*parts[:-1], parts[-1] + part]
+    return [part for part in parts if part.strip()]
 
 
 def size(file: Path) -> tuple[int, int]:

@@ -3,7 +3,8 @@
 Two clips are edited by the whole method, and with one part left out at a time, at two guidances. It
 takes about 20 minutes on two cores. Each video becomes a strip, its eight frames side by side, in
 page/parts/; the page shows one frame of it after the other. What there is to choose from is listed
-in page/parts/parts.json. README's picture, figures/parts.png, is made of the same strips.
+in page/parts/parts.json. README's picture, figures/parts.png, is made of the same strips
+(`parts` in figures.py).
 """
 
 import json
@@ -97,11 +98,11 @@ def picture() -> Image.Image:
         label = OPEN if part == "nothing" else f"without {part}"
         name = panda["edits"][f"1 {row} {listed['guidance'][1]:g}"]
         rows.append((label, read(name)))
-    return sheet(rows)
+    return sheet(rows, cell=128)  # as large as the frames are
 
 
 if __name__ == "__main__":
-    from .figures import FIGURES, save
+    from .figures import FIGURES, parts, save
 
     make()
-    save(picture(), FIGURES / "parts.png")
+    save(parts(), FIGURES / "parts.png")

@@ -116,7 +116,7 @@ class Browser:
         self.send("Emulation.setEmulatedMedia", features=[scheme])
 
     def key(self, key: str) -> None:
-        codes = {"Escape": 27, "Tab": 9, "Enter": 13}
+        codes = {"Escape": 27, "Tab": 9, "Enter": 13, "ArrowDown": 40}
         values = {"key": key, "code": key, "windowsVirtualKeyCode": codes[key]}
         values |= {"text": "\r"} if key == "Enter" else {}
         self.send("Input.dispatchKeyEvent", type="keyDown", **values)

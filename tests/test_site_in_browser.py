@@ -7,16 +7,18 @@ import ast
 import json
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 import pytest
+import torch
 from browser import CHROMIUM, Browser
 from test_lessons import RUN
 
 for package in ("markdown_it", "mdit_py_plugins", "latex2mathml", "pygments"):
     pytest.importorskip(package, reason='the site needs pip install -e ".[lessons]"')
 
-from lessons import build_site  # noqa: E402
+from lessons import build_site, parts  # noqa: E402
 from lessons.blocks import quotes, source  # noqa: E402
 from lessons.symbols import read  # noqa: E402
 
@@ -24,10 +26,40 @@ pytestmark = pytest.mark.slow
 lessons = pytest.mark.parametrize("lesson", RUN, ids=lambda path: path.stem)
 
 
+PROMPTS = ["a woman is skiing", "a panda is skiing", "a rabbit is skiing", "a man is skiing"]
+
+
 @pytest.fixture(scope="module")
-def built(tmp_path_factory) -> Path:
+def strips(tmp_path_factory) -> Path:
+    """What `lessons.parts` makes, but an edit takes no time: one grey, with a bar that grows."""
+    assert parts.LEAVE_OUT.keys() <= parts.ROWS.keys()
+    folder, greys = tmp_path_factory.mktemp("parts"), torch.linspace(-1, 1, 100).tolist()
+
+    def video() -> torch.Tensor:
+        frames = torch.full((8, 3, 32, 32), greys.pop())
+        for i, frame in enumerate(frames):
+            frame[0, :, : 4 * i] = 1
+        return frames
+
+    def job(model, clip, settings, edits) -> SimpleNamespace:
+        return SimpleNamespace(frames=video(), settings=settings, edits=edits)
+
+    row = SimpleNamespace(edit=lambda job: {prompt: video() for prompt in job.edits})
+    recipe = {"steps": 2, "lr": 0.1, "guidance": 3.0, "prompts": PROMPTS}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "STRIPS", folder)
+        patch.setattr(parts, "load", lambda _: SimpleNamespace(recipe=lambda _: recipe))
+        patch.setattr(parts, "Job", job)
+        patch.setattr(parts, "ROWS", dict.fromkeys(parts.LEAVE_OUT, row))
+        parts.make()
+        assert parts.picture().width <= 1100
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory, strips) -> Path:
     folder = tmp_path_factory.mktemp("site")
-    build_site.build(folder)
+    build_site.build(folder, strips)
     return folder
 
 
@@ -108,13 +140,93 @@ def dedented(code: str) -> str:
     return "\n".join(line[indent:] for line in lines) + "\n"
 
 
+# ---- the first page: what each part does
+
+EDIT = "document.querySelector('#edit').src.split('/').pop()"
+FILMS = "[...document.querySelectorAll('.film img')]"
+PLACES = f"""{FILMS}.map((film) => {{
+    const [frame, strip] = [film.parentElement, film].map((e) => e.getBoundingClientRect());
+    return (frame.left - strip.left) / frame.width;
+}})"""  # which frame of its eight each film shows
+WHOLE = "skier-1-tune-a-video-3.webp"
+
+
+def choose(browser, name: str, i: int) -> None:
+    browser.run(f"document.querySelectorAll('[name={name}]')[{i}].closest('label').click()")
+
+
+@pytest.mark.parametrize("window", [WIDE, PHONE])
+def test_what_is_chosen_is_shown(browser, address, window):
+    browser.window(*window)
+    browser.open(address)
+    assert browser.run(EDIT) == WHOLE
+    assert browser.run("document.documentElement.scrollWidth <= innerWidth"), "it is too wide"
+    choose(browser, "prompt", 1)
+    assert browser.until(f"{EDIT} === 'skier-2-tune-a-video-3.webp'")
+    choose(browser, "leave_out", 2)
+    choose(browser, "guidance", 1)
+    assert browser.until(f"{EDIT} === 'skier-2-no-sc-4.5.webp'")
+    said = "document.querySelector('#said').textContent"
+    assert browser.run(said) == f"{PROMPTS[1]}, without SC-Attn"
+    choose(browser, "prompt", 4)  # the other clip's
+    assert browser.until(f"{EDIT} === 'panda-1-no-sc-4.5.webp'")
+    assert browser.run("document.querySelector('#source').src").endswith("/panda.webp")
+    assert "a panda is surfing" in browser.run("document.querySelector('#captioned').textContent")
+    assert not browser.errors
+
+
+def test_a_part_is_chosen_by_keyboard(browser, address):
+    browser.window(*PHONE)
+    browser.open(address)
+    browser.run("document.querySelector('[name=prompt]').focus()")
+    browser.key("Tab")
+    browser.key("ArrowDown")
+    assert browser.until(f"{EDIT} === 'skier-1-untuned-3.webp'")
+    browser.key("Tab")
+    browser.key("ArrowDown")
+    assert browser.until(f"{EDIT} === 'skier-1-untuned-4.5.webp'")
+
+
+def test_clip_and_edit_stay_in_step(browser, address):
+    """Also when another one is chosen; both show one whole frame of their eight at a time."""
+    browser.window(*PHONE)
+    browser.open(address)
+    began = f"{FILMS}.map((film) => film.getAnimations()[0].startTime)"
+    assert browser.until(f"{began}.every(Boolean)")
+    choose(browser, "leave_out", 3)
+    assert browser.until(f"{EDIT} === 'skier-1-no-temp-3.webp'")
+    first, second = browser.run(began)
+    assert first == second
+    for i in range(8):
+        browser.run(f"{FILMS}.forEach((film) => (film.getAnimations()[0].currentTime = {i * 250}))")
+        assert browser.run(PLACES) == pytest.approx([i, i], abs=0.01)
+
+
+def test_without_javascript_the_whole_method_is_shown(browser, address):
+    browser.window(*PHONE)
+    browser.send("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        browser.open(address)
+        assert browser.run(EDIT) == WHOLE
+        assert browser.run(f"{FILMS}.every((film) => film.naturalWidth === 256)")
+        assert browser.run(f"{FILMS}.every((film) => film.getAnimations().length)")
+        assert browser.run("getComputedStyle(document.querySelector('.parts form')).display") == (
+            "none"
+        )
+        assert browser.run("document.querySelector('#said').textContent") == PROMPTS[0]
+    finally:
+        browser.send("Emulation.setScriptExecutionDisabled", value=False)
+
+
+# ---- a lesson
+
+
 @pytest.fixture
 def lesson_with_formulas(browser, address, built) -> str:
-    """A lesson that has formulas tied to code on the right."""
-    tied = r'class="formula"'
-    page = next(
-        p for p in sorted(built.glob("lessons/*.html")) if f'target="code" {tied}' in read(p)
-    )
+    """A lesson that quotes code, and has formulas tied to code on the right."""
+    wanted = ('class="listing quote"', 'target="code" class="formula"')
+    pages = sorted(built.glob("lessons/*.html"))
+    page = next(page for page in pages if all(part in read(page) for part in wanted))
     return f"{address}lessons/{page.name}"
 
 
@@ -144,6 +256,19 @@ def test_on_a_phone_the_code_is_called_and_closed(browser, lesson_with_formulas)
     assert browser.until(f"{LIT}[3]")
     browser.key("Escape")
     assert browser.run(pane) == "none"
+
+
+def test_nothing_is_wider_than_a_phone(browser, address, built):
+    """But code and tables, which scroll by themselves. A formula is broken before relations."""
+    browser.window(360, 640)
+    lessons = sorted(path.relative_to(built) for path in built.glob("lessons/*.html"))
+    for page in ("index.html", "tav/unet.py.html", *lessons):
+        browser.open(f"{address}{page}")
+        browser.run("document.querySelectorAll('article details').forEach((d) => (d.open = true))")
+        assert browser.run("document.documentElement.scrollWidth") == 360, page
+        formulas = "[...document.querySelectorAll('.wide:has(> span, > .formula)')]"
+        cut = f"{formulas}.filter((f) => f.scrollWidth > f.clientWidth).map((f) => f.textContent)"
+        assert not browser.run(cut), page
 
 
 def test_it_can_be_read_by_keyboard(browser, lesson_with_formulas):

@@ -240,6 +240,7 @@ function parts() {
     const said = prompts[prompt - 1] + without;
     Object.assign(find("#source"), { src: images[0].src, alt: caption });
     Object.assign(find("#edit"), { src: images[1].src, alt: said });
+    find("#captioned").textContent = `the clip: ${caption}`;
     find("#said").textContent = said;
   }
 
