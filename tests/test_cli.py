@@ -397,7 +397,9 @@ def test_a_killed_run_can_always_be_continued_to_the_same_bits(place):
     command = [sys.executable, "-c", KILL, *SHORT[:4], *SHORT[6:-1], "9"]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == str([9] * 13 + [0]), done
+    statuses = json.loads(done.stdout.splitlines()[-1])
+    # A kill at any time may come when all is done.
+    assert statuses[:10] == [9] * 10 and set(statuses[10:-1]) <= {9, 0} and statuses[-1] == 0, done
     whole, cut = tree(place / "whole"), tree(place / "cut" / "run")
     assert whole.pop("run.json") and cut.pop("run.json")  # the time it took differs
     assert whole == cut
