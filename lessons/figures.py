@@ -24,7 +24,6 @@ import torch
 from PIL import Image
 
 from tav.io.runs import RUNS
-from tav.vae import to_uint8
 
 from .blocks import LESSONS, ROOT, lesson_files, run_blocks, shown
 
@@ -48,11 +47,6 @@ def canvas(rows: int = 1, columns: int = 1, width: float = 8.0, height: float = 
     return plt.subplots(
         rows, columns, figsize=(width, height), dpi=160, layout="constrained", **options
     )
-
-
-def rgb(frame: torch.Tensor) -> np.ndarray:
-    """A frame (3, h, w) in [-1, 1] as bytes (h, w, 3)."""
-    return to_uint8(frame[None])[0]
 
 
 def rectangle(axis, x, y, width, height, **style) -> None:
@@ -313,52 +307,6 @@ def who_looks_where(ns):
     rectangle(axis, 33, -50, 1.5, 1.5, facecolor="#ffd9a8")
     axis.text(35, -49.3, "only mean, variance", va="center", fontsize=9)
     axis.set(xlim=(-19, 44), ylim=(-55.5, 3), aspect="equal")
-    axis.axis("off")
-    return figure
-
-    # ---- 09
-
-    return figure
-
-
-# ---- 12
-
-
-def near_and_far(ns):
-    """Cosines, times 100, of the clip's frames and an ideal edit's with each other and with two
-    prompts."""
-    figure, axis = canvas(width=8, height=6)
-    pictures, cosines = [*ns["frames"], *ns["truths"]["subject"]], ns["cosines"].numpy()
-    columns = [*range(8), 8.6, 9.6]
-    for i, picture in enumerate(pictures):
-        axis.imshow(rgb(picture), extent=(-1.15, -0.2, i + 0.95, i), interpolation="antialiased")
-        axis.imshow(rgb(picture), extent=(i, i + 0.95, -0.2, -1.15), interpolation="antialiased")
-    for i, row in enumerate(cosines):
-        for x, cosine in zip(columns, row):
-            heat = min(max(cosine / 100, 0), 1)  # white to orange
-            rectangle(axis, x, i, 0.95, 0.95, facecolor=(1, 1 - 0.5 * heat, 1 - 0.9 * heat))
-            axis.text(x + 0.48, i + 0.5, f"{cosine:.0f}", ha="center", va="center", fontsize=10)
-    stairs = [
-        (1, 0),
-        (3.95, 0),
-        (3.95, 2.95),
-        (3, 2.95),
-        (3, 1.95),
-        (2, 1.95),
-        (2, 0.95),
-        (1, 0.95),
-        (1, 0),
-    ]
-    for first, colour in ((0, "tab:blue"), (4, "tab:green")):
-        axis.plot(*zip(*[(x + first, y + first) for x, y in stairs]), color=colour, linewidth=2.5)
-        rectangle(
-            axis, 8.6 + first / 4, first, 0.95, 3.95, fill=False, edgecolor=colour, linewidth=2.5
-        )
-    for x, label in zip(columns[8:], (ns["caption"], ns["prompts"]["subject"])):
-        axis.text(x + 0.5, -0.25, label, rotation=55, ha="left", va="bottom", fontsize=10)
-    for y, label in ((2, "the clip"), (6, "the ideal edit")):
-        axis.text(-1.4, y, label, rotation=90, ha="center", va="center", fontsize=10)
-    axis.set(xlim=(-1.7, 12), ylim=(8.1, -2.6), aspect="equal")
     axis.axis("off")
     return figure
 

@@ -501,7 +501,20 @@ def check_consistency(consistency):
         )
 
 
-@exercise("e12_paired", "paired")
+@exercise("e12_patches", "patch_tokens")
+def check_patch_tokens(patch_tokens):
+    """Against the convolution, on images wider than high."""
+    torch.manual_seed(0)
+    images, layer = torch.randn(2, 3, 8, 12), nn.Conv2d(3, 5, 4, stride=4, bias=False)
+    yours, right = patch_tokens(images, layer.weight), layer(images).flatten(2).transpose(1, 2)
+    assert yours.shape == right.shape, f"{tuple(yours.shape)}, not {tuple(right.shape)}"
+    assert torch.allclose(yours, right, atol=1e-5), "not what the convolution makes"
+
+
+# ---- 12b
+
+
+@exercise("e12b_paired", "paired")
 def check_paired(paired):
     """Hard and easy clips, of which the one method always gets a little more; then two that differ
     by luck."""
@@ -516,6 +529,25 @@ def check_paired(paired):
     ):
         yours = paired(x, y)
         assert yours == pytest.approx(right), f"{yours}, not {right}, of {x} and {y}"
+
+
+@exercise("e12b_elsewhere", "motion_error")
+def check_motion_error(motion_error):
+    """Points that are shifted, off at random, or still, some of them out of the frame."""
+    generator = torch.Generator().manual_seed(0)
+    truly, noise = torch.rand(2, 4, 6, 2, generator=generator)
+    there = torch.rand(4, 6, generator=generator) < 0.7
+    shifted = truly + torch.tensor([0.1, -0.05])
+    shifted[~there] = 9.0
+    assert motion_error(shifted, truly, there) == pytest.approx(0, abs=1e-3), "a shift counts"
+    noise[there] -= noise[there].mean(dim=0)
+    right = 100 * noise[there].norm(dim=1).mean().item()
+    yours = motion_error(shifted + noise, truly, there)
+    assert yours == pytest.approx(right, abs=1e-3), f"{yours:.3f}, not {right:.3f}"
+    path = torch.tensor([-0.3, -0.1, 0.1, 0.3]).view(4, 1, 1).expand(4, 6, 2)
+    yours = motion_error(torch.zeros(4, 6, 2), path, torch.ones(4, 6, dtype=torch.bool))
+    right = 100 * 0.2 * 2**0.5
+    assert yours == pytest.approx(right, abs=1e-3), f"{yours:.3f}, not {right:.3f}, standing still"
 
 
 # ---- 13

@@ -1,4 +1,4 @@
-"""Exercise 12: is one method better than another, or was it luck?"""
+"""Exercise 12b: is one method better than another, or was it luck?"""
 
 
 def paired(a: dict[int, float], b: dict[int, float]) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Exercise 12: is one method better than another, or was it luck?"""
+"""Exercise 12b: is one method better than another, or was it luck?"""
 
 from statistics import mean, stdev, variance
 
