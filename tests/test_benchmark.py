@@ -414,7 +414,7 @@ def test_what_is_quoted_stands_on_the_benchmarks_pages():
     for file in [ROOT / "README.md", *sorted((ROOT / "lessons").glob("*.md"))]:
         for number in re.findall(r"[0-9.]+ ± [0-9.]+[0-9]", file.read_text(encoding="utf-8")):
             quoted[number] = file.name
-    assert quoted
+    assert quoted or not run.MEASURED.exists()
     for number, name in quoted.items():
         assert number in written, f"{name}: {number}"
 
