@@ -27,7 +27,7 @@ from tav.sampling import invert
 from tav.schedule import Schedule
 from tav.tuning import Tuning
 from tav.unet import UNet2DConditionModel, timestep_embedding
-from tav.vae import Posterior, to_uint8
+from tav.vae import Posterior
 
 CHECKS = []
 
@@ -54,19 +54,6 @@ def load(file: str, name: str):
 # ---- 00
 
 
-@exercise("e00_to_bytes", "to_bytes")
-def check_to_bytes(to_bytes):
-    torch.manual_seed(0)
-    frames = 0.7 * torch.randn(2, 3, 8, 6)  # some of it beyond [-1, 1]
-    yours = to_bytes(frames)
-    assert yours.shape == (2, 8, 6, 3) and yours.dtype == torch.uint8
-    assert torch.equal(yours, torch.from_numpy(to_uint8(frames)))
-    every = torch.arange(256.0).expand(1, 3, 1, 256) / 127.5 - 1
-    assert torch.equal(to_bytes(every)[0, 0, :, 0].long(), torch.arange(256)), (
-        "there and back is not the same"
-    )
-
-
 @exercise("e00_motion", "same_motion")
 def check_motion(same_motion):
     torch.manual_seed(0)
@@ -76,6 +63,18 @@ def check_motion(same_motion):
     one, two = maps - maps.mean(dim=1, keepdim=True)
     expected = (one @ two / (one.norm() * two.norm())).item()
     assert same_motion(video, other) == pytest.approx(expected, abs=1e-4)
+
+
+@exercise("e00_mix", "mix")
+def check_mix(mix):
+    torch.manual_seed(0)
+    noise, other = torch.randn(2, 8, 4, 32, 32)
+    assert torch.equal(mix(noise, other, 0.0), noise) and torch.equal(mix(noise, other, 1.0), other)
+    for share in (0.25, 0.5, 0.9):
+        yours = mix(noise, other, share)
+        assert yours.var().item() == pytest.approx(1, abs=0.03), f"variance at share {share}"
+        of_other = torch.corrcoef(torch.stack([yours.flatten(), other.flatten()]))[0, 1] ** 2
+        assert of_other.item() == pytest.approx(share, abs=0.03), f"not share {share} of `other`"
 
 
 # ---- 00b

@@ -1,4 +1,4 @@
-"""Exercise 00, 2: do two videos move alike?"""
+"""Exercise 00, 1: do two videos move alike?"""
 
 import torch
 from torch import Tensor
