@@ -1,9 +1,10 @@
 """Writes what is copied into the lessons anew: quotations, outputs, pictures, counts of lines.
 
     python -m lessons.update [03 04 ... questions porting]
+    python -m lessons.update quotes     # all quotations and counts; no block is run
     git diff    # what it changed, to be read
 
-A block without a ```text behind it that prints gets one.
+A block that prints and has no ```text after it gets one.
 """
 
 import re
@@ -27,14 +28,17 @@ def lines_of(name: str) -> int:
     return len(read(find(name)).splitlines())
 
 
-def update(lesson: Path) -> None:
-    """Write a lesson's line counts, quotes and outputs as they now are."""
+def quote(lesson: Path) -> None:
+    """Write a lesson's quotations and line counts as they now are."""
     text = re.sub(COUNTED, recount, read(lesson))
     changes = [(fence.first + 1, fence.last, source(*quoted)) for fence, *quoted in quotes(text)]
-    text = replaced(text, changes)
-    lesson.write_text(text, encoding="utf-8")  # before its blocks are read and run
-    changes = []
+    lesson.write_text(replaced(text, changes), encoding="utf-8")
+
+
+def run(lesson: Path) -> None:
+    """Write what a lesson's blocks print and show now."""
     printed, _ = run_blocks(lesson)
+    text, changes = read(lesson), []
     for (block, printed_before), out in zip(blocks(text), printed, strict=True):
         out = out if out.endswith("\n") or not out else out + "\n"
         if printed_before:
@@ -62,8 +66,10 @@ def recount(match: re.Match) -> str:
 def main() -> None:
     named = sys.argv[1:]
     for lesson in [*lesson_files([]), *PAGES]:
-        if not named or lesson.stem.startswith(tuple(named)):
-            update(lesson)
+        if not named or named == ["quotes"] or lesson.stem.startswith(tuple(named)):
+            quote(lesson)
+            if named != ["quotes"]:
+                run(lesson)
             print(f"updated {lesson.relative_to(ROOT)}")
 
 
