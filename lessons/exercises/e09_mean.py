@@ -13,5 +13,9 @@ class TemporalMean(Attention):
     as `temporal`.
     """
 
+    def __init__(self, dim: int, heads: int):
+        super().__init__(dim, heads)
+        del self.to_q, self.to_k  # what gets no gradient must not be there when it is tuned
+
     def forward(self, x: Tensor, frames: int = 1) -> Tensor:
         raise NotImplementedError
