@@ -16,9 +16,9 @@ def climb(
 ) -> Tensor:
     """The noise that so many steps of DDIM would turn into these latents (f, c, h, w).
 
-    `predict(x, t)` is the network's answer to latents x, told the timestep t. Each step is first
-    taken as `tav.sampling.invert` takes it, with the network's answer to the latents before the
-    step. Then, `rounds` times, ask the network about the latents to which the step has led, and
-    take the same step anew with this better answer.
+    `predict(x, t)` is the network's prediction for latents x and the timestep t. Each step is first
+    taken as `tav.sampling.invert` takes it, with the prediction for the latents before the step.
+    Then, `rounds` times, ask the network about the latents to which the step has led, and take the
+    same step anew, from where it began, with this better prediction.
     """
     raise NotImplementedError

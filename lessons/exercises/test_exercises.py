@@ -8,6 +8,7 @@ import importlib
 import json
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tav.inflation import SparseCausalAttention, TemporalAttention, first_and_previous
 from tav.io.vocabulary import read_tokenizer
-from tav.layers import Attention, attend, group_norm
+from tav.layers import attend, group_norm
 from tav.metrics import frame_consistency
 from tav.sampling import invert
 from tav.schedule import Schedule
@@ -376,25 +377,17 @@ def check_causal_over_time(causal):
         assert torch.allclose(yours.unflatten(0, (2, 4))[:, i], right, atol=1e-5), f"frame {i}"
 
 
-@exercise("e09_zero_init", "Added")
-def check_added(added):
-    """Nothing at first; after a step of training the output layer has moved, after two all has."""
+@exercise("e09_mean", "TemporalMean")
+def check_mean_over_time(temporal_mean):
+    """Temp-Attn whose queries are zero gives every frame the same weight."""
     torch.manual_seed(0)
-    x, target, layer = torch.randn(4, 6, 8), torch.randn(4, 6, 8), Attention(8, heads=2)
-    before = [p.detach().clone() for p in layer.parameters()]
-    new = added(layer, 8)
-    assert all(torch.equal(p, old) for p, old in zip(layer.parameters(), before)), (
-        "`layer` keeps its random weights"
-    )
-    assert torch.equal(new(x), x), "at first it must give back what it gets"
-    optimizer = torch.optim.SGD(new.parameters(), lr=0.1)
-    for _ in range(2):
-        optimizer.zero_grad()
-        F.mse_loss(new(x), target).backward()
-        optimizer.step()
-    assert not torch.equal(new(x), x), "it does not learn"
-    moved = [not torch.equal(p, old) for p, old in zip(layer.parameters(), before)]
-    assert all(moved), "after two steps there are parameters of `layer` that have not moved"
+    attention, yours = TemporalAttention(8, heads=2), temporal_mean(8, heads=2)
+    nn.init.zeros_(attention.to_q.weight)
+    yours.load_state_dict(attention.state_dict(), strict=False)
+    videos = torch.randn(2, 4, 6, 8).flatten(0, 1)  # b*f n d
+    got = yours(videos, frames=4)
+    assert got.shape == (8, 6, 8)
+    assert torch.allclose(got, attention(videos, frames=4), atol=1e-5)
 
 
 # ---- 10
@@ -415,27 +408,32 @@ def check_adamw(adamw):
     generator = torch.Generator().manual_seed(0)
     right = nn.Parameter(torch.randn(6, 5, generator=generator))
     optimizer = torch.optim.AdamW([right], lr=0.01, weight_decay=0.1)
-    yours, m, p = right.detach().clone(), torch.zeros(6, 5), torch.zeros(6, 5)
+    yours, m, v = right.detach().clone(), torch.zeros(6, 5), torch.zeros(6, 5)
     for step in range(1, 6):
         right.grad = torch.randn(6, 5, generator=generator) * 10.0**-step
-        yours, m, p = adamw(yours, right.grad, m, p, step, 0.01, 0.1)
+        yours, m, v = adamw(yours, right.grad, m, v, step, 0.01, 0.1)
         optimizer.step()
         off = (yours - right).abs().max().item()
         assert off < 1e-5, f"off by {off:.6f} after step {step}"
 
 
-@exercise("e10_state_bytes", "state_bytes")
-def check_state_bytes(state_bytes):
-    """The size of a real state after one and after three steps."""
-    tuning = small_tuning()
-    sizes = [master.numel() for master in tuning.masters.values()]
-    for steps in (1, 3):
-        while len(tuning.losses) < steps:
-            tuning.update(tuning.loss())
-        right = sum(tensor.nbytes for tensor in tuning.state().values())
-        assert state_bytes(sizes, steps) == right, (
-            f"{right} bytes after {steps} steps of {len(sizes)} tensors"
-        )
+@exercise("e10_progress", "progress")
+def check_progress(progress):
+    """Both kinds of prediction; a second call gives the same; after an update something differs."""
+    for kind in ("epsilon", "v_prediction"):
+        tuning = small_tuning(kind)
+        x0, timesteps = tuning.posterior.mean, [1, 500, 999]
+        now = partial(progress, tuning.unet, tuning.schedule, x0, tuning.text, timesteps, 5)
+        before = now()
+        noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(5))
+        for t, loss in zip(torch.tensor(timesteps)[:, None], before, strict=True):
+            noisy = tuning.schedule.add_noise(x0, noise, t)
+            off = tuning.unet(noisy, t, tuning.text, 3) - tuning.schedule.target(x0, noise, t)
+            assert loss == pytest.approx(off.square().mean().item(), rel=1e-4), f"t = {t.item()}"
+        torch.manual_seed(1)
+        assert now() == before, "the second call, with the same weights, differs"
+        tuning.update(tuning.loss())
+        assert now() != before
 
 
 # ---- 11
