@@ -231,6 +231,6 @@ def commands_exist(document):
                     assert known, f"{document.name}: {script} {option}"
 
 
-def test_the_first_lesson_links_to_all_others():
-    text = read(LESSONS[0])
-    assert not [lesson.name for lesson in LESSONS[1:] if f"]({lesson.name})" not in text]
+def test_the_map_links_to_all_lessons():
+    text = read(ROOT / "README.md")
+    assert not [lesson.name for lesson in LESSONS if f"](lessons/{lesson.name})" not in text]
