@@ -78,6 +78,8 @@ class Tuning:
         """
         (loss * self.scale).backward()
         for name, parameter in self.parameters.items():
+            if parameter.grad is None:
+                raise Unsuitable(f"the loss does not depend on {name}, which should be tuned")
             gradient = sum_over_ranks(parameter.grad.float()) / world_size()  # their mean
             self.masters[name].grad = gradient / self.scale
             parameter.grad = None

@@ -9,7 +9,7 @@ import tiny
 import torch
 
 import tav
-from tav.inflation import inflate
+from tav.inflation import TemporalAttention, inflate
 from tav.io.devices import use_checkpointing
 from tav.model import PUBLISHED, Unsuitable
 from tav.tuning import Tuning, encode_clip, load_tuned
@@ -219,6 +219,21 @@ def test_a_gradient_that_is_not_finite_stops_unless_scaling_can_help(model):
     with pytest.raises(Unsuitable, match="the gradient is (nan|inf) at step 1$"):
         work.update(work.loss() * torch.inf)
     assert same(work.state(), before)
+
+
+class WithoutQueries(TemporalAttention):
+    """The mean over time: it has queries, and does not use them."""
+
+    def forward(self, x, frames=1):
+        v = self.to_v(x).unflatten(0, (-1, frames))
+        return self.to_out[0](v.mean(dim=1, keepdim=True).expand_as(v).flatten(0, 1))
+
+
+def test_a_variant_with_a_weight_that_does_nothing_is_told_which(model):
+    inflate(model.unet, temporal=WithoutQueries)
+    work = tuning(model)
+    with pytest.raises(Unsuitable, match="does not depend on .*attn_temp.to_q.weight"):
+        work.update(work.loss())
 
 
 # ---- memory
