@@ -117,6 +117,7 @@ def test_the_right_side_follows_the_text(lesson, browser, address, tmp_path):
     """At each quotation its file is shown, and the symbol is lit: what is quoted, to the letter."""
     browser.window(*WIDE)
     browser.open(f"{address}lessons/{lesson.stem}.html")
+    browser.run("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
     for i, (fence, file, symbol) in enumerate(quotes(read(lesson))):
         quote = f"document.querySelectorAll('figure.quote')[{i}]"
         browser.run(

@@ -139,8 +139,9 @@ function beside(pane) {
   let active = null;
 
   function follow() {
-    const passed = quotes.filter((quote) => quote.getBoundingClientRect().top < innerHeight * 0.6);
-    const quote = passed.at(-1) ?? quotes[0];
+    const seen = quotes.filter((quote) => !quote.closest("details:not([open])"));
+    const passed = seen.filter((quote) => quote.getBoundingClientRect().top < innerHeight * 0.6);
+    const quote = passed.at(-1) ?? seen[0];
     if (!quote || quote === active) return;
     active?.classList.remove("active");
     active = quote;
@@ -154,6 +155,7 @@ function beside(pane) {
     if (!asked) requestAnimationFrame(() => { asked = false; follow(); });
     asked = true;
   }, { passive: true });
+  all("details").forEach((fold) => fold.addEventListener("toggle", follow));
   follow();
 
   // Pointing at a formula, or at a piece of code below one, lights its line.
