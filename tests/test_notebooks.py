@@ -12,26 +12,25 @@ from lessons import notebooks
 from lessons.blocks import blocks, fences, lesson_files, same
 from lessons.symbols import read
 
-lessons = pytest.mark.parametrize("lesson", RUN, ids=lambda path: path.stem)
 
+def test_a_notebook_runs_what_the_lesson_runs(tmp_path):
+    for lesson in RUN:
+        content = notebooks.notebook(lesson, tmp_path)
+        code = [cell["source"] for cell in content["cells"] if cell["cell_type"] == "code"]
+        text = "".join(c["source"] for c in content["cells"] if c["cell_type"] == "markdown")
+        runs = [block for block, _ in blocks(read(lesson))]
+        assert code[1:] == [block.code.strip("\n") for block in runs], lesson.name
+        for fence in fences(read(lesson)):
+            if fence.language == "python":
+                quoted = fence.note.startswith("quote ")
+                assert (fence.code in text) == quoted, f"{lesson.name}: {fence.first}"
+        for cell in content["cells"]:
+            for name in re.findall(r"\(attachment:([^)]*)\)", cell["source"]):
+                assert name in cell["attachments"], lesson.name
+        if find_spec("nbformat"):
+            import nbformat
 
-@lessons
-def test_a_notebook_runs_what_the_lesson_runs(lesson, tmp_path):
-    content = notebooks.notebook(lesson, tmp_path)
-    code = [cell["source"] for cell in content["cells"] if cell["cell_type"] == "code"]
-    text = "".join(c["source"] for c in content["cells"] if c["cell_type"] == "markdown")
-    runs = [block for block, _ in blocks(read(lesson))]
-    assert code[1:] == [block.code.strip("\n") for block in runs]
-    for fence in fences(read(lesson)):
-        if fence.language == "python":
-            assert (fence.code in text) == fence.note.startswith("quote ")
-    for cell in content["cells"]:
-        for name in re.findall(r"\(attachment:([^)]*)\)", cell["source"]):
-            assert name in cell["attachments"]
-    if find_spec("nbformat"):
-        import nbformat
-
-        nbformat.validate(nbformat.reads(json.dumps(content), 4))
+            nbformat.validate(nbformat.reads(json.dumps(content), 4))
 
 
 @pytest.mark.slow
