@@ -1,8 +1,8 @@
 """Counts the lessons: `python -m lessons.counts`.
 
-A table with a row for each lesson: all its words (as `wc -w` counts them), words of prose outside
-of folds, lines to type (of all blocks, and of the longest), lines of code that it quotes. Then, for
-each file of the core, the share of its lines of code that some lesson quotes; blank lines,
+A table with a row for each lesson: all its words (as `wc -w` counts them); outside of folds, words
+of prose and lines to type (of all blocks, and of the longest); lines of code that it quotes. Then,
+for each file of the core, the share of its lines of code that some lesson quotes; blank lines,
 docstrings and imports are not counted.
 """
 
@@ -20,12 +20,13 @@ def main() -> None:
     total, quoted = [0] * 5, {}
     for lesson in lesson_files([]):
         text = read(lesson)
-        typed = [lines_of(block) for block, _ in blocks(text)]
+        read_by_all = re.sub(FOLD, "", text)
+        typed = [lines_of(block) for block, _ in blocks(read_by_all)]
         quotations = quotes(text)
         for _, file, symbol in quotations:
             first, last = definitions(file)[symbol]
             quoted.setdefault(file, set()).update(range(first, last + 1))
-        row = [len(text.split()), len(prose(re.sub(FOLD, "", text)).split()), sum(typed)]
+        row = [len(text.split()), len(prose(read_by_all).split()), sum(typed)]
         row += [max(typed, default=0), sum(lines_of(fence) for fence, _, _ in quotations)]
         print(f"{lesson.stem:36}" + "".join(f"{n:8,}" for n in row))
         total = [a + b for a, b in zip(total, row)]
