@@ -11,12 +11,11 @@ from tav.io.devices import resolve
 from tav.io.runs import Run, Source, digest, require_same_weights
 from tav.io.sheets import sheet, side_by_side
 from tav.io.video import ffmpeg
-from tav.io.weights import load, load_clip
+from tav.io.weights import load, load_clip, load_tuned
 from tav.metrics import scores
 from tav.model import StableDiffusion, Unsuitable
 from tav.ranks import rank, sum_over_ranks, world_size
 from tav.sampling import invert
-from tav.tuning import load_tuned
 
 
 def main() -> None:

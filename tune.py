@@ -9,14 +9,14 @@ import torch
 
 from tav.api import edit
 from tav.io.cli import KEPT, TUNE, UserError, advising, bar, ctrl_c_waits, parse, run
-from tav.io.devices import DTYPES, resolve, use_checkpointing
+from tav.io.devices import DTYPES, resolve
 from tav.io.runs import RUNS, Run, Source, require_same_weights
 from tav.io.sheets import sheet
 from tav.io.video import read_clip
 from tav.io.weights import load
 from tav.model import StableDiffusion, Unsuitable
 from tav.ranks import rank, sum_over_ranks
-from tav.tuning import Tuning, encode_clip
+from tav.tuning import Tuning, encode_clip, use_checkpointing
 
 MINI = str(Path(__file__).parent / "weights" / "mini")
 # What a new run begins with; the weights' own recipe has the other settings.

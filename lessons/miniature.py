@@ -10,8 +10,9 @@ from torch import Tensor
 import tav
 from tav.io.runs import RUNS
 from tav.io.video import replacing
+from tav.io.weights import load_tuned
 from tav.model import StableDiffusion
-from tav.tuning import Tuning, encode_clip, load_tuned
+from tav.tuning import Tuning, encode_clip
 from weights.benchmark.clips import drawn
 from weights.make import train
 

@@ -8,10 +8,9 @@ from functools import partial
 from torch import Tensor
 
 from .difference import edit_by_difference
-from .io.devices import use_checkpointing
 from .model import StableDiffusion, Unsuitable
 from .sampling import invert, sample
-from .tuning import Tuning, encode_clip
+from .tuning import Tuning, encode_clip, use_checkpointing
 from .vae import Posterior, decode
 
 

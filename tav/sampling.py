@@ -40,8 +40,7 @@ def invert(
 ) -> Tensor:
     """The noise (f, c, h, w) from which DDIM sampling comes back close to these latents.
 
-    As published, `caption` is empty and there is no guidance. Each step tells the UNet the timestep
-    it goes to, while x is still at the one before: an approximation that more steps improve.
+    As published, `caption` is empty and there is no guidance. More steps come closer.
     """
     text = model.embed(caption)  # 1 l d
     x = latents.float()

@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from .inflation import inflate, trainable
 from .model import StableDiffusion, Unsuitable
 from .ranks import rank, sum_over_ranks, world_size
-from .unet import UNet2DConditionModel
 from .vae import Posterior, encode
 
 FP16_SCALE = 2.0**14  # what the loss is multiplied by in fp16, so that small gradients survive
+# What a step keeps for its backward pass, in feature maps of full resolution, for each ResNet block
+# that has such maps: counted from the shapes of SD 1.4 (lesson 13).
+KEPT_MAPS = 78
 ADAMW_STATE = ("step", "exp_avg", "exp_avg_sq")  # what AdamW remembers of a parameter
 
 
@@ -26,8 +28,7 @@ class Tuning:
     run takes the same steps as an uninterrupted one.
 
     The trained weights are kept in fp32 (`masters`). A UNet in half precision gets a rounded copy
-    of them after each step; in fp16 the loss is scaled as well. With `checkpointing` a step keeps
-    little for its backward pass and computes more.
+    of them after each step; in fp16 the loss is scaled as well. (`checkpointing`: lesson 13.)
     """
 
     def __init__(
@@ -144,15 +145,16 @@ def encode_clip(model: StableDiffusion, frames: Tensor, progress=iter) -> Poster
     return encode(model.vae, frames, progress)
 
 
-def load_tuned(unet: UNet2DConditionModel, tuned: dict[str, Tensor], origin: str) -> None:
-    """Inflate `unet`, put tuned weights into it, and freeze it, all in place.
-
-    Unsuitable, with the name `origin`, unless the tensors are exactly those that tuning trains.
-    """
-    parameters = trainable(inflate(unet))
-    wanted = {name: p.shape for name, p in parameters.items()}
-    found = {name: t.shape for name, t in tuned.items()}
-    if wanted != found:
-        raise Unsuitable(f"{origin}: tuned for other weights than these")
-    unet.load_state_dict(tuned, strict=False)
-    unet.requires_grad_(False)
+def use_checkpointing(model: StableDiffusion, latents: Posterior, memory: str = "auto") -> bool:
+    """Whether a step of tuning should keep little for its backward pass (lesson 13). `memory` says
+    "low" or "fast", or "auto": if it would keep half of a GPU's free memory, or 8 GB on a CPU."""
+    if memory != "auto":
+        return memory == "low"
+    unet = model.unet
+    resnets = len(unet.down_blocks[0].resnets) + len(unet.up_blocks[-1].resnets)
+    values = unet.conv_in.out_channels * latents.mean[:, 0].numel()  # f*c*h*w
+    kept = KEPT_MAPS * resnets * values * model.dtype.itemsize  # bytes
+    if model.device.type != "cuda":
+        return kept > 8e9
+    torch.cuda.empty_cache()  # what was used before, as to encode the clip, is free as well
+    return kept > torch.cuda.mem_get_info(model.device)[0] / 2

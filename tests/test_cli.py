@@ -22,9 +22,9 @@ import tune
 from tav.inflation import inflate, trainable
 from tav.io import runs, video
 from tav.io.devices import DTYPES
-from tav.io.weights import file_digest
+from tav.io.weights import file_digest, load_tuned
 from tav.text import Tokenizer
-from tav.tuning import Tuning, load_tuned
+from tav.tuning import Tuning
 
 ROOT = Path(__file__).parent.parent
 QUICK = ["--run", "run", "--steps", "2", "--guidance", "3"]

@@ -15,12 +15,13 @@ from torch.utils._pytree import tree_leaves
 
 import tav
 from tav.difference import edit_by_difference
+from tav.io.weights import load_tuned
 from tav.metrics import CLIP, scores
 from tav.model import StableDiffusion
 from tav.sampling import invert, sample
 from tav.schedule import Schedule
 from tav.text import END, START, Tokenizer
-from tav.tuning import Tuning, encode_clip, load_tuned
+from tav.tuning import Tuning, encode_clip
 from tav.vae import decode
 
 ROOT = Path(__file__).parents[1]
@@ -30,8 +31,8 @@ ROOT = Path(__file__).parents[1]
 
 
 def loaded_by(statement: str) -> set[str]:
-    """The packages that a fresh Python has loaded after the statement."""
-    code = f"import sys\n{statement}\nprint(*{{name.split('.')[0] for name in sys.modules}})"
+    """The modules that a fresh Python has loaded after the statement."""
+    code = f"import sys\n{statement}\nprint(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -42,6 +43,13 @@ def test_the_core_loads_neither_pillow_nor_the_hub_nor_a_video_reader():
     loaded = loaded_by("import tav.layers, tav.unet, tav.vae, tav.inflation, tav.schedule")
     assert "torch" in loaded
     assert not loaded & {"PIL", "huggingface_hub", "imageio", "imageio_ffmpeg"}
+
+
+def test_the_core_loads_nothing_of_the_machinery():
+    names = ", ".join(f"tav.{file.stem}" for file in (ROOT / "tav").glob("[!_]*.py"))
+    loaded = loaded_by(f"import {names}")
+    assert {"tav.api", "tav.tuning"} <= loaded
+    assert not [name for name in loaded if name.startswith("tav.io")]
 
 
 def test_what_the_package_offers_is_there_when_it_is_asked_for():

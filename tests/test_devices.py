@@ -9,8 +9,9 @@ import torch
 
 import tav.io.devices as devices
 from tav.io.cli import UserError
-from tav.io.devices import resolve, use_checkpointing
+from tav.io.devices import resolve
 from tav.io.weights import load
+from tav.tuning import use_checkpointing
 from tav.vae import Posterior
 
 

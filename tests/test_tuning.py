@@ -10,9 +10,9 @@ import torch
 
 import tav
 from tav.inflation import TemporalAttention, inflate
-from tav.io.devices import use_checkpointing
+from tav.io.weights import load_tuned
 from tav.model import PUBLISHED, Unsuitable
-from tav.tuning import Tuning, encode_clip, load_tuned
+from tav.tuning import Tuning, encode_clip, use_checkpointing
 from tav.vae import Posterior
 
 

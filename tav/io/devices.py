@@ -9,9 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from ..model import StableDiffusion
 from ..ranks import world_size
-from ..vae import Posterior
 from .cli import PRECISIONS, UserError
 
 DTYPES = dict(zip(PRECISIONS, (torch.float32, torch.bfloat16, torch.float16)))
@@ -19,9 +17,6 @@ CPUINFO = Path("/proc/cpuinfo")
 # Weights of a UNet from which a step in bf16 is faster than in fp32, on a CPU with instructions for
 # it: SD 1.4's 860 million take half the time, a small one's 10 a tenth more.
 LARGE = 100_000_000
-# What a step keeps for its backward pass, in feature maps of full resolution, for each ResNet block
-# that has such maps: counted from the shapes of SD 1.4 (lesson 13).
-KEPT_MAPS = 78
 
 
 def resolve(
@@ -70,18 +65,3 @@ def default_dtype(unet: nn.Module) -> torch.dtype:
     fast = "avx512_bf16" in flags or "amx_bf16" in flags
     large = sum(p.numel() for p in unet.parameters()) >= LARGE
     return torch.bfloat16 if fast and large else torch.float32
-
-
-def use_checkpointing(model: StableDiffusion, latents: Posterior, memory: str = "auto") -> bool:
-    """Whether a step of tuning should keep little for its backward pass (lesson 13). `memory` says
-    "low" or "fast", or "auto": if it would keep half of a GPU's free memory, or 8 GB on a CPU."""
-    if memory != "auto":
-        return memory == "low"
-    unet = model.unet
-    resnets = len(unet.down_blocks[0].resnets) + len(unet.up_blocks[-1].resnets)
-    values = unet.conv_in.out_channels * latents.mean[:, 0].numel()  # f*c*h*w
-    kept = KEPT_MAPS * resnets * values * model.dtype.itemsize  # bytes
-    if model.device.type != "cuda":
-        return kept > 8e9
-    torch.cuda.empty_cache()  # what was used before, as to encode the clip, is free as well
-    return kept > torch.cuda.mem_get_info(model.device)[0] / 2

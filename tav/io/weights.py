@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from ..inflation import inflate, trainable
 from ..metrics import CLIP, MEAN, STD
-from ..model import StableDiffusion
+from ..model import StableDiffusion, Unsuitable
 from ..schedule import Schedule
 from ..text import CLIPTextModel, Tokenizer
 from ..unet import UNet2DConditionModel
@@ -140,6 +141,20 @@ def fill(
         converted[name] = tensor.to(device, dtype or expected[name].dtype)
     module.load_state_dict(converted, assign=True)
     module.eval().requires_grad_(False)
+
+
+def load_tuned(unet: UNet2DConditionModel, tuned: dict[str, Tensor], origin: str) -> None:
+    """Inflate `unet`, put tuned weights into it, and freeze it, all in place.
+
+    Unsuitable, with the name `origin`, unless the tensors are exactly those that tuning trains.
+    """
+    parameters = trainable(inflate(unet))
+    wanted = {name: p.shape for name, p in parameters.items()}
+    found = {name: t.shape for name, t in tuned.items()}
+    if wanted != found:
+        raise Unsuitable(f"{origin}: tuned for other weights than these")
+    unet.load_state_dict(tuned, strict=False)
+    unet.requires_grad_(False)
 
 
 def advice(found: Iterable[str], expected: Iterable[str]) -> str:

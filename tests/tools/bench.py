@@ -44,12 +44,12 @@ sys.path.insert(0, str(ROOT))
 from tav.inflation import inflate, trainable  # noqa: E402
 from tav.io.devices import DTYPES, resolve  # noqa: E402
 from tav.io.video import read_clip  # noqa: E402
-from tav.io.weights import load  # noqa: E402
+from tav.io.weights import load, load_tuned  # noqa: E402
 from tav.model import StableDiffusion  # noqa: E402
 from tav.sampling import invert, sample  # noqa: E402
 from tav.schedule import Schedule  # noqa: E402
 from tav.text import CLIPTextModel  # noqa: E402
-from tav.tuning import Tuning, encode_clip, load_tuned  # noqa: E402
+from tav.tuning import Tuning, encode_clip  # noqa: E402
 from tav.unet import UNet2DConditionModel  # noqa: E402
 from tav.vae import AutoencoderKL, Posterior, decode, encode  # noqa: E402
 from weights.make.miniature import TEXT, UNET, UNET_CONFIG, VAE, VAE_CONFIG  # noqa: E402

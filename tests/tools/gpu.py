@@ -43,10 +43,10 @@ from gpu_checks import CAPTION, CLOSE, MINI, PROMPT, Found, apart, checks, withi
 import tav  # noqa: E402
 from tav.inflation import inflate  # noqa: E402
 from tav.io.devices import DTYPES, resolve  # noqa: E402
-from tav.io.weights import load  # noqa: E402
+from tav.io.weights import load, load_tuned  # noqa: E402
 from tav.model import StableDiffusion  # noqa: E402
 from tav.sampling import invert, predict_guided, sample  # noqa: E402
-from tav.tuning import FP16_SCALE, Tuning, encode_clip, load_tuned  # noqa: E402
+from tav.tuning import FP16_SCALE, Tuning, encode_clip  # noqa: E402
 from tav.vae import Posterior, decode  # noqa: E402
 from weights.benchmark.clips import drawn, filmed  # noqa: E402
 from weights.make.train import psnr  # noqa: E402

@@ -17,12 +17,12 @@ import tune
 from tav.inflation import inflate
 from tav.io.devices import DTYPES
 from tav.io.runs import Run
-from tav.io.weights import load, load_clip
+from tav.io.weights import load, load_clip, load_tuned
 from tav.layers import attend
 from tav.metrics import scores
 from tav.model import StableDiffusion
 from tav.schedule import Schedule
-from tav.tuning import Tuning, load_tuned
+from tav.tuning import Tuning
 from tav.vae import Posterior
 from weights.benchmark.clips import drawn, filmed
 from weights.make.train import kind, new_vae

@@ -20,10 +20,11 @@ from torch import Tensor
 import tav
 from tav.inflation import SparseCausalAttention, TemporalAttention, inflate, trainable
 from tav.io.video import replacing
+from tav.io.weights import load_tuned
 from tav.layers import Attention
 from tav.model import StableDiffusion
 from tav.sampling import invert, sample
-from tav.tuning import Tuning, encode_clip, load_tuned
+from tav.tuning import Tuning, encode_clip
 from tav.vae import decode
 
 from .clips import Clip, drawn
