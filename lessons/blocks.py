@@ -17,6 +17,7 @@ import torch
 from .symbols import ROOT, definitions, read
 
 LESSONS = ROOT / "lessons"
+STRIPS = LESSONS / "page" / "parts"  # of the start page, made by lessons/parts.py
 NUMBER = r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 
 

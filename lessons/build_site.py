@@ -22,11 +22,10 @@ import shutil
 from html import escape
 from pathlib import Path
 
+from .blocks import STRIPS
 from .page_of_code import ASSETS, Page, address, code_page, folder_page
 from .page_of_lesson import Lesson
 from .symbols import ROOT, read
-
-STRIPS = ASSETS / "parts"  # which `python -m lessons.parts` makes
 
 
 def contents(page: Page, lessons: list[Lesson]) -> str:

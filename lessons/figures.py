@@ -25,7 +25,7 @@ from PIL import Image
 
 from tav.io.runs import RUNS
 
-from .blocks import LESSONS, ROOT, lesson_files, run_blocks, shown
+from .blocks import LESSONS, ROOT, STRIPS, lesson_files, run_blocks, shown
 
 FIGURES = LESSONS / "figures"
 LARGE, MOST_BYTES = 60_000, 250_000  # of one figure
@@ -388,7 +388,7 @@ def shrink(source: Path, target: Path) -> None:
 def main() -> None:
     if not sys.argv[1:] or "README" in sys.argv:
         save(edits(), FIGURES / "edits.png")
-        if (LESSONS / "page" / "parts").exists():
+        if STRIPS.exists():
             save(parts(), FIGURES / "parts.png")
     for lesson in lesson_files(sys.argv[1:]):
         if diagrams := names(lesson):

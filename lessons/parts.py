@@ -9,7 +9,6 @@ in page/parts/parts.json. README's picture, figures/parts.png, is made of the sa
 
 import json
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -25,10 +24,9 @@ from weights.make.train import demonstration, surfing_panda
 from weights.make.world.captions import parse
 from weights.make.world.scenes import edit
 
+from .blocks import STRIPS
 from .miniature import WEIGHTS
 
-HERE = Path(__file__).parent
-STRIPS = HERE / "page" / "parts"
 LEAVE_OUT = {  # by the row of the benchmark that does it
     "tune-a-video": "nothing",
     "untuned": "tuning",

@@ -5,15 +5,14 @@ import math
 import pytest
 
 from weights.benchmark.clips import drawn, make_clip
-from weights.make.check import color_error, masks, motion_error
+from weights.make.check import color_error, jackets, motion_error
 from weights.make.pose import truth
 from weights.make.train import demonstration
-from weights.make.world.styles import jacket_mask
 
 
 def test_the_error_of_a_jackets_colour_is_that_of_the_jacket():
     worn = make_clip(0, 2).edits["background"]
-    ideal, jacket = drawn(worn, 128), masks(worn, 128, jacket_mask) > 0.5
+    ideal, jacket = drawn(worn, 128), jackets(worn, 128)
     assert jacket.sum() > 200
     redder = ideal.clone()
     redder[:, 0][jacket] += 0.2

@@ -21,9 +21,8 @@ from torch import Tensor
 from tav.inflation import SparseCausalAttention, inflate
 from tav.io.runs import Run
 from tav.io.video import read_clip
-from tav.io.weights import load
+from tav.io.weights import load, load_tuned
 from tav.model import StableDiffusion
-from tav.tuning import load_tuned
 
 from ..benchmark.clips import Clip, drawn
 from ..benchmark.rows import NO_SC, Job, Settings, TuneAVideo
@@ -64,9 +63,9 @@ def loss_left(run: Run) -> float:
     return clip_loss(model, latents, text) / before
 
 
-def masks(scenes: list[Scene], size: int, mask) -> Tensor:
-    """The mask of each scene, (f, H, W)."""
-    return torch.from_numpy(np.stack([mask(scene, size) for scene in scenes])).float()
+def jackets(scenes: list[Scene], size: int) -> Tensor:
+    """The pixels that a jacket covers in each scene, (f, H, W)."""
+    return torch.from_numpy(np.stack([jacket_mask(scene, size) for scene in scenes])) > 0.5
 
 
 def mean_colors(video: Tensor, where: Tensor) -> Tensor:
@@ -99,8 +98,7 @@ def scores_of(video: Tensor, scenes: list[Scene], judge, pose) -> list[float]:
     with torch.no_grad():
         moved = motion_error(pose(video), scenes)
     size = video.shape[3]
-    jacket = masks(scenes, size, jacket_mask) > 0.5
-    color = 127.5 * color_error(video, drawn(scenes, size), jacket)
+    color = 127.5 * color_error(video, drawn(scenes, size), jackets(scenes, size))
     return [sum(right) / len(right), moved, color]
 
 
