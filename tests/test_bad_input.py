@@ -261,7 +261,7 @@ AFTER = {
         tune,
         lambda p: tiny.folder(p / "b", seed=1),
         [*RESUME, "--weights", "b"],
-        "b: not the weights this run was tuned on",
+        "b: not the weights of this run",
     ),
     "resume a damaged state": (
         tune,
@@ -322,7 +322,7 @@ AFTER = {
         sample,
         lambda p: tiny.folder(p / "b", seed=1),
         [*QUICK, "--weights", "b"],
-        "b: not the weights this run was tuned on",
+        "b: not the weights of this run",
     ),
     "sample: weights gone": (
         sample,

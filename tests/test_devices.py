@@ -1,5 +1,7 @@
 """Where the commands compute and in which precision, as on machines that this one need not be."""
 
+import ctypes
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -100,10 +102,30 @@ def test_a_large_gpu_keeps_more_than_a_cpu(gpus, monkeypatch, free, low):
     assert gpus == ["emptied"]
 
 
+FAULTS = """
+import resource, torch
+from tav.io.devices import resolve
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.zeros(2**26, dtype=torch.uint8)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+resolve("cpu", None)
+print(min(faults() for _ in range(10)))  # the first has to fault its pages in
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.pythonapi, "mallopt"), reason="not glibc")
+def test_a_cpu_keeps_what_one_step_frees_for_the_next():
+    python = [sys.executable, "-c", FAULTS]
+    done = subprocess.run(python, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 1000  # by default glibc gives all 16,384 pages back
+
+
 def test_these_tests_see_no_gpu():
     """README's command must pass on any machine; tests/conftest.py hides GPUs."""
     import os
-    import subprocess
 
     code = "import torch; print(torch.cuda.is_available())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

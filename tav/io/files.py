@@ -167,8 +167,7 @@ def arguments(part: str, config: dict, file: str | Path = "") -> dict:
         found |= {"heads": heads, "attentive": ["CrossAttn" in name for name in types]}
         widths = found["block_out_channels"]
     if any(width % count for width, count in zip(widths, heads)):  # which no tensor shows
-        what = f"heads {heads} do not divide the widths {widths}"
-        raise UserError(f"{file}: {what}; get it again")
+        raise UserError(f"{file}: heads {heads} do not divide the widths {widths}; get it again")
     return found
 
 

@@ -50,8 +50,7 @@ class Source:
 def require_same_weights(model: StableDiffusion, digest: str) -> None:
     """UserError unless the model's weights are those that a run was tuned on."""
     if model.hash != digest:
-        what = "not the weights this run was tuned on"
-        raise UserError(f"{model.path}: {what}; pass those to --weights")
+        raise UserError(f"{model.path}: not the weights of this run; pass those to --weights")
 
 
 def digest(found: Tensors) -> str:

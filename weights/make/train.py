@@ -26,6 +26,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from tav.io.devices import keep_freed_memory
 from tav.io.video import write_mp4
 from tav.io.vocabulary import read_tokenizer
 from tav.io.weights import load, load_clip
@@ -497,6 +498,8 @@ def main() -> None:
     if args.begin:
         begin(args.build, args.begin)
         return
+    if args.device == "cpu":
+        keep_freed_memory()
     trainings = {"vae": train_vae, "clip": train_clip, "unet": train_unet, "decoder": train_decoder}
 
     def train(name: str) -> None:
