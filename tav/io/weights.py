@@ -57,8 +57,6 @@ def load(
     modules["unet"].to(dtype)
     named = (pair for prefix, file in files for pair in tensors(file, prefix))
     fill(modules, named, device, None, path)
-    # As the feature maps are; otherwise each convolution would convert its weights at every call.
-    modules.to(memory_format=torch.channels_last)
     settings_file = place / "tav.json"
     settings = read_json(settings_file) if settings_file.is_file() else {}
     side = configs["unet"].get("sample_size") or 64  # of latents
@@ -138,7 +136,9 @@ def fill(
         raise UserError(f"{origin}: {said}; {advice(found, expected)}")
     converted = {}
     for name, tensor in found.items():
-        converted[name] = tensor.to(device, dtype or expected[name].dtype)
+        # Convolutions' weights as their feature maps are, or they were converted at every call.
+        layout = torch.channels_last if tensor.ndim == 4 else torch.preserve_format
+        converted[name] = tensor.to(device, dtype or expected[name].dtype, memory_format=layout)
     module.load_state_dict(converted, assign=True)
     module.eval().requires_grad_(False)
 
