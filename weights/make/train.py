@@ -336,7 +336,7 @@ def train_unet(build: Path, steps: int, device: str) -> None:
     torch.manual_seed(SEED)
     data, tokenizer, schedule = Pictures(build), read_tokenizer(build / "tokenizer"), Schedule()
     found = latents(build)
-    encoder = averaged("clip", new_clip(build), build, device)
+    encoder = averaged("clip", new_clip(build), build, device).text_model
     words, empty = data.ids(tokenizer), tokenizer("")[0].to(torch.int16)
     snr = schedule.alphas_cumprod / (1 - schedule.alphas_cumprod)
     weight = snr.clamp(max=5) / snr
