@@ -21,7 +21,7 @@ from .symbols import find, read
 
 PAGES = [LESSONS / "questions.md", LESSONS / "porting.md"]  # lessons in all but number and figure
 # `tav/unet.py` (222 lines)
-COUNTED = r"`([\w./-]+)`(?:\]\([^)]*\))? \(([\d,]+) lines\)"
+COUNTED = r"`([\w./-]+)`(?:\]\([^)]*\))? \(([\d,]+)(?=\slines\))"
 
 
 def lines_of(name: str) -> int:
@@ -60,7 +60,7 @@ def replaced(text: str, changes: list[tuple[int, int, str]]) -> str:
 
 
 def recount(match: re.Match) -> str:
-    return match[0].replace(f"({match[2]} lines)", f"({lines_of(match[1]):,} lines)")
+    return match[0].replace(f"({match[2]}", f"({lines_of(match[1]):,}")
 
 
 def main() -> None:

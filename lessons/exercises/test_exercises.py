@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -306,10 +307,11 @@ def check_inflate_conv(inflate_conv):
     """Convolutions of several sizes, on a video and on its folded frames."""
     torch.manual_seed(0)
     video = torch.randn(2, 4, 3, 9, 11)  # b f c h w
-    for size, stride, padding in ((3, 1, 1), (1, 1, 0), (3, 2, 1), ((1, 5), (1, 3), (0, 2))):
+    sizes = ((3, 1, 1), (1, 1, 0), (3, 2, 1), ((1, 5), (1, 3), (0, 2)))
+    for depth, (size, stride, padding) in product((1, 3), sizes):
         conv = nn.Conv2d(3, 5, size, stride, padding).requires_grad_(False)
-        deep = inflate_conv(conv)
-        assert isinstance(deep, nn.Conv3d) and deep.weight.numel() == conv.weight.numel()
+        deep = inflate_conv(conv, depth)
+        assert isinstance(deep, nn.Conv3d) and deep.kernel_size == (depth, *conv.kernel_size)
         yours, right = (
             deep(video.transpose(1, 2)).transpose(1, 2),
             conv(video.flatten(0, 1)).unflatten(0, (2, 4)),
@@ -348,15 +350,18 @@ def check_sc_attn(sc_attn):
         )
 
 
-@exercise("e08_first_and_earlier", "first_and_earlier")
-def check_first_and_earlier(first_and_earlier):
-    """One back as in tav; further back, each frame's number as its token."""
+@exercise("e08_share_of_first", "share_of_first")
+def check_share_of_first(share_of_first):
+    """Against values that are 1 for the first frame and 0 for the previous one."""
     torch.manual_seed(0)
-    x = torch.randn(8, 3, 5)
-    assert torch.equal(first_and_earlier(x, 4, 1), first_and_previous(x, 4)), "one frame back"
-    numbers = torch.arange(10.0).view(10, 1, 1)  # two videos of five frames
-    seen = [[0, 0], [0, 0], [0, 0], [0, 1], [0, 2], [5, 5], [5, 5], [5, 5], [5, 6], [5, 7]]
-    assert first_and_earlier(numbers, 5, 2).flatten(1).tolist() == seen, "two frames back"
+    q, k = 3 * torch.randn(2, 6, 5, 8)  # two videos of three frames, 5 positions of width 8
+    both = first_and_previous(k, 3)
+    values = torch.cat([torch.ones(6, 5, 8), torch.zeros(6, 5, 8)], dim=1)
+    right = attend(q, both, values, 2).unflatten(2, (2, -1))[..., 0].transpose(1, 2)
+    yours = share_of_first(q, both, 3, 2)
+    assert yours.shape == (6, 2, 5), f"{tuple(yours.shape)}, not (6, 2, 5)"
+    assert torch.allclose(yours, right, atol=1e-5)
+    assert torch.allclose(yours[[0, 1, 3, 4]], torch.tensor(0.5)), "frames 0 and 1: a half"
 
 
 # ---- 09
@@ -498,14 +503,20 @@ def check_consistency(consistency):
         )
 
 
-@exercise("e12_patches", "patch_tokens")
-def check_patch_tokens(patch_tokens):
-    """Against the convolution, on images wider than high."""
-    torch.manual_seed(0)
-    images, layer = torch.randn(2, 3, 8, 12), nn.Conv2d(3, 5, 4, stride=4, bias=False)
-    yours, right = patch_tokens(images, layer.weight), layer(images).flatten(2).transpose(1, 2)
-    assert yours.shape == right.shape, f"{tuple(yours.shape)}, not {tuple(right.shape)}"
-    assert torch.allclose(yours, right, atol=1e-5), "not what the convolution makes"
+@exercise("e12_direction", "directional_similarity")
+def check_directional_similarity(directional_similarity):
+    """Frames that go the prompt's way, against it, across it, and nowhere."""
+    clip, dog, cat, snow = F.normalize(torch.eye(4), dim=-1)
+    still, on = clip.expand(1, 4), F.normalize(clip + cat, dim=0)[None]
+    assert directional_similarity(dog[None], cat[None], dog, cat) == pytest.approx(100)
+    assert directional_similarity(cat[None], dog[None], dog, cat) == pytest.approx(-100)
+    assert directional_similarity(still, snow[None], dog, cat) == pytest.approx(0, abs=1e-4)
+    assert directional_similarity(still, still, dog, cat) == 0, "nothing was changed"
+    way, wanted = on[0] - clip, cat - dog
+    right = 100 * (way @ wanted / (way.norm() * wanted.norm())).item()
+    both = torch.cat([on, on]), torch.cat([still, still])
+    assert directional_similarity(still, on, dog, cat) == pytest.approx(right, abs=1e-3)
+    assert directional_similarity(both[1], both[0], dog, cat) == pytest.approx(right, abs=1e-3)
 
 
 # ---- 12b

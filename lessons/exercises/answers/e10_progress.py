@@ -15,7 +15,7 @@ def progress(unet, schedule, x0, text, timesteps, seed):
 
 
 def other_noise_each_time(unet, schedule, x0, text, timesteps, seed):
-    """Two calls differ, though the weights are the same."""
+    """The timesteps cannot be compared: each has noise of its own."""
     return [progress(unet, schedule, x0, text, [t], seed + i)[0] for i, t in enumerate(timesteps)]
 
 

@@ -1,0 +1,13 @@
+"""Exercise 12, 2: does the edit change what the prompt changes?"""
+
+from torch import Tensor
+
+
+def directional_similarity(clip: Tensor, edit: Tensor, caption: Tensor, prompt: Tensor) -> float:
+    """100 times the cosine of the way from clip to edit and the way from caption to prompt.
+
+    clip and edit (f, p) are the vectors of frames, caption and prompt (p,) those of texts, all of
+    length 1 and in CLIP's space. The cosine is taken frame by frame, and averaged. Source: Gal et
+    al. 2021, section 4. A frame that was not changed has no way, and counts 0.
+    """
+    raise NotImplementedError
