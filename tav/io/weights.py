@@ -136,7 +136,7 @@ def fill(
         raise UserError(f"{origin}: {said}; {advice(found, expected)}")
     converted = {}
     for name, tensor in found.items():
-        # Convolutions' weights as their feature maps are, or they were converted at every call.
+        # Convolutions' weights as their feature maps are, or each call would convert them.
         layout = torch.channels_last if tensor.ndim == 4 else torch.preserve_format
         converted[name] = tensor.to(device, dtype or expected[name].dtype, memory_format=layout)
     module.load_state_dict(converted, assign=True)
