@@ -3,7 +3,7 @@
 from torch import Tensor
 
 
-def share_of_first(q: Tensor, k: Tensor, frames: int, heads: int) -> Tensor:
+def share_of_first(q: Tensor, k: Tensor, heads: int) -> Tensor:
     """Of the attention of each position, the share (b*f, heads, n) that goes to the first frame.
 
     q (b*f, n, d) are the queries, k (b*f, 2n, d) the keys that `first_and_previous` gives: n of the

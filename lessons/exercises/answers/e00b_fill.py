@@ -1,4 +1,9 @@
-"""Exercise 00b, 1: half of a drawing is given."""
+"""Exercise 00b, 1: half of a drawing is given.
+
+Where the word is the drawing's own shape, the network completes it in its colour. Where it is
+another one, the network cannot obey both: half a diamond is joined to half a square, sometimes in
+two colours.
+"""
 
 import torch
 from torch import Tensor

@@ -1,19 +1,19 @@
-"""Exercise 04, 1: what the waves of a timestep say about other timesteps."""
+"""Exercise 04, 1: from the embedding of one timestep to that of another."""
 
 import torch
 
 
-def later(waves, steps):
+def later(embedding, steps):
     """Each pair (cosine, sine) is a point on a circle, and moves on by the angle steps w_k."""
-    x, y = waves.chunk(2, dim=1)
+    x, y = embedding.chunk(2, dim=1)
     half = x.shape[1]
     angles = steps * 10000 ** (-torch.arange(half) / half)
     cos, sin = angles.cos(), angles.sin()
     return torch.cat([x * cos - y * sin, x * sin + y * cos], dim=1)
 
 
-def back_in_time(waves, steps):
-    return later(waves, -steps)
+def back_in_time(embedding, steps):
+    return later(embedding, -steps)
 
 
 WRONG = back_in_time
