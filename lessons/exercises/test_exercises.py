@@ -192,15 +192,16 @@ def check_zero_end(zero_end):
         assert torch.allclose(slopes, slopes[:1], rtol=0.01), "the roots are not shifted and scaled"
 
 
-@exercise("e03_velocity", "from_velocity")
-def check_velocity(from_velocity):
-    torch.manual_seed(0)
-    x0, noise = torch.randn(2, 3, 4, 8, 8)
-    schedule, t = Schedule(prediction_type="v_prediction"), torch.tensor([10, 500, 990])
-    x, v = schedule.add_noise(x0, noise, t), schedule.target(x0, noise, t)
-    yours = from_velocity(v, x, schedule.alphas_cumprod[t].reshape(3, 1, 1, 1))
-    for name, got, right in zip(("x_0", "the noise"), yours, (x0, noise)):
-        assert torch.allclose(got, right, atol=1e-4), f"{name} is not what was mixed in"
+@exercise("e03_smaller", "timestep_of_smaller")
+def check_smaller(timestep_of_smaller):
+    """Against the standard deviation of noise that was made smaller."""
+    noise = torch.randn(20_000, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    for schedule in (Schedule(), Schedule(beta_schedule="linear")):
+        levels = ((1 - schedule.alphas_cumprod) / schedule.alphas_cumprod).sqrt()
+        for t, k in ((999, 1), (900, 2), (500, 4), (300, 8)):
+            level = levels[t] * F.avg_pool2d(noise, k).std()
+            yours, right = timestep_of_smaller(schedule, t, k), (levels - level).abs().argmin()
+            assert abs(yours - right) <= 5, f"{k} x {k} at t = {t}: {right} or close, not {yours}"
 
 
 # ---- 04
@@ -229,18 +230,25 @@ def check_attend(yours):
 # ---- 05
 
 
-@exercise("e05_guided", "guided")
-def check_guided(guided):
+@exercise("e05_rescaled", "rescaled")
+def check_rescaled(rescaled):
+    """Images of different sizes of prediction; plain guidance; and their mixture."""
     torch.manual_seed(0)
-    for guidance in ([0.0], [1.0], [12.5], [3.5, 2.0], [7.5, -2.0, 1.0]):
-        predictions = torch.randn(1 + len(guidance), 4, 8, 8)
-        # as weights of all answers, which add up to 1
-        shares = torch.tensor([1 - sum(guidance), *guidance])
-        yours = guided(predictions, torch.tensor(guidance))
-        assert yours.shape == (4, 8, 8), f"one prediction, not {tuple(yours.shape)}"
-        assert torch.allclose(yours, torch.einsum("n,nchw->chw", shares, predictions), atol=1e-4), (
-            f"wrong at guidance {guidance}"
+    negative, prompt = torch.randn(2, 3, 4, 8, 8) * torch.tensor([0.5, 1, 2]).view(3, 1, 1, 1)
+    for guidance in (1.0, 3.0, 15.0):
+        plain = torch.lerp(negative, prompt, guidance)
+        assert torch.allclose(rescaled(negative, prompt, guidance, 0.0), plain, atol=1e-4), (
+            f"share 0 at guidance {guidance} is not plain guidance"
         )
+        full = rescaled(negative, prompt, guidance, 1.0)
+        assert torch.allclose(full.flatten(1).std(dim=1), prompt.flatten(1).std(dim=1)), (
+            f"not the standard deviation of the prompt's prediction at guidance {guidance}"
+        )
+        assert torch.allclose(F.cosine_similarity(full, plain, dim=1), torch.tensor(1.0)), (
+            "it points elsewhere than guidance does"
+        )
+        half = rescaled(negative, prompt, guidance, 0.5)
+        assert torch.allclose(half, (full + plain) / 2, atol=1e-4), "share 0.5 is not half of each"
 
 
 @exercise("e05_heun", "heun_step")
@@ -382,17 +390,22 @@ def check_causal_over_time(causal):
         assert torch.allclose(yours.unflatten(0, (2, 4))[:, i], right, atol=1e-5), f"frame {i}"
 
 
-@exercise("e09_mean", "TemporalMean")
-def check_mean_over_time(temporal_mean):
-    """Temp-Attn whose queries are zero gives every frame the same weight."""
+@exercise("e09_attended", "frames_attended")
+def check_frames_attended(frames_attended):
+    """Weights that are equal, that are all on one frame, and that come from `attend` itself."""
     torch.manual_seed(0)
-    attention, yours = TemporalAttention(8, heads=2), temporal_mean(8, heads=2)
-    nn.init.zeros_(attention.to_q.weight)
-    yours.load_state_dict(attention.state_dict(), strict=False)
-    videos = torch.randn(2, 4, 6, 8).flatten(0, 1)  # b*f n d
-    got = yours(videos, frames=4)
-    assert got.shape == (8, 6, 8)
-    assert torch.allclose(got, attention(videos, frames=4), atol=1e-5)
+    attention, x = TemporalAttention(8, heads=2).requires_grad_(False), torch.randn(8, 6, 8)
+    same = x[::4].repeat_interleave(4, dim=0)  # two videos that stand still
+    assert frames_attended(attention, same, 4) == pytest.approx(4, rel=1e-4), "equal weights"
+    attention.to_q.weight.mul_(1e3)
+    assert frames_attended(attention, x, 4) < 1.2, "nearly all weight on one frame"
+    attention.to_q.weight.mul_(3e-3)
+    tokens = x.unflatten(0, (2, 4)).transpose(1, 2).flatten(0, 1)  # b*n f d
+    one_hot = torch.eye(4).repeat(1, 2).expand(12, 4, 8)  # what attention returns is its weights
+    weights = attend(attention.to_q(tokens), attention.to_k(tokens), one_hot, heads=2)
+    weights = weights.unflatten(2, (2, 4))  # b*n f heads f
+    right = torch.special.entr(weights).sum(dim=-1).mean().exp().item()
+    assert frames_attended(attention, x, 4) == pytest.approx(right, rel=1e-3)
 
 
 # ---- 10
@@ -522,20 +535,20 @@ def check_directional_similarity(directional_similarity):
 # ---- 12b
 
 
-@exercise("e12b_paired", "paired")
-def check_paired(paired):
-    """Hard and easy clips, of which the one method always gets a little more; then two that differ
-    by luck."""
+@exercise("e12b_luck", "luck")
+def check_luck(luck):
+    """Clips of which the one method always gets more; then two that differ by luck."""
     b = {clip: 10.0 * clip for clip in range(6)}
-    a = {clip: b[clip] + gain for clip, gain in zip((5, 3, 1, 0), (1.0, 3.0, 1.0, 3.0))} | {
-        7: 100.0
-    }
-    luck = {0: 1.0, 1: -1.0, 2: 2.0, 3: -2.0}
+    gains = {5: 1.1, 3: 3.0, 1: 0.7, 0: 3.0}
+    a = {clip: b[clip] + gain for clip, gain in gains.items()} | {7: 100.0}
+    zero = dict.fromkeys(range(4), 0.0)
     for x, y, right in (
-        (a, b, (2, 3**-0.5)),
-        (luck, dict.fromkeys(luck, 0.0), (0, (5 / 6) ** 0.5)),
+        (a, b, 2 / 16),
+        (b, a, 2 / 16),
+        ({0: 0.1, 1: 0.2, 2: -0.3}, zero, 1),
+        ({0: 0.1, 1: -1.0, 2: 2.0, 3: 0.9}, zero, 10 / 16),
     ):
-        yours = paired(x, y)
+        yours = luck(x, y)
         assert yours == pytest.approx(right), f"{yours}, not {right}, of {x} and {y}"
 
 
