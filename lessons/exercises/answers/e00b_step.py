@@ -1,4 +1,4 @@
-"""Exercise 00b, 2: from one noise level to another."""
+"""Exercise 00b, 2: from one timestep to another."""
 
 from torch import Tensor
 
