@@ -21,6 +21,18 @@ CORNERS = {  # of the two-by-two: with Temp-Attn, and without
     "with SC-Attn": ("tune-a-video", "no-temp"),
     "without SC-Attn": ("no-sc", "neither"),
 }
+CHANGES = {  # what is left out or done in another way: the row without it, and the one with it
+    "SC-Attn": ("no-sc", "tune-a-video"),
+    "SC-Attn, where Temp-Attn is not there either": ("neither", "no-temp"),
+    "Temp-Attn": ("no-temp", "tune-a-video"),
+    "Temp-Attn, where SC-Attn is not there either": ("neither", "no-sc"),
+    "tuning, and with it Temp-Attn": ("untuned", "tune-a-video"),
+    "tuning, where Temp-Attn is not there either": ("untuned", "no-temp"),
+    "inversion": ("no-inversion", "tune-a-video"),
+    "everything, frame by frame": ("frame-by-frame", "tune-a-video"),
+    "the empty prompt of inversion: its caption": ("caption", "tune-a-video"),
+    "sampling: the difference": ("difference", "tune-a-video"),
+}
 PAIRS = {"tuned": ("tune-a-video", "no-sc"), "not tuned": ("untuned", "untuned-no-sc")}
 TIMES = {1.0: "the usual guidance", HIGHER: f"{HIGHER:g} times that"}
 
@@ -53,19 +65,23 @@ def results(folder: Path) -> dict[str, Result]:
         raise Unsuitable(f"{folder} has no results; make some with weights.benchmark.run")
     first, *others = found
     for other in others:
-        for key in ("settings", "weights_hash"):
+        for key in ("settings", "weights_hash", "scorer_hash"):
             if found[other].facts[key] != found[first].facts[key]:
                 raise Unsuitable(f"{first} and {other} differ in {key}; run one of them again")
     return found
 
 
-def cell(values: dict[int, float], digits: int) -> str:
+def cell(values: dict[int, float], digits: int, sign: str = "") -> str:
     """Mean and standard error over clips; "" if there are none."""
-    v = np.array(list(values.values()))
-    if not len(v):
+    if not values:
         return ""
-    error = f" ± {v.std(ddof=1) / len(v) ** 0.5:.{digits}f}" if len(v) > 1 else ""
-    return f"{v.mean():.{digits}f}{error}"
+    mean, error = mean_and_error(values)
+    return f"{mean:{sign}.{digits}f}" + (f" ± {error:.{digits}f}" if len(values) > 1 else "")
+
+
+def mean_and_error(values: dict[int, float]) -> tuple[float, float]:
+    v = np.array(list(values.values()))
+    return v.mean(), v.std(ddof=1) / len(v) ** 0.5 if len(v) > 1 else float("inf")
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -79,7 +95,7 @@ def all_scores(found: dict[str, Result]) -> str:
     for score, (_, digits, better) in COLUMNS.items():
         values = {name: result.by_clip(score) for name, result in found.items()}
         rivals = [name for name in found if values[name] and name not in NO_RIVALS]
-        rivals.sort(key=lambda name: np.mean(list(values[name].values())))
+        rivals.sort(key=lambda name: abs(np.mean(list(values[name].values()))))
         best = {"low": rivals[:1], "high": rivals[-1:], "": []}[better]
         for name in found:
             shown = cell(values[name], digits)
@@ -105,15 +121,39 @@ def on_open(found: dict[str, Result], name: str, score: str, times: float) -> di
 
 
 def two_by_two(found: dict[str, Result]) -> str:
-    """SC-Attn x Temp-Attn on edits with open looks: spread and motion, at two guidances."""
-    rows = []
+    """SC-Attn x Temp-Attn on edits with open looks: three scores, at two guidances."""
+    rows, shown = [], ("asked", "spread", "motion")
     for times, words in TIMES.items():
         for corner, names in CORNERS.items():
-            asked = [(name, score) for score in ("spread", "motion") for name in names]
-            cells = [cell(on_open(found, name, score, times), 1) for name, score in asked]
+            cells = [
+                cell(on_open(found, name, score, times), COLUMNS[score][1])
+                for score in shown
+                for name in names
+            ]
             rows.append([f"{words}, {corner}", *cells])
-    head = ["spread, with Temp-Attn", "without", "motion error, with Temp-Attn", "without"]
+    labels = [COLUMNS[score][0].split(",")[0] for score in shown]
+    head = [f"{label}, {how} Temp-Attn" for label in labels for how in ("with", "without")]
     return table(["", *head], rows)
+
+
+def changes(found: dict[str, Result]) -> str:
+    """What it changes to leave a part out, clip by clip; bold if more than twice its error."""
+    rows, shown = [], ("asked", "spread", "motion", "kept")
+    settings = [("", EDITS, 1.0), (f"; open edits at {TIMES[HIGHER]}", ("open",), HIGHER)]
+    for suffix, edits, times in settings:
+        for what, names in CHANGES.items():
+            if not all(name in found for name in names):
+                continue
+            cells = []
+            for score in shown:
+                without, whole = (found[name].by_clip(score, edits, times) for name in names)
+                more = {clip: without[clip] - whole[clip] for clip in without if clip in whole}
+                text = cell(more, 1, sign="+")
+                mean, error = mean_and_error(more) if more else (0, 0)
+                cells.append(f"**{text}**" if abs(mean) > 2 * error else text)
+            if any(cells):
+                rows.append([what + suffix, *cells])
+    return table(["left out", *(COLUMNS[score][0] for score in shown)], rows)
 
 
 def effect(found: dict[str, Result]) -> str:
@@ -121,14 +161,27 @@ def effect(found: dict[str, Result]) -> str:
     rows = []
     for tuned, names in PAIRS.items():
         for times, words in TIMES.items():
-            sc, plain = (on_open(found, name, "spread", times) for name in names)
+            (sc, plain), (sc_there, plain_there), asked = (
+                [on_open(found, name, score, times) for name in names]
+                for score in ("spread", "spread_there", "asked")
+            )
             less = {clip: plain[clip] - sc[clip] for clip in sc if clip in plain}
+            there = {clip: plain_there[clip] - sc_there[clip] for clip in less}
             if less:
                 share = f"{sum(less.values()) / sum(plain[clip] for clip in less):.0%}"
                 lower = f"{sum(value > 0 for value in less.values())} of {len(less)}"
                 cells = [cell(values, 1) for values in (sc, plain, less)]
-                rows.append([f"{tuned}, {words}", *cells, share, lower])
-    return table(["", "with SC-Attn", "without", "less by", "share", "lower in"], rows)
+                more = [cell(there, 1), " and ".join(cell(one, 0) for one in asked)]
+                rows.append([f"{tuned}, {words}", *cells, share, lower, *more])
+    head = [
+        "with SC-Attn",
+        "without",
+        "less by",
+        "share",
+        "lower in",
+        "less by, at the clip's joints",
+    ]
+    return table(["", *head, "asked is there, with and without"], rows)
 
 
 def how_made(found: dict[str, Result]) -> str:
@@ -145,8 +198,9 @@ def page(found: dict[str, Result]) -> str:
     """The whole page, as markdown."""
     facts = next(iter(found.values())).facts
     return (HERE / "page.md").read_text(encoding="utf-8").format(
-        all_scores=all_scores(found), by_edit=by_edit(found), two_by_two=two_by_two(found),
-        effect=effect(found), how_made=how_made(found), weights=facts["weights_hash"][:12],
+        all_scores=all_scores(found), changes=changes(found), by_edit=by_edit(found),
+        two_by_two=two_by_two(found), effect=effect(found), how_made=how_made(found),
+        weights=facts["weights_hash"][:12],
         settings=", ".join(f"{key} {value}" for key, value in facts["settings"].items()),
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ Shapes: f frames, e edits, H W pixels, c h w latent channels, height and width.
 import copy
 import hashlib
 import inspect
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,7 +52,8 @@ class Job:
     """One clip to edit. A row may look at everything but `clip`, which knows the answers.
 
     `frames` (f, 3, H, W), `latents` (f, c, h, w) and `caption` are the source's; `prompts` are the
-    edits asked for, by name.
+    edits asked for, by name. Every clip has a `seed` of its own, so that what luck does is in the
+    error over clips.
     """
 
     def __init__(self, model: StableDiffusion, clip: Clip, settings: Settings, edits: list[str]):
@@ -59,12 +61,13 @@ class Job:
         self.frames, self.caption = drawn(clip.source, model.size), clip.caption
         self.prompts = {name: clip.prompt(name) for name in edits}
         self.latents = encode_clip(model, self.frames).mean
+        self.seed = zlib.crc32(f"{settings.seed}/{clip.number}".encode())
 
     def inflated(self, spatial: type, temporal: type | None) -> StableDiffusion:
         """A copy of the model with a video UNet that is not tuned."""
         unet = copy.deepcopy(self.model.unet)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.settings.seed)
+            torch.manual_seed(self.seed)
             return replace(self.model, unet=inflate(unet, spatial, temporal))
 
     def tuned(
@@ -72,13 +75,14 @@ class Job:
     ) -> StableDiffusion:
         """The same, tuned on the clip as by tune.py; kept in a file, since rows share it."""
         model, asked = self.inflated(spatial, temporal), self.settings
-        # A clip drawn anew, other weights or a changed `Tuning` are tuned anew.
+        # A clip drawn anew, other weights or changed code are tuned anew.
         kinds = [kind.__name__ for kind in (spatial, temporal) if kind]
-        how = [asked.tune_steps, asked.lr, asked.seed, kinds, model.hash, inspect.getsource(Tuning)]
+        code = [inspect.getsource(part) for part in (Tuning, tav.inflation)]
+        how = [asked.tune_steps, asked.lr, self.seed, self.caption, kinds, model.hash, code]
         digest = hashlib.sha256(repr(how).encode() + self.frames.numpy().tobytes()).hexdigest()
         file = STORE / f"{self.clip.number}-{digest[:12]}.safetensors"
         if not file.exists():
-            tav.tune(model, self.frames, self.caption, asked.tune_steps, asked.lr, asked.seed)
+            tav.tune(model, self.frames, self.caption, asked.tune_steps, asked.lr, self.seed)
             found = {name: part.detach() for name, part in trainable(model.unet).items()}
             STORE.mkdir(parents=True, exist_ok=True)
             with replacing(file) as part:  # a cut leaves no half of it
@@ -87,8 +91,8 @@ class Job:
         return model
 
     def noise(self) -> Tensor:
-        """Noise as the clip's latents, drawn by the seed."""
-        generator = torch.Generator().manual_seed(self.settings.seed)
+        """Noise as the clip's latents, by its seed."""
+        generator = torch.Generator().manual_seed(self.seed)
         return torch.randn(self.latents.shape, generator=generator)
 
     def sampled(self, model: StableDiffusion, noise: Tensor) -> Videos:
@@ -139,7 +143,7 @@ def frame_by_frame(job: Job) -> Videos:
 def difference(job: Job) -> Videos:
     """No inversion: the clip moves by the difference of two predictions (`tav/difference.py`)."""
     model, asked = job.tuned(), job.settings
-    how = {"steps": asked.steps, "guidance": asked.guidance, "seed": asked.seed}
+    how = {"steps": asked.steps, "guidance": asked.guidance, "seed": job.seed}
     how |= {"caption": job.caption, "difference": True}
     return {name: tav.edit(model, job.frames, text, **how) for name, text in job.prompts.items()}
 
@@ -164,12 +168,13 @@ class Row:
     higher: bool = False
 
 
-NO_SC = Attention  # each frame attends to itself alone, as in the image model
+NO_SC = Attention  # attention stays within a frame; GroupNorm still pools over all of them
 ROWS = {
     "tune-a-video": Row("Tune-A-Video", TuneAVideo(), True),
     "no-sc": Row("without SC-Attn", TuneAVideo(NO_SC), True),
     "no-temp": Row("without Temp-Attn", TuneAVideo(temporal=None), True),
     "neither": Row("without both", TuneAVideo(NO_SC, temporal=None), True),
+    # Temp-Attn adds nothing until it is tuned, so that these two are without it as well.
     "untuned": Row("not tuned", TuneAVideo(tuned=False), True),
     "untuned-no-sc": Row("not tuned, without SC-Attn", TuneAVideo(NO_SC, tuned=False), True),
     "no-inversion": Row("without inversion", TuneAVideo(start="fresh")),

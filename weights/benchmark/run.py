@@ -41,16 +41,18 @@ def read(file: Path) -> tuple[dict, list[dict]]:
     return header, lines
 
 
-def begin(file: Path, settings: Settings, digest: str) -> set[int]:
+def begin(file: Path, settings: Settings, weights: str, scorer: str) -> set[int]:
     """The clips that the file has already; a new file gets its header.
 
-    Unsuitable if the file was made with other settings or weights.
+    Unsuitable if the file was made with other settings, or weights or a scorer of another hash.
     """
-    wanted = {"row": file.stem, "settings": asdict(settings), "weights_hash": digest}
+    wanted = {"row": file.stem, "settings": asdict(settings)}
+    wanted |= {"weights_hash": weights, "scorer_hash": scorer}
     if file.exists():
         header, lines = read(file)
-        if any(header[key] != wanted[key] for key in wanted):
-            raise Unsuitable(f"{file} was made with other settings or weights; delete it first")
+        odd = [key for key in wanted if header.get(key) != wanted[key]]
+        if odd:
+            raise Unsuitable(f"{file} was made with other {', '.join(odd)}; delete it first")
         return {line["clip"] for line in lines}
     options = "".join(f" {word}" for word in sys.argv[1:] if word not in ROWS)
     command = f"python -m weights.benchmark.run {file.stem}{options}"
@@ -65,12 +67,12 @@ def run(
 ) -> None:
     """Add to `out` what is missing of a row, a clip at a time."""
     file, pictures = out / f"{row}.jsonl", out / "frames"
-    done = begin(file, settings, model.hash)
+    done = begin(file, settings, model.hash, scorer.digest)
     pictures.mkdir(exist_ok=True)
     for number in [number for number in clips if number not in done]:
         clip, began, lines = make_clip(number, settings.frames), time.monotonic(), []
         jobs = [Job(model, clip, settings, list(clip.edits))]
-        if ROWS[row].higher:
+        if ROWS[row].higher and "open" in clip.edits:
             stronger = replace(settings, guidance=HIGHER * settings.guidance)
             jobs.append(Job(model, clip, stronger, ["open"]))
         for job in jobs:
@@ -101,6 +103,8 @@ def main() -> None:
     for field in fields(Settings):
         parser.add_argument("--" + field.name.replace("_", "-"), type=field.type)
     args = parser.parse_args()
+    if args.out == MEASURED and not set(args.clips) <= set(REPORT):
+        parser.error("to try something on other clips than those that are reported, give --out")
     model, scorer = load(args.weights, "cpu"), Scorer(args.weights)
     tune, sample = model.recipe("tune"), model.recipe("sample")
     asked = {"tune_steps": tune["steps"], "lr": tune["lr"]}

@@ -3,18 +3,20 @@
 Shapes: f frames, H W pixels, k points, p parts, a right answers.
 """
 
+import hashlib
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
 from tav.io.weights import load_clip
 from tav.metrics import scores
 
-from ..make.judge import load_judge
-from ..make.moments import NOBODY
+from ..make.judge import QUESTIONS, load_judge
 from ..make.pose import POINTS, load_pose, truth
 from ..make.world.scenes import Scene
 from ..make.world.skeletons import joints
-from .clips import FIELDS, Clip, drawn
+from .clips import Clip, drawn
 
 SAME = 6 / 255  # colours that differ by less than this are taken for the same
 FEW = 0.05  # of the pixels; where a style changes everything, those that agree do so by chance
@@ -63,7 +65,7 @@ def near_line(a: Tensor, b: Tensor, radius: float, side: int) -> Tensor:
 
 def part_colors(video: Tensor, points: Tensor, scene: Scene) -> Tensor:
     """The mean colour of each part in each frame, (f, p, 3): of those parts that the scene's
-    subject has, at the `points` (f, k, 2). nan where a part is out of the frame."""
+    subject has, at the `points` (f, k, 2). nan where a point is nan or out of the frame."""
     at = {name: points[:, i] for i, name in enumerate(POINTS) if name in joints(scene)}
     colors = []
     for lines, radius in PARTS.values():
@@ -87,6 +89,12 @@ class Scorer:
     def __init__(self, weights: str):
         self.clip, self.tokenizer = load_clip(f"{weights}/clip")
         self.judge, self.pose = load_judge(), load_pose()
+        here = Path(__file__).parent
+        files = [here / "scores.py", here / "clips.py", here / "clips.md"]
+        files += [*here.parent.glob("make/*.safetensors"), *here.parent.glob("make/world/*.py")]
+        files += Path(weights).glob("clip/*.safetensors")
+        text = b"".join(file.read_bytes() for file in sorted(files))
+        self.digest = hashlib.sha256(text).hexdigest()[:12]  # of all that decides a score
 
     @torch.no_grad()
     def __call__(self, video: Tensor, clip: Clip, edit: str) -> dict[str, float]:
@@ -94,7 +102,8 @@ class Scorer:
 
         `spread` is that of the video less what right answers have, whose subjects turn and bend as
         well; that is some units of 255. The video's own joints say where its parts are, so that a
-        subject in a wrong place is no fault here: `motion` counts that.
+        subject in a wrong place is no fault here: `motion` counts that. As joints are hard to find
+        in a bad drawing, `spread_there` looks where they should be, and subtracts nothing.
         """
         size, scene = video.shape[3], clip.edits[edit][0]
         ideals = torch.stack([drawn(film, size) for film in clip.ideals(edit)])  # a f 3 H W
@@ -102,13 +111,10 @@ class Scorer:
         closest = max(ideals, key=lambda ideal: psnr(video, ideal))
         points = self.pose(video)
         own = [spread(part_colors(answer, self.pose(answer), scene)) for answer in ideals]
-        wanted = {name: getattr(scene, name) for name in FIELDS}
-        asked = [name for name in FIELDS if wanted[name] != getattr(clip.source[0], name)]
-        right = [
-            answer["subject"] != NOBODY and all(answer[name] == wanted[name] for name in asked)
-            for answer in self.judge.answers(video)
-        ]
+        wanted = {name: getattr(scene, name) for name in QUESTIONS if name != "dye"}
+        right = [wanted.items() <= answer.items() for answer in self.judge.answers(video)]
         truly, seen = truth(clip.edits[edit])
+        there = truly.masked_fill(~seen[..., None], torch.nan)
         consistency, alignment = scores(self.clip, self.tokenizer, video, clip.prompt(edit))
         return {
             "asked": 100 * sum(right) / len(right),
@@ -118,4 +124,5 @@ class Scorer:
             "consistency": consistency,
             "alignment": alignment,
             "psnr": psnr(video, closest),
+            "spread_there": spread(part_colors(video, there, scene)),
         }
