@@ -360,7 +360,8 @@ def test_the_command_takes_the_weights_own_settings_unless_others_are_given(tmp_
 def write(folder: Path, row: str, spread: dict[tuple[int, float], float], **facts) -> None:
     """A file of results, as `run` leaves it: spreads of open edits by clip and guidance, of which
     the other scores follow."""
-    header = {"settings": {"guidance": 4.0}, "weights_hash": "0" * 64, "scorer_hash": "1"} | facts
+    header = {"settings": {"guidance": 4.0, "frames": 2}, "weights_hash": "0" * 64} | facts
+    header |= {"scorer_hash": "1"}
     header |= {"command": f"run {row}", "commit": "abc", "date": "2026-12-01"}
     lines = []
     for (clip, guidance), value in spread.items():

@@ -11,7 +11,8 @@ import numpy as np
 
 from tav.model import Unsuitable
 
-from .clips import EDITS
+from ..make.pose import movement
+from .clips import EDITS, REPORT, make_clip
 from .rows import HIGHER, ROWS
 from .run import HERE, MEASURED, read
 from .scores import COLUMNS
@@ -120,6 +121,11 @@ def on_open(found: dict[str, Result], name: str, score: str, times: float) -> di
     return found[name].by_clip(score, ("open",), times) if name in found else {}
 
 
+def less(a: dict[int, float], b: dict[int, float]) -> dict[int, float]:
+    """a - b for each clip that both have."""
+    return {clip: a[clip] - b[clip] for clip in a if clip in b}
+
+
 def two_by_two(found: dict[str, Result]) -> str:
     """SC-Attn x Temp-Attn on edits with open looks: three scores, at two guidances."""
     rows, shown = [], ("asked", "spread", "motion")
@@ -146,8 +152,7 @@ def changes(found: dict[str, Result]) -> str:
                 continue
             cells = []
             for score in shown:
-                without, whole = (found[name].by_clip(score, edits, times) for name in names)
-                more = {clip: without[clip] - whole[clip] for clip in without if clip in whole}
+                more = less(*(found[name].by_clip(score, edits, times) for name in names))
                 text = cell(more, 1, sign="+")
                 mean, error = mean_and_error(more) if more else (0, 0)
                 cells.append(f"**{text}**" if abs(mean) > 2 * error else text)
@@ -161,27 +166,21 @@ def effect(found: dict[str, Result]) -> str:
     rows = []
     for tuned, names in PAIRS.items():
         for times, words in TIMES.items():
-            (sc, plain), (sc_there, plain_there), asked = (
+            (sc, plain), there, asked = (
                 [on_open(found, name, score, times) for name in names]
                 for score in ("spread", "spread_there", "asked")
             )
-            less = {clip: plain[clip] - sc[clip] for clip in sc if clip in plain}
-            there = {clip: plain_there[clip] - sc_there[clip] for clip in less}
-            if less:
-                share = f"{sum(less.values()) / sum(plain[clip] for clip in less):.0%}"
-                lower = f"{sum(value > 0 for value in less.values())} of {len(less)}"
-                cells = [cell(values, 1) for values in (sc, plain, less)]
-                more = [cell(there, 1), " and ".join(cell(one, 0) for one in asked)]
-                rows.append([f"{tuned}, {words}", *cells, share, lower, *more])
-    head = [
-        "with SC-Attn",
-        "without",
-        "less by",
-        "share",
-        "lower in",
-        "less by, at the clip's joints",
-    ]
-    return table(["", *head, "asked is there, with and without"], rows)
+            gain = less(plain, sc)
+            if gain:
+                share = f"{sum(gain.values()) / sum(plain[clip] for clip in gain):.0%}"
+                lower = f"{sum(value > 0 for value in gain.values())} of {len(gain)}"
+                cells = [cell(values, 1) for values in (sc, plain, gain)]
+                cells += [share, lower, cell(less(*reversed(there)), 1)]
+                cells += [" and ".join(cell(one, 0) for one in asked)]
+                rows.append([f"{tuned}, {words}", *cells])
+    head = ["with SC-Attn", "without", "less by", "share", "lower in"]
+    head += ["less by, where the joints should be", "asked is there, with and without"]
+    return table(["", *head], rows)
 
 
 def how_made(found: dict[str, Result]) -> str:
@@ -194,13 +193,20 @@ def how_made(found: dict[str, Result]) -> str:
     return table(["command", "commit", "date", "clips", "minutes"], rows)
 
 
+def standing_still(frames: int) -> str:
+    """The motion error, in % of the width, of a figure that stands still at its mean position in
+    the clip: mean over the clips."""
+    errors = [movement(make_clip(number, frames).source) for number in REPORT]
+    return f"{100 * np.mean(errors):.1f}"
+
+
 def page(found: dict[str, Result]) -> str:
     """The whole page, as markdown."""
     facts = next(iter(found.values())).facts
     return (HERE / "page.md").read_text(encoding="utf-8").format(
         all_scores=all_scores(found), changes=changes(found), by_edit=by_edit(found),
         two_by_two=two_by_two(found), effect=effect(found), how_made=how_made(found),
-        weights=facts["weights_hash"][:12],
+        still=standing_still(facts["settings"]["frames"]), weights=facts["weights_hash"][:12],
         settings=", ".join(f"{key} {value}" for key, value in facts["settings"].items()),
     )  # fmt: skip
 

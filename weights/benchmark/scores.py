@@ -12,7 +12,7 @@ from torch import Tensor
 from tav.io.weights import load_clip
 from tav.metrics import scores
 
-from ..make.judge import QUESTIONS, load_judge
+from ..make.judge import load_judge
 from ..make.pose import POINTS, load_pose, truth
 from ..make.world.scenes import Scene
 from ..make.world.skeletons import joints
@@ -111,8 +111,7 @@ class Scorer:
         closest = max(ideals, key=lambda ideal: psnr(video, ideal))
         points = self.pose(video)
         own = [spread(part_colors(answer, self.pose(answer), scene)) for answer in ideals]
-        wanted = {name: getattr(scene, name) for name in QUESTIONS if name != "dye"}
-        right = [wanted.items() <= answer.items() for answer in self.judge.answers(video)]
+        right = self.judge.shows(video, scene)
         truly, seen = truth(clip.edits[edit])
         there = truly.masked_fill(~seen[..., None], torch.nan)
         consistency, alignment = scores(self.clip, self.tokenizer, video, clip.prompt(edit))

@@ -27,8 +27,8 @@ from tav.model import StableDiffusion
 from ..benchmark.clips import Clip, drawn
 from ..benchmark.rows import NO_SC, Job, Settings, TuneAVideo
 from ..benchmark.scores import part_colors, spread
-from .judge import QUESTIONS, load_judge
-from .pose import load_pose, truth
+from .judge import load_judge
+from .pose import load_pose, movement, truth
 from .train import demonstration, surfing_panda
 from .world.captions import parse
 from .world.scenes import Scene, edit
@@ -85,16 +85,13 @@ def motion_error(found: Tensor, scenes: list[Scene]) -> float:
     be seen: a share of how far the scenes' points are from their own mean over the frames. 1 is
     what a video has that stands still."""
     points, seen = truth(scenes)
-    missing = points.masked_fill(~seen[..., None], float("nan"))
-    own = (missing - missing.nanmean(dim=0)).norm(dim=2)
-    return ((found - points).norm(dim=2)[seen].mean() / own[seen].mean()).item()
+    return (found - points).norm(dim=2)[seen].mean().item() / movement(scenes)
 
 
 def scores_of(video: Tensor, scenes: list[Scene], judge, pose) -> list[float]:
     """Of an edit (f, 3, H, W): the share of frames that show what is asked; the error of motion;
     and that of the jacket's colour, of 255, or nan where none is seen."""
-    wanted = {name: getattr(scenes[0], name) for name in QUESTIONS if name != "dye"}
-    right = [wanted.items() <= answer.items() for answer in judge.answers(video)]
+    right = judge.shows(video, scenes[0])
     with torch.no_grad():
         moved = motion_error(pose(video), scenes)
     size = video.shape[3]

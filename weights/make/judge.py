@@ -75,6 +75,13 @@ class Judge(nn.Module):
             for i in range(len(frames))
         ]
 
+    def shows(self, frames: Tensor, scene: scenes.Scene) -> list[bool]:
+        """Whether each of the frames (b, 3, H, W) shows all that the scene's prompt says."""
+        wanted = answers_of(scene)
+        if not scene.color:  # the prompt names no colour of jacket or car
+            del wanted["dye"]
+        return [wanted.items() <= answer.items() for answer in self.answers(frames)]
+
 
 def load_judge() -> Judge:
     """The judge that is shipped beside this file, frozen."""

@@ -89,6 +89,14 @@ def truth(scenes: list[Scene]) -> tuple[Tensor, Tensor]:
     return points, ((points > 0) & (points < 1)).all(dim=2)
 
 
+def movement(scenes: list[Scene]) -> float:
+    """How far the scenes' points are from their own mean over the scenes, mean over those within
+    the frame, in shares of its width: the error of a figure that stands still there."""
+    points, there = truth(scenes)
+    points = points.masked_fill(~there[..., None], torch.nan)
+    return (points - points.nanmean(dim=0)).norm(dim=2)[there].mean().item()
+
+
 def load_pose() -> Pose:
     """The network that is shipped beside this file, frozen."""
     pose = Pose()
